@@ -1,0 +1,157 @@
+import { closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
+import { sha256 } from "../util/hash.ts";
+import { isRecord, parseJson } from "../util/json.ts";
+import { writeFully } from "../util/files.ts";
+import { systemCode, UserError } from "../util/errors.ts";
+
+/** Who did it, and through which door. */
+export interface Actor {
+  readonly kind: "engine" | "model" | "person" | "policy";
+  readonly name: string;
+  readonly door: string;
+}
+
+/** What every line has; the rest belongs to whoever writes it. `more` lines of the same batch follow this one. */
+export interface Stamp {
+  readonly n: number;
+  readonly at: string;
+  readonly by: Actor;
+  readonly more?: number;
+  readonly hash: string;
+}
+export type Line<Body> = Stamp & Body;
+
+/** `B` itself, unless one of it has a key that the stamp would overwrite: then nothing fits, and the compiler says so. */
+export type Unstamped<B> = [B extends unknown ? Extract<keyof B, keyof Stamp> : never] extends [never] ? B : never;
+
+export interface Reading<Body> {
+  readonly lines: Line<Body>[];
+  /** Bytes from the start of the file that hold `lines`. */
+  readonly bytes: number;
+  /** Bytes after them that a crash left behind: half a line, or half a batch. They were never relied upon. */
+  readonly torn: number;
+  /** The first line that is whole and yet not what was written: a flipped bit, or somebody's edit. */
+  readonly damage: { readonly line: number; readonly why: string } | undefined;
+}
+
+/**
+ * Reads and proves a journal. Each line's hash covers the line and the hash before it, so that a torn tail (the
+ * ordinary end of a crash) is told from damage in the middle (never ordinary).
+ */
+export function readJournal<Body>(path: string): Reading<Body> {
+  const bytes = readFileSync(path);
+  const lines: Line<Body>[] = [];
+  let start = 0;
+  let previous = "";
+  let batchStart = 0;
+  let batchLength = 0;
+  let damage: Reading<Body>["damage"];
+  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
+    const line = bytes.subarray(start, end);
+    const proved = prove<Body>(line.toString(), previous, lines.length + 1);
+    if (typeof proved === "string") {
+      // After power loss the last write may come back with holes of zero bytes: torn, not damaged.
+      const torn = line.includes(0) && end === bytes.length - 1;
+      if (!torn) damage = { line: lines.length + 1, why: proved };
+      break;
+    }
+    lines.push(proved);
+    previous = proved.hash;
+    start = end + 1;
+    if (!proved.more) {
+      batchStart = start;
+      batchLength = lines.length;
+    }
+  }
+  lines.length = batchLength;
+  return { lines, bytes: batchStart, torn: damage ? 0 : bytes.length - batchStart, damage };
+}
+
+function prove<Body>(text: string, previous: string, n: number): Line<Body> | string {
+  const seal = /,"hash":"([0-9a-f]{64})"\}$/.exec(text);
+  if (!seal) return "it carries no hash";
+  const body = `${text.slice(0, seal.index)}}`;
+  if (sha256(previous, body) !== seal[1]) return "its content does not match its hash";
+  const parsed = parseJson(text);
+  if (!isRecord(parsed) || parsed["n"] !== n) return `it is not line ${n}`;
+  return parsed as Line<Body>;
+}
+
+/**
+ * An open journal. Only the holder of the chain's lock may open one. `append` returns when the lines are on the
+ * disk, and leaves the file as it was when they cannot be written.
+ */
+export class Journal<Body extends object> {
+  readonly #fd: number;
+  readonly #now: () => number;
+  #bytes: number;
+  #n: number;
+  #hash: string;
+
+  constructor(path: string, reading: Pick<Reading<Body>, "lines" | "bytes">, now: () => number) {
+    this.#fd = openSync(path, "r+");
+    this.#now = now;
+    this.#bytes = reading.bytes;
+    this.#n = reading.lines.length;
+    this.#hash = reading.lines.at(-1)?.hash ?? "";
+    ftruncateSync(this.#fd, reading.bytes);
+  }
+
+  get length(): number {
+    return this.#n;
+  }
+
+  get head(): string {
+    return this.#hash;
+  }
+
+  /** Each batch is read back as a whole or not at all; all of them cost one write and one fdatasync. */
+  append(...batches: { by: Actor; bodies: readonly Body[] }[]): Line<Body>[] {
+    const at = new Date(this.#now()).toISOString();
+    const lines: Line<Body>[] = [];
+    let text = "";
+    let n = this.#n;
+    let hash = this.#hash;
+    for (const { by, bodies } of batches) {
+      for (const [index, body] of bodies.entries()) {
+        const more = bodies.length - index - 1;
+        const stamped = { n: ++n, at, by, ...body, ...(more ? { more } : {}) };
+        const json = JSON.stringify(stamped);
+        hash = sha256(hash, json);
+        text += `${json.slice(0, -1)},"hash":"${hash}"}\n`;
+        lines.push({ ...stamped, hash });
+      }
+    }
+    if (lines.length === 0) return lines;
+    const bytes = Buffer.from(text);
+    try {
+      this.#write(bytes);
+    } catch (error) {
+      ftruncateSync(this.#fd, this.#bytes);
+      throw cannotWrite(error);
+    }
+    this.#bytes += bytes.length;
+    this.#n = n;
+    this.#hash = hash;
+    return lines;
+  }
+
+  #write(bytes: Buffer): void {
+    writeFully(this.#fd, bytes, this.#bytes);
+    fdatasyncSync(this.#fd);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+function cannotWrite(error: unknown): unknown {
+  const code = systemCode(error);
+  if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EIO" && code !== "EFBIG") return error;
+  return new UserError(
+    "journal_unwritable",
+    `The journal could not be written (${code}). Everything up to the step before is kept.`,
+    code === "EIO" ? "Check the disk, then resume the chain." : "Free some space, then resume the chain.",
+  );
+}

@@ -1,0 +1,41 @@
+/**
+ * What the user can mend. Anything else that is thrown is a bug; what the world does to us (a rate limit, a
+ * failing test) is data and is never thrown.
+ */
+export class UserError extends Error {
+  override readonly name = "UserError";
+  readonly code: string;
+  readonly hint: string;
+  readonly exitCode: number;
+
+  constructor(code: string, message: string, hint: string, exitCode: number = exitCodes.failed) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+    this.exitCode = exitCode;
+  }
+}
+
+/** 2 is kept free: hooks of Claude Code read it as "block". */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  waiting: 10,
+  confidence: 11,
+  budget: 12,
+  verification: 13,
+  conflict: 14,
+  usage: 64,
+  notConfigured: 78,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+/** The code of a system error such as ENOSPC, or undefined for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,70 @@
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { systemCode } from "./errors.ts";
+
+/** Writes all of `bytes`: a full disk can make one write short without an error (the next one then fails). */
+export function writeFully(fd: number, bytes: Uint8Array, position: number | null = null): void {
+  let done = 0;
+  while (done < bytes.length) {
+    done += writeSync(fd, bytes, done, bytes.length - done, position === null ? null : position + done);
+  }
+}
+
+/**
+ * Replaces `path` as a whole or leaves it as it was. `durable` survives power loss; without it, only a crash of
+ * this process.
+ */
+export function writeAtomic(
+  path: string,
+  content: string | Uint8Array,
+  { mode = 0o600, durable = true }: { mode?: number; durable?: boolean } = {},
+): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const temporary = join(folder, `.${randomUUID()}.tmp`);
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
+  try {
+    const fd = openSync(temporary, "wx", mode);
+    try {
+      writeFully(fd, bytes);
+      if (durable) fdatasyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  if (durable) syncFolder(folder);
+}
+
+export function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The text of a file, or undefined where there is none. Any other trouble is thrown. */
+export function readTextIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
