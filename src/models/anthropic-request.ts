@@ -1,0 +1,73 @@
+import type {
+  MessageCountTokensParams,
+  MessageParam,
+  TextBlockParam,
+  Tool,
+} from "@anthropic-ai/sdk/resources/messages";
+import type { Message, ModelRequest, TextBlock } from "./types.ts";
+
+type BlockParam = Exclude<MessageParam["content"], string>[number];
+
+/**
+ * A request's input as it goes over the wire. A model that is not Claude sits behind a compatible server, which
+ * knows neither cache marks nor output formats: it is told the schema in words.
+ */
+export function toInput(request: ModelRequest): MessageCountTokensParams {
+  const { model, tools } = request;
+  const native = model.startsWith("claude-");
+  const system = request.system.map((block) => toText(block, native));
+  const messages = request.messages.map((message) => ({
+    role: message.role,
+    content: toBlocks(message, native),
+  }));
+  if (native) markEnd(system, messages);
+  else system.push({ type: "text", text: inWords(request) });
+  return {
+    model,
+    tools: tools.map(({ name, description, input_schema }) => ({
+      name,
+      description,
+      input_schema: input_schema as Tool.InputSchema,
+    })),
+    system,
+    messages,
+    ...(native && { output_config: outputOf(request) }),
+  };
+}
+
+function outputOf({ model, schema, effort }: ModelRequest): NonNullable<MessageCountTokensParams["output_config"]> {
+  const knowsEffort = !/^claude-(haiku|sonnet)-4-5(-|$)/.test(model);
+  return { format: { type: "json_schema", schema }, ...(knowsEffort && { effort }) };
+}
+
+function inWords({ schema, tools }: ModelRequest): string {
+  const when = tools.length > 0 ? "When you call no tool, answer" : "Answer";
+  return `${when} with one JSON object and nothing around it. It must satisfy this JSON schema:\n${JSON.stringify(schema)}`;
+}
+
+function toText({ text, cache }: TextBlock, native: boolean): TextBlockParam {
+  return { type: "text", text, ...(native && cache && { cache_control: { type: "ephemeral", ttl: cache } }) };
+}
+
+function toBlocks(message: Message, native: boolean): BlockParam[] {
+  return message.content.flatMap((block): BlockParam[] => {
+    switch (block.type) {
+      case "text":
+        // A provider may send an empty text, but refuses to get it back.
+        return block.text === "" ? [] : [toText(block, native)];
+      case "tool_use":
+      case "tool_result":
+        return [{ ...block }];
+      default:
+        return [block.value as BlockParam];
+    }
+  });
+}
+
+/** Inside a tool loop the next turn reads what this one sent; a request has four marks. */
+function markEnd(system: TextBlockParam[], messages: { content: BlockParam[] }[]): void {
+  const blocks = [...system, ...messages.flatMap(({ content }) => content)];
+  const last = blocks.at(-1);
+  const marks = blocks.filter((block) => "cache_control" in block && block.cache_control).length;
+  if (last?.type === "tool_result" && marks < 4) last.cache_control = { type: "ephemeral", ttl: "5m" };
+}

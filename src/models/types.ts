@@ -1,0 +1,124 @@
+/**
+ * The door to any model: one request in, events out. `ask` must not throw for what a provider does: every
+ * failure is an `outcome`. Exactly one `outcome` event is yielded, and it is the last.
+ */
+export interface Model {
+  readonly name: string;
+  /** False where replies are played from a file: their price is what a real run would have cost. */
+  readonly live: boolean;
+  ask(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;
+  /** The exact size of a request's input, where the provider can say. Undefined: it cannot, or failed to. */
+  countTokens?(request: ModelRequest, signal: AbortSignal): Promise<number | undefined>;
+}
+
+export interface ModelRequest {
+  /** The step this belongs to; the recorded model answers by it. Not sent to a provider as such. */
+  readonly key: string;
+  readonly model: string;
+  readonly maxTokens: number;
+  readonly effort: "low" | "medium" | "high";
+  readonly tools: readonly ToolDefinition[];
+  readonly system: readonly TextBlock[];
+  readonly messages: readonly Message[];
+  /** JSON schema of the final text reply; a provider without structured output gets it as words. */
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description: string;
+  readonly input_schema: Readonly<Record<string, unknown>>;
+}
+
+export interface TextBlock {
+  readonly type: "text";
+  readonly text: string;
+  /** Everything up to and including this block may be cached by the provider. */
+  readonly cache?: "5m" | "1h";
+}
+
+export interface ToolUseBlock {
+  readonly type: "tool_use";
+  readonly id: string;
+  readonly name: string;
+  readonly input: unknown;
+}
+
+export interface ToolResultBlock {
+  readonly type: "tool_result";
+  readonly tool_use_id: string;
+  readonly content: string;
+  readonly is_error: boolean;
+}
+
+/** Signed by the provider: kept and sent back verbatim inside one tool loop, never read by us. */
+export interface OpaqueBlock {
+  readonly type: "thinking" | "redacted_thinking" | "other";
+  readonly value: unknown;
+}
+
+export type ReplyBlock = TextBlock | ToolUseBlock | OpaqueBlock;
+
+export type Message =
+  | { readonly role: "user"; readonly content: readonly (TextBlock | ToolResultBlock)[] }
+  | { readonly role: "assistant"; readonly content: readonly ReplyBlock[] };
+
+export type ModelEvent =
+  | { readonly type: "started"; readonly attempt: number }
+  /** So many characters of this attempt's reply are there: for a progress line only; the outcome holds the whole. */
+  | { readonly type: "progress"; readonly characters: number }
+  /** An attempt failed and another follows after `delayMs`. */
+  | { readonly type: "retrying"; readonly attempt: number; readonly delayMs: number; readonly reason: string }
+  | { readonly type: "outcome"; readonly outcome: Outcome };
+
+export type Outcome = {
+  /** Every attempt that may have cost money, in order; the last belongs to this outcome. */
+  readonly attempts: readonly Attempt[];
+} & (
+  | {
+      readonly type: "replied";
+      readonly stop: "end_turn" | "tool_use";
+      readonly content: readonly ReplyBlock[];
+    }
+  /** Cut at `max_tokens`: what came is kept for the books and never acted on. */
+  | { readonly type: "cut"; readonly content: readonly ReplyBlock[] }
+  | { readonly type: "paused"; readonly content: readonly ReplyBlock[] }
+  | { readonly type: "refused"; readonly reason: string }
+  | { readonly type: "context_exceeded" }
+  | { readonly type: "failed"; readonly reason: FailureReason; readonly message: string }
+  | { readonly type: "cancelled" }
+);
+
+export type FailureReason =
+  /** Key refused, no right to the model, spend limit, malformed request, unknown model: trying again is no use. */
+  | "authentication"
+  | "permission"
+  | "spend_limit"
+  | "invalid_request"
+  | "unknown_model"
+  /** The world: tried several times already, and worth trying again later. */
+  | "rate_limited"
+  | "overloaded"
+  | "server_error"
+  | "network"
+  | "stalled"
+  | "bad_stream"
+  /** The recording has no reply for this step. */
+  | "not_recorded";
+
+export interface Attempt {
+  readonly model: string;
+  /** Undefined where the provider said nothing before it broke off. */
+  readonly usage: Usage | undefined;
+  readonly requestId: string | undefined;
+  readonly ms: number;
+}
+
+/** The four kinds of tokens that are paid differently; `cacheWrite` is split by how long it is kept. */
+export interface Usage {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite5m: number;
+  readonly cacheWrite1h: number;
+}
