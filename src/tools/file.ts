@@ -1,0 +1,158 @@
+import fs from "node:fs";
+import { join } from "node:path";
+import { systemCode } from "../util/errors.ts";
+import { writeFully } from "../util/files.ts";
+import { sha256 } from "../util/hash.ts";
+import { kernelPaths, kindOf, openChecked, refused, statsOf } from "./place.ts";
+import type { Place, Refused } from "./place.ts";
+import type { FileChange } from "./types.ts";
+
+export interface Fingerprint {
+  readonly sha256: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
+export type Found =
+  | ({ readonly type: "text" } & Fingerprint)
+  | { readonly type: "absent"; readonly text: string }
+  | Refused;
+
+/** `was` is what lay there before; only after `written` is it there no longer. */
+export type Applied =
+  | {
+      readonly type: "written" | "already_there" | "changed_meanwhile";
+      readonly was: Fingerprint | undefined;
+    }
+  | Refused
+  /** The disk said no; the file is whole, as it was before. */
+  | { readonly type: "failed"; readonly code: string; readonly text: string };
+
+export const wholeFileLimit = 2_000_000;
+export const temporaryEnd = ".claude-exec.tmp";
+
+export function readText(path: string, place: Place): Found {
+  const absent = { type: "absent", text: `There is no file ${JSON.stringify(path)}.` } as const;
+  if (!place.exists) return absent;
+  const real = join(place.folder, place.name);
+  const stats = statsOf(real);
+  if (stats === undefined) return absent;
+  // Before it is opened: opening a device can already do something.
+  if (!stats.isFile()) return refused(path, `is ${kindOf(stats)}, not a file`);
+  const bytes = readBytes(path, real, wholeFileLimit);
+  if (!(bytes instanceof Uint8Array)) return bytes;
+  if (bytes.includes(0)) return refused(path, "is binary, not text");
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return { type: "text", text, sha256: sha256(bytes), mode: stats.mode & 0o777 };
+  } catch {
+    return refused(path, "is not valid UTF-8");
+  }
+}
+
+export function readBytes(path: string, real: string, limit: number): Uint8Array | Refused {
+  let fd: number | undefined;
+  try {
+    fd = openChecked(real, fs.constants.O_RDONLY);
+    if (fd === undefined) return refused(path, "was swapped for something else while it was opened");
+    const stats = fs.fstatSync(fd);
+    if (!stats.isFile()) return refused(path, `is ${kindOf(stats)}, not a file`);
+    const bytes = Buffer.alloc(Math.min(stats.size, limit) + 1);
+    let length = 0;
+    for (let got = 1; got > 0 && length < bytes.length; length += got)
+      got = fs.readSync(fd, bytes, length, bytes.length - length, null);
+    if (length > limit) return refused(path, `is larger than ${limit / 1_000_000} MB and is not read as a whole`);
+    return length < bytes.length ? bytes.subarray(0, length) : refused(path, "is being written to just now");
+  } catch (error) {
+    return refused(path, `cannot be read (${systemCodeOrThrow(error)})`);
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
+  }
+}
+
+/** See Workspace.apply. */
+export function applyAt(place: Place, change: FileChange): Applied {
+  const bytes = Buffer.from(change.after.text);
+  if (sha256(bytes) !== change.after.sha256) throw new Error(`The text for ${change.path} is not what was hashed.`);
+  const verdict = (): Applied | undefined => {
+    const now = readText(change.path, place);
+    if (now.type === "refused") return now;
+    const was = now.type === "absent" ? undefined : { sha256: now.sha256, text: now.text, mode: now.mode };
+    if (was?.sha256 === change.after.sha256) return { type: "already_there", was };
+    return was?.sha256 === change.before?.sha256 ? undefined : { type: "changed_meanwhile", was };
+  };
+  const early = verdict();
+  if (early) return early;
+  let folder: number | undefined;
+  let temporary: string | undefined;
+  try {
+    const opened = openFolder(place);
+    if (opened === undefined) return refused(change.path, "was swapped for something else while it was opened");
+    folder = opened.fd;
+    // Named by what it holds: a repeat after a crash clears away what the crash left.
+    temporary = `${opened.at}/.${change.after.sha256.slice(0, 16)}${temporaryEnd}`;
+    const target = `${opened.at}/${place.name}`;
+    writeTemporary(temporary, bytes, statsOf(target));
+    // Looked at once more, as writing to the disk takes long enough for somebody else to save the file.
+    const late = verdict();
+    if (late) return late;
+    fs.renameSync(temporary, target);
+    temporary = undefined;
+    fs.fsyncSync(folder);
+    return { type: "written", was: change.before };
+  } catch (error) {
+    const code = systemCodeOrThrow(error);
+    return { type: "failed", code, text: `${JSON.stringify(change.path)} was not written (${code}).` };
+  } finally {
+    if (temporary !== undefined) fs.rmSync(temporary, { force: true });
+    if (folder !== undefined) fs.closeSync(folder);
+  }
+}
+
+/** Where the kernel has paths for open folders, all that follows goes through it and cannot be led elsewhere. */
+function openFolder(place: Place): { fd: number; at: string } | undefined {
+  let real = place.folder;
+  let fd = openChecked(real, fs.constants.O_DIRECTORY);
+  for (const name of place.missing) {
+    if (fd === undefined) return undefined;
+    const parent = fd;
+    const below = join(kernelPaths ? `/proc/self/fd/${parent}` : real, name);
+    real = join(real, name);
+    try {
+      makeFolder(below);
+      fd = kernelPaths
+        ? fs.openSync(below, fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW)
+        : openChecked(real, fs.constants.O_DIRECTORY);
+    } finally {
+      fs.closeSync(parent);
+    }
+  }
+  return fd === undefined ? undefined : { fd, at: kernelPaths ? `/proc/self/fd/${fd}` : real };
+}
+
+function makeFolder(path: string): void {
+  try {
+    fs.mkdirSync(path);
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
+}
+
+function writeTemporary(path: string, bytes: Uint8Array, like: { mode: number; uid: number; gid: number } | undefined) {
+  fs.rmSync(path, { force: true });
+  const fd = fs.openSync(path, "wx", 0o666);
+  try {
+    writeFully(fd, bytes);
+    if (like && process.geteuid?.() === 0) fs.fchownSync(fd, like.uid, like.gid);
+    if (like) fs.fchmodSync(fd, like.mode & 0o777);
+    fs.fdatasyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function systemCodeOrThrow(error: unknown): string {
+  const code = systemCode(error);
+  if (code === undefined) throw error;
+  return code;
+}

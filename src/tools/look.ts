@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { relativePath } from "./place.ts";
+import { findLines, linesOf } from "./search.ts";
+import { tool } from "./tool.ts";
+import type { Plan } from "./types.ts";
+
+const limits = { lines: 400, readBytes: 40_000, lineCharacters: 2000, listed: 500 };
+const searchLimits = { matches: 100, bytes: 20_000, lineCharacters: 300 };
+
+export const listFilesTool = tool({
+  name: "list_files",
+  description:
+    "List the files of the workspace, without those that git ignores. `path` narrows it to a folder, `pattern` to a glob such as `**/*.ts`. Shows at most 500 files.",
+  needs: "read",
+  input: z.strictObject({ path: z.string().optional(), pattern: z.string().max(200).optional() }),
+  async plan({ path = ".", pattern }, workspace) {
+    const folder = relativePath(path);
+    if (typeof folder !== "string") return folder;
+    const files = below(folder, await workspace.list(pattern === undefined ? undefined : [pattern]));
+    const shown = files.slice(0, limits.listed);
+    const cut = files.length > shown.length ? `, the first ${shown.length} of them here: narrow path or pattern` : "";
+    const title = `${count(files.length, "file")} in ${folder}${pattern === undefined ? "" : ` like ${pattern}`}${cut}.`;
+    const ref = pattern === undefined ? folder : `${folder} ${pattern}`;
+    return { type: "look", text: [title, ...shown].join("\n"), seen: [{ kind: "list", ref }] };
+  },
+});
+
+export const readFileTool = tool({
+  name: "read_file",
+  description:
+    "Read a text file with numbered lines, from line `from` to line `to`. Shows at most 400 lines and 40 KB at once, and says how to read on.",
+  needs: "read",
+  input: z.strictObject({ path: z.string(), from: z.int().min(1).optional(), to: z.int().min(1).optional() }),
+  plan({ path, from = 1, to = Infinity }, workspace) {
+    const found = workspace.read(path);
+    if (found.type !== "text") return { type: "refused", text: found.text };
+    const name = relativePath(path) as string;
+    const lines = linesOf(found.text);
+    if (lines.length === 0) return look(`${name} is empty.`, `${name}:0-0`);
+    if (from > to) return { type: "refused", text: `from (${from}) lies behind to (${to}).` };
+    if (from > lines.length) return { type: "refused", text: `${name} has only ${count(lines.length, "line")}.` };
+    const wanted = Math.min(to, lines.length);
+    const shown: string[] = [];
+    for (let size = 0, at = from; at <= wanted && shown.length < limits.lines; at += 1) {
+      const line = `${String(at).padStart(5)}\t${shorten(lines[at - 1] ?? "", limits.lineCharacters)}`;
+      size += Buffer.byteLength(line) + 1;
+      if (size > limits.readBytes) break;
+      shown.push(line);
+    }
+    const last = from + shown.length - 1;
+    const cut = last < wanted ? ` Cut here; read on with from: ${last + 1}.` : "";
+    const title = `${name}, lines ${from} to ${last} of ${lines.length}.${cut}`;
+    return look([title, ...shown].join("\n"), `${name}:${from}-${last}`);
+  },
+});
+
+export const searchFilesTool = tool({
+  name: "search_files",
+  description:
+    "Search the files of the workspace line by line for a regular expression. `path` narrows it to a file or folder, `glob` to names such as `*.ts`, `context` adds lines around each match. Shows at most 100 matches and 20 KB.",
+  needs: "read",
+  input: z.strictObject({
+    pattern: z.string().min(1).max(1000),
+    path: z.string().optional(),
+    glob: z.string().max(200).optional(),
+    context: z.int().min(0).max(5).optional(),
+  }),
+  async plan({ pattern, path = ".", glob, context = 0 }, workspace, signal) {
+    const folder = relativePath(path);
+    if (typeof folder !== "string") return folder;
+    const files = below(folder, await workspace.list(glob === undefined ? undefined : [glob]));
+    const found = await findLines(workspace, files, pattern, searchLimits.matches + 1, signal);
+    if (found.type === "refused") return found;
+    const hits = found.hits.slice(0, searchLimits.matches);
+    const shown: string[] = [];
+    let full = found.hits.length > hits.length;
+    let size = 0;
+    let matches = 0;
+    for (const [file, inFile] of Map.groupBy(hits, (hit) => hit.path)) {
+      const text = workspace.read(file);
+      if (text.type !== "text") continue;
+      const part = excerpt(
+        linesOf(text.text),
+        inFile.map((hit) => hit.line),
+        context,
+      );
+      for (const line of ["", file, ...part]) {
+        size += Buffer.byteLength(line) + 1;
+        if (size > searchLimits.bytes) full = true;
+        else shown.push(line);
+      }
+      matches += inFile.length;
+    }
+    const cut = full ? " Cut here, there is more: narrow pattern, path or glob." : "";
+    const slow = found.slow ? " Stopped early, the pattern takes too long: make it simpler." : "";
+    const title = `${count(matches, "match", "matches")} in ${count(files.length, "file")} searched.${cut}${slow}`;
+    return { type: "look", text: [title, ...shown].join("\n"), seen: [{ kind: "search", ref: pattern }] };
+  },
+});
+
+function look(text: string, ref: string): Plan {
+  return { type: "look", text, seen: [{ kind: "file", ref }] };
+}
+
+function below(folder: string, files: string[]): string[] {
+  return folder === "." ? files : files.filter((file) => file === folder || file.startsWith(`${folder}/`));
+}
+
+function excerpt(lines: readonly string[], hits: readonly number[], context: number): string[] {
+  const matched = new Set(hits);
+  const wanted = new Set(hits.flatMap((hit) => Array.from({ length: 2 * context + 1 }, (_, i) => hit - context + i)));
+  const shown = [...wanted].filter((at) => at >= 1 && at <= lines.length).sort((a, b) => a - b);
+  return shown.flatMap((at, index) => {
+    const line = `${at}${matched.has(at) ? ":" : "-"}${shorten(lines[at - 1] ?? "", searchLimits.lineCharacters)}`;
+    const gap = context > 0 && index > 0 && shown[index - 1] !== at - 1;
+    return gap ? ["--", line] : [line];
+  });
+}
+
+function shorten(line: string, limit: number): string {
+  if (line.length <= limit) return line;
+  return `${line.slice(0, limit).toWellFormed()} [line cut: ${line.length} characters]`;
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}

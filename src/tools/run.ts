@@ -1,0 +1,186 @@
+import { createHash } from "node:crypto";
+import { stripVTControlCharacters } from "node:util";
+import { execa } from "execa";
+import { z } from "zod";
+import { isRecord, parseJson } from "../util/json.ts";
+import type { World } from "../util/world.ts";
+import { tool } from "./tool.ts";
+import type { CommandRun } from "./types.ts";
+import type { Workspace } from "./workspace.ts";
+
+export const runTestsTool = tool({
+  name: "run_tests",
+  description: "Run the tests of the workspace and see how they end.",
+  needs: "run",
+  input: z.strictObject({}),
+  plan: () => ({ type: "command", purpose: "tests" }),
+});
+
+export interface TestCommand {
+  readonly argv: readonly string[];
+  readonly found_in: string;
+}
+
+/** The command that runs the tests: as configured, else as the project's own files tell it. */
+export async function findTestCommand(
+  workspace: Workspace,
+  configured?: readonly string[],
+): Promise<TestCommand | undefined> {
+  if (configured && configured.length > 0) return { argv: configured, found_in: "config" };
+  const holds = (path: string, pattern: RegExp) => {
+    const found = workspace.read(path);
+    return found.type === "text" && pattern.test(found.text);
+  };
+  if (hasTestScript(workspace)) return { argv: ["npm", "test", "--silent"], found_in: "package.json" };
+  const pytest = ["python3", "-m", "pytest", "-q"];
+  if (holds("pytest.ini", /^/)) return { argv: pytest, found_in: "pytest.ini" };
+  if (holds("pyproject.toml", /^\s*\[tool\.pytest/m)) return { argv: pytest, found_in: "pyproject.toml" };
+  if ((await workspace.list(["tests/*.py"])).length > 0) return { argv: pytest, found_in: "tests/*.py" };
+  for (const [file, pattern, ...argv] of commands) {
+    if (holds(file, pattern)) return { argv, found_in: file };
+  }
+  return undefined;
+}
+
+const commands: [string, RegExp, ...string[]][] = [
+  ["phpunit.xml", /^/, "vendor/bin/phpunit"],
+  ["phpunit.xml.dist", /^/, "vendor/bin/phpunit"],
+  ["Cargo.toml", /^/, "cargo", "test", "--quiet"],
+  ["go.mod", /^/, "go", "test", "./..."],
+  ["Makefile", /^test\s*:(?!=)/m, "make", "test"],
+];
+
+/** `npm init` writes a test script that only says there is none. */
+function hasTestScript(workspace: Workspace): boolean {
+  const found = workspace.read("package.json");
+  const parsed = found.type === "text" ? parseJson(found.text) : undefined;
+  const scripts = isRecord(parsed) ? parsed["scripts"] : undefined;
+  const test = isRecord(scripts) ? scripts["test"] : undefined;
+  return typeof test === "string" && !test.includes("no test specified");
+}
+
+export interface RunOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly world: World;
+}
+
+/** Runs a program in the workspace, without a shell, and ends all that it started. What it does is never thrown. */
+export async function runCommand(
+  workspace: Workspace,
+  argv: readonly string[],
+  { timeoutMs, signal, world }: RunOptions,
+): Promise<CommandRun> {
+  const [program, ...rest] = argv;
+  if (program === undefined) throw new Error("A command needs a program.");
+  const started = world.now();
+  const over = new AbortController();
+  const env = environment(world.env);
+  const streams = { stdin: "ignore", all: true, buffer: false, reject: false } as const;
+  // A group of its own, that `kill` ends as a whole, also after its first process; and so does our own end.
+  const group = { killDescendants: true, forceKillAfterDelay: false } as const;
+  const child = execa(program, rest, { cwd: workspace.root, env, extendEnv: false, ...streams, ...group });
+  const output = boundedOutput();
+  child.all.on("data", (chunk: Buffer) => output.add(chunk));
+  const exited = new Promise((resolve) => child.nodeChildProcess.once("exit", resolve));
+  const ended = Promise.race([exited, child]).then(() => "ended");
+  const timeout = world.sleep(timeoutMs, over.signal).then(
+    () => "timed_out",
+    () => "ended",
+  );
+  const cancelled = new Promise<string>((resolve) => {
+    if (signal.aborted) resolve("cancelled");
+    signal.addEventListener("abort", () => resolve("cancelled"), { signal: over.signal });
+  });
+  const end = await Promise.race([ended, timeout, cancelled]);
+  await endGroup(child, world);
+  // Somebody who left the group may hold the pipe for ever.
+  const given = world.sleep(1000, over.signal).then(
+    () => "held",
+    () => "over",
+  );
+  if ((await Promise.race([child, given])) === "held") {
+    for (const stream of [child.stdout, child.stderr, child.all]) stream.destroy();
+  }
+  const result = await child;
+  over.abort();
+
+  const exitCode = end === "ended" ? result.exitCode : undefined;
+  return {
+    argv,
+    exit_code: exitCode,
+    duration_ms: Math.round(world.now() - started),
+    timed_out: end === "timed_out",
+    output: output.text() + howItEnded(),
+    output_sha256: output.sha256(),
+  };
+
+  function howItEnded(): string {
+    if (child.pid === undefined)
+      return `[${JSON.stringify(program)} could not be started: ${result.code ?? "unknown reason"}]`;
+    if (end === "timed_out") return `\n[stopped after ${timeoutMs / 1000} s]`;
+    if (end === "cancelled") return "\n[cancelled]";
+    return result.signal === undefined ? "" : `\n[ended by ${result.signal}]`;
+  }
+}
+
+/** Only what programs cannot do without: no key, token or setting of ours reaches them. */
+function environment(env: World["env"]): Record<string, string> {
+  const { PATH = "", HOME, LANG = "C.UTF-8", TMPDIR = "/tmp" } = env;
+  return {
+    PATH,
+    ...(HOME === undefined ? {} : { HOME }),
+    LANG,
+    TMPDIR,
+    TERM: "dumb",
+    CI: "1",
+    NO_COLOR: "1",
+  };
+}
+
+/** `kill` says false once there is nobody left to be told. */
+async function endGroup(group: { kill(signal: NodeJS.Signals | 0): boolean }, world: World): Promise<void> {
+  if (!group.kill("SIGTERM")) return;
+  for (let waited = 0; waited < 2000; waited += 50) {
+    await world.sleep(50);
+    if (!group.kill(0)) return;
+  }
+  group.kill("SIGKILL");
+}
+
+const headBytes = 8_192;
+const tailBytes = 24_576;
+
+/** Keeps the head and the tail of what it is given, and a hash over all of it. */
+function boundedOutput() {
+  const hash = createHash("sha256");
+  const head = Buffer.alloc(headBytes);
+  let tail: Buffer[] = [];
+  let [headLength, tailLength, total] = [0, 0, 0];
+  const compact = () => {
+    tail = [Buffer.from(Buffer.concat(tail).subarray(-tailBytes))];
+    tailLength = tail[0]?.length ?? 0;
+  };
+  return {
+    add(chunk: Buffer) {
+      hash.update(chunk);
+      total += chunk.length;
+      const taken = chunk.copy(head, headLength);
+      headLength += taken;
+      tail.push(chunk.subarray(taken));
+      tailLength += chunk.length - taken;
+      if (tailLength > 10 * tailBytes) compact();
+    },
+    sha256: () => hash.digest("hex"),
+    text() {
+      compact();
+      const first = head.subarray(0, headLength);
+      const last = tail[0] ?? Buffer.alloc(0);
+      const left = total - first.length - last.length;
+      if (left === 0) return stripVTControlCharacters(Buffer.concat([first, last]).toString());
+      const start = first.toString().replace(/\uFFFD+$/, "");
+      const rest = last.toString().replace(/^\uFFFD+/, "");
+      return stripVTControlCharacters(`${start}\n[${left} bytes left out]\n${rest}`);
+    },
+  };
+}

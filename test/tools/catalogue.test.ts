@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { sha256 } from "../../src/util/hash.ts";
+import { definitions, toolNamed, tools } from "../../src/tools/catalogue.ts";
+import { openWorkspace } from "../../src/tools/workspace.ts";
+
+test("the tools are sorted by name and each needs its right", () => {
+  const needs = tools.map((tool) => [tool.name, tool.needs]);
+  expect(needs).toEqual([
+    ["edit_file", "edit"],
+    ["list_files", "read"],
+    ["read_file", "read"],
+    ["run_tests", "run"],
+    ["search_files", "read"],
+    ["write_file", "edit"],
+  ]);
+  expect(tools.map((tool) => toolNamed(tool.name))).toEqual(tools);
+  expect(toolNamed("bash")).toBeUndefined();
+});
+
+test("the definitions are the same bytes every time, closed to further keys, in JSON schema", () => {
+  expect(sha256(JSON.stringify(definitions()))).toBe(sha256(JSON.stringify(definitions())));
+  expect(definitions().map((one) => one.input_schema["additionalProperties"])).toEqual(tools.map(() => false));
+  expect(definitions()[2]?.input_schema).toEqual({
+    type: "object",
+    properties: {
+      path: { type: "string" },
+      from: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+      to: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+    },
+    required: ["path"],
+    additionalProperties: false,
+  });
+});
+
+test("running the tests is planned as a command", async () => {
+  const workspace = openWorkspace(".", { hide: [] });
+  const plan = await toolNamed("run_tests")?.plan({}, workspace, new AbortController().signal);
+  expect(plan).toEqual({ type: "command", purpose: "tests" });
+});

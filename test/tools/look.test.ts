@@ -1,0 +1,210 @@
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { listFilesTool, readFileTool, searchFilesTool } from "../../src/tools/look.ts";
+import type { Plan, Tool } from "../../src/tools/types.ts";
+import { openWorkspace } from "../../src/tools/workspace.ts";
+import { cleanUp, folderWith } from "./folders.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  cleanUp();
+});
+
+const { signal } = new AbortController();
+
+function plan(tool: Tool, folder: string, input: unknown): Promise<Plan> {
+  return tool.plan(input, openWorkspace(folder, { hide: ["home"] }), signal);
+}
+
+test("a listing names the files below a folder that fit a pattern", async () => {
+  const folder = folderWith({ "src/a.ts": "", "src/b.js": "", "srcs/c.ts": "", "home/d.ts": "" });
+  expect(await plan(listFilesTool, folder, {})).toEqual({
+    type: "look",
+    text: "3 files in ..\nsrc/a.ts\nsrc/b.js\nsrcs/c.ts",
+    seen: [{ kind: "list", ref: "." }],
+  });
+  expect(await plan(listFilesTool, folder, { path: "./src/", pattern: "*.ts" })).toEqual({
+    type: "look",
+    text: "1 file in src like *.ts.\nsrc/a.ts",
+    seen: [{ kind: "list", ref: "src *.ts" }],
+  });
+  expect(await plan(listFilesTool, folder, { path: "../" })).toEqual({
+    type: "refused",
+    text: '"../" leads out of the workspace.',
+  });
+});
+
+test("a long listing is cut, and says so", async () => {
+  const names = Array.from({ length: 501 }, (_, at) => `f${String(at).padStart(3, "0")}`);
+  const look = await plan(listFilesTool, folderWith(Object.fromEntries(names.map((name) => [name, ""]))), {});
+  const title = "501 files in ., the first 500 of them here: narrow path or pattern.";
+  expect(look).toMatchObject({ text: [title, ...names.slice(0, 500)].join("\n") });
+});
+
+test("a file is shown with line numbers, and vouched for line by line", async () => {
+  const folder = folderWith({ "a.txt": "\uFEFFone\r\ntwo\r\nthree\r\n", "empty.txt": "" });
+  expect(await plan(readFileTool, folder, { path: "./a.txt" })).toEqual({
+    type: "look",
+    text: "a.txt, lines 1 to 3 of 3.\n    1\tone\n    2\ttwo\n    3\tthree",
+    seen: [{ kind: "file", ref: "a.txt:1-3" }],
+  });
+  expect(await plan(readFileTool, folder, { path: "a.txt", from: 2, to: 2 })).toEqual({
+    type: "look",
+    text: "a.txt, lines 2 to 2 of 3.\n    2\ttwo",
+    seen: [{ kind: "file", ref: "a.txt:2-2" }],
+  });
+  expect(await plan(readFileTool, folder, { path: "empty.txt" })).toEqual({
+    type: "look",
+    text: "empty.txt is empty.",
+    seen: [{ kind: "file", ref: "empty.txt:0-0" }],
+  });
+});
+
+test("a long file is cut at 400 lines or 40 KB, and says how to read on", async () => {
+  const lines = Array.from({ length: 1000 }, (_, at) => `line ${at + 1}`).join("\n");
+  const folder = folderWith({
+    "long.txt": lines,
+    "wide.txt": `${"é".repeat(900)}\n`.repeat(100),
+    "one.txt": "x".repeat(9000),
+  });
+  const long = await plan(readFileTool, folder, { path: "long.txt", from: 101 });
+  expect(long).toMatchObject({ seen: [{ kind: "file", ref: "long.txt:101-500" }] });
+  expect((long as { text: string }).text.split("\n")[0]).toBe(
+    "long.txt, lines 101 to 500 of 1000. Cut here; read on with from: 501.",
+  );
+  const wide = await plan(readFileTool, folder, { path: "wide.txt" });
+  expect(wide).toMatchObject({ seen: [{ kind: "file", ref: "wide.txt:1-22" }] });
+  const one = await plan(readFileTool, folder, { path: "one.txt" });
+  expect((one as { text: string }).text).toBe(
+    `one.txt, lines 1 to 1 of 1.\n    1\t${"x".repeat(2000)} [line cut: 9000 characters]`,
+  );
+});
+
+test("what cannot be read is refused in words, wrong input as well", async () => {
+  const folder = folderWith({ "a.txt": "a", ".env": "KEY=1" });
+  const texts = await Promise.all(
+    [{ path: ".env" }, { path: "none" }, { path: "a.txt", from: 2 }, { path: "a.txt", from: 3, to: 2 }].map((input) =>
+      plan(readFileTool, folder, input),
+    ),
+  );
+  expect(texts).toEqual([
+    { type: "refused", text: '".env" may hold secrets and is closed.' },
+    { type: "refused", text: 'There is no file "none".' },
+    { type: "refused", text: "a.txt has only 1 line." },
+    { type: "refused", text: "from (3) lies behind to (2)." },
+  ]);
+  const wrong = await plan(readFileTool, folder, { file: "a.txt", from: "1" });
+  expect(wrong.type).toBe("refused");
+  expect(wrong).toMatchObject({
+    text: expect.stringMatching(/^The input of read_file does not fit\. .*path/s),
+  });
+});
+
+const git = spawnSync("sh", ["-c", "command -v git"]).stdout.toString().trim();
+const hasRipgrep = spawnSync("rg", ["--version"]).status === 0;
+
+/** With only git on the PATH there is no ripgrep to find. */
+function withoutRipgrep(): void {
+  const folder = folderWith({});
+  fs.symlinkSync(git, join(folder, "git"));
+  vi.stubEnv("PATH", folder);
+}
+
+describe.each(["ripgrep", "our own search"])("searching with %s", (searcher) => {
+  const search = (folder: string, input: unknown, { skip }: { skip: (why: string) => void }) => {
+    if (searcher === "ripgrep" && !hasRipgrep) skip("ripgrep is not on the PATH");
+    if (searcher !== "ripgrep") withoutRipgrep();
+    return plan(searchFilesTool, folder, input);
+  };
+
+  test("matches are shown by file with their lines and what is around them", async (context) => {
+    const folder = folderWith({
+      "src/a.ts": "one\ntwo needle\r\nthree\nfour\nfive\nneedle\n",
+      "src/b.ts": "no\n",
+      ".dot/c.ts": "\uFEFFneedle",
+      "--pre=x": "needle",
+    });
+    expect(await search(folder, { pattern: "^needle$|needle$", context: 1 }, context)).toEqual({
+      type: "look",
+      text: [
+        "4 matches in 4 files searched.",
+        "",
+        "--pre=x",
+        "1:needle",
+        "",
+        ".dot/c.ts",
+        "1:needle",
+        "",
+        "src/a.ts",
+        "1-one",
+        "2:two needle",
+        "3-three",
+        "--",
+        "5-five",
+        "6:needle",
+      ].join("\n"),
+      seen: [{ kind: "search", ref: "^needle$|needle$" }],
+    });
+    const narrow = { pattern: "(?i)NEEDLE", path: "src", glob: "*.ts" };
+    expect(await search(folder, narrow, context)).toMatchObject({
+      text: "2 matches in 2 files searched.\n\nsrc/a.ts\n2:two needle\n6:needle",
+    });
+    expect(await search(folder, { pattern: "-e|two(?= need)" }, context)).toMatchObject({
+      text: "1 match in 4 files searched.\n\nsrc/a.ts\n2:two needle",
+    });
+  });
+
+  test("closed, hidden, binary and ignored files are not searched, nor what a link leads to", async (context) => {
+    const folder = folderWith({
+      ".env": "needle",
+      "home/x": "needle",
+      bin: "needle\0",
+      "ignored/x": "needle",
+      ".gitignore": "ignored\n",
+      broken: Buffer.from([0xff, ...Buffer.from("needle")]),
+      kept: "needle",
+    });
+    fs.symlinkSync("/etc/passwd", join(folder, "passwd"));
+    spawnSync("git", ["init", "-q"], { cwd: folder });
+    const found = await search(folder, { pattern: "needle|root" }, context);
+    expect(found).toMatchObject({
+      text: expect.stringMatching(/^1 match in \d files searched\.\n\nkept\n1:needle$/),
+    });
+  });
+
+  test("results are cut at 100 matches and at 20 KB, and say so", async (context) => {
+    const folder = folderWith({
+      "a/many": "needle\n".repeat(101),
+      "b/wide": `needle ${"é".repeat(290)}\n`.repeat(50),
+    });
+    const many = (await search(folder, { pattern: "needle", path: "a" }, context)) as { text: string };
+    expect(many.text.split("\n")).toEqual([
+      "100 matches in 1 file searched. Cut here, there is more: narrow pattern, path or glob.",
+      "",
+      "a/many",
+      ...Array.from({ length: 100 }, (_, at) => `${at + 1}:needle`),
+    ]);
+    const wide = (await search(folder, { pattern: "needle", path: "b/wide" }, context)) as { text: string };
+    expect(wide.text.split("\n")[0]).toBe(
+      "50 matches in 1 file searched. Cut here, there is more: narrow pattern, path or glob.",
+    );
+    expect(Buffer.byteLength(wide.text)).toBeLessThan(20_200);
+  });
+
+  test("what is no regular expression is refused", async (context) => {
+    expect(await search(folderWith({}), { pattern: "a(" }, context)).toEqual({
+      type: "refused",
+      text: "The pattern is not a regular expression: Invalid regular expression: /a(/: Unterminated group.",
+    });
+  });
+});
+
+test("a pattern that would backtrack for ever is stopped, and what was found until then is shown", async () => {
+  withoutRipgrep();
+  const folder = folderWith({ "a.txt": "aa\n", "b.txt": `${"a".repeat(60)}!\n` });
+  expect(await plan(searchFilesTool, folder, { pattern: "^(\\w+\\s?)*$" })).toMatchObject({
+    text: "1 match in 2 files searched. Stopped early, the pattern takes too long: make it simpler.\n\na.txt\n1:aa",
+  });
+});
