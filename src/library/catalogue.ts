@@ -1,0 +1,33 @@
+import type { Phase, Prompt } from "./prompt.ts";
+
+/**
+ * The library as the model sees it, in the part of a request that is cached: the same prompts give the same bytes,
+ * in whatever order they come. A line is `name — purpose [required inputs] (rights)`; it stays one line whatever a
+ * prompt says, and the purpose is cut at 120 characters.
+ */
+export function catalogueText(prompts: readonly Prompt[]): string {
+  const folders = Map.groupBy(prompts.toSorted(byName), ({ folder }) => oneLine(folder) || "other");
+  const section = (folder: string) => `## ${folder}\n${folders.get(folder)!.map(line).join("")}`;
+  return [...folders.keys()].sort().map(section).join("\n");
+}
+
+/** All of them: first those made for this phase, then those made for none in particular, then the others. */
+export function rankFor(prompts: readonly Prompt[], phase: Phase): Prompt[] {
+  const distance = ({ phases }: Prompt) => (phases.includes(phase) ? 0 : phases.length === 0 ? 1 : 2);
+  return prompts.toSorted((a, b) => distance(a) - distance(b) || byName(a, b));
+}
+
+function line({ name, purpose, inputs, tools }: Prompt): string {
+  const required = Object.keys(inputs).filter((input) => inputs[input]!.required);
+  const brackets = required.length > 0 ? ` [${required.join(", ")}]` : "";
+  const short = oneLine(purpose).replace(/^(.{119}).{2,}$/u, "$1…");
+  return `${name} — ${short}${brackets}${tools === "none" ? "" : ` (${tools})`}\n`;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
+}
+
+function byName(a: Prompt, b: Prompt): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}

@@ -1,0 +1,107 @@
+import { lstat, readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { z } from "zod";
+import { systemCode, UserError } from "../util/errors.ts";
+import { sha256 } from "../util/hash.ts";
+
+// oxfmt-ignore
+export const phases = [
+  "requirements-clarification", "context-building", "uncertainty-analysis", "solution-approval", "implementation",
+] as const;
+export type Phase = (typeof phases)[number];
+export type Scope = "builtin" | "workspace" | "custom";
+
+/** Where a prompt lies; `folder` is the first one under its scope's root, or "" at the root itself. */
+export interface Place {
+  readonly file: string;
+  readonly folder: string;
+  readonly scope: Scope;
+}
+
+const texts = z.array(z.string()).default([]);
+const input = z
+  .strictObject({
+    description: z.string(),
+    required: z.boolean().default(false),
+    default: z.string().optional(),
+  })
+  .refine((it) => !it.required || it.default === undefined, "is required and has a default: keep one");
+
+const frontMatter = z.object({
+  name: z.string().optional(),
+  title: z.string().optional(),
+  purpose: z.string().trim().min(1, "is empty"),
+  good_for: texts,
+  uncertainty_reduction: texts,
+  example_context_needs: texts,
+  cost_estimate: z.enum(["minimal", "low", "medium", "high"]),
+  phases: z.array(z.enum(phases)).default([]),
+  inputs: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,49}$/), input).default({}),
+  tools: z.enum(["none", "read", "edit", "run"]).default("none"),
+  model: z.enum(["fast", "default", "smart"]).default("default"),
+  produces: texts,
+  tags: texts,
+  examples: z.array(z.unknown()).default([]),
+});
+
+export interface Prompt extends Readonly<Omit<z.infer<typeof frontMatter>, "name">>, Place {
+  readonly name: string;
+  /** Keys of the front matter that are not ours, as they stand there. */
+  readonly extra: Readonly<Record<string, unknown>>;
+  readonly body: string;
+  readonly bodyLine: number;
+  /** Of the file's bytes. */
+  readonly sha256: string;
+}
+
+/** The name that a file or a person means, or undefined where no prompt can be called that. */
+export function promptName(written: string): string | undefined {
+  const name = written.replaceAll("-", "_");
+  return /^[a-z0-9_]{3,50}$/.test(name) ? name : undefined;
+}
+
+/** Reads one prompt; a file that is none is a UserError "prompt_unreadable" naming file and line. */
+export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt> {
+  const { parseFrontMatter } = await import("./front_matter.ts");
+  const { bytes, text } = await readPlainFile(file);
+  const { data, body, bodyLine, keyLines } = parseFrontMatter(text, file);
+  const stem = basename(file, ".md");
+  const name = promptName(stem);
+  if (!name) throw refuse(file, 1, "the file's name is none for a prompt", "Use 3 to 50 of a–z, 0–9, _.");
+  const checked = frontMatter.safeParse(data, {
+    error: ({ input }) => (input === undefined ? "is missing" : undefined),
+  });
+  if (!checked.success) {
+    const { path, message } = checked.error.issues[0]!;
+    const line = keyLines.get(String(path[0])) ?? 1;
+    throw refuse(file, line, `${path.join(".")}: ${message}`, "Mend it between the two lines of ---.");
+  }
+  const { name: written = stem, ...known } = checked.data;
+  if (promptName(written) !== name) {
+    const what = `the prompt calls itself ${JSON.stringify(written)}, its file ${JSON.stringify(stem)}`;
+    throw refuse(file, keyLines.get("name") ?? 1, what, `Write name: ${name}, or rename the file.`);
+  }
+  const strange = Object.entries(data).filter(([key]) => !Object.hasOwn(frontMatter.shape, key));
+  const extra = Object.fromEntries(strange);
+  return { ...known, name, folder, file, scope, extra, body, bodyLine, sha256: sha256(bytes) };
+}
+
+/** Asked what it is before it is opened: a pipe would never answer, and 5 MB need no reading to be refused. */
+async function readPlainFile(file: string): Promise<{ bytes: Uint8Array; text: string }> {
+  try {
+    const found = await lstat(file);
+    if (!found.isFile()) throw refuse(file, 1, "this is not a plain file", "Put the file itself here.");
+    if (found.size > 300 * 1024) throw refuse(file, 1, "the file is longer than 300 KB", "Shorten it.");
+    const bytes = await readFile(file);
+    return { bytes, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch (error) {
+    const code = systemCode(error);
+    if (error instanceof UserError || code === undefined) throw error;
+    const hint = "Check that you may read it and that it is UTF-8 text.";
+    throw refuse(file, 1, `the file cannot be read (${code})`, hint);
+  }
+}
+
+function refuse(file: string, line: number, what: string, hint: string): UserError {
+  return new UserError("prompt_unreadable", `${file}:${line}: ${what}`, hint);
+}
