@@ -1,0 +1,36 @@
+import type { Model } from "../models/types.ts";
+import type { PriceTable } from "../models/prices.ts";
+import type { Library } from "../library/library.ts";
+import type { Workspace } from "../tools/workspace.ts";
+import type { World } from "../util/world.ts";
+import type { Chain } from "./open.ts";
+
+/** What a chain needs from the world to take its steps. */
+export interface Deps {
+  readonly world: World;
+  readonly model: Model;
+  readonly routes: { readonly fast: string; readonly default: string; readonly smart: string };
+  readonly maxTokens: number;
+  readonly contextWindow: number;
+  readonly warningThreshold: number;
+  readonly prices: PriceTable;
+  readonly library: Library;
+  readonly workspace: Workspace;
+  /** Standing rules of the project, given to every chain. */
+  readonly rules: string;
+  readonly testTimeoutMs: number;
+  /** Signs of life while a step runs; nothing that needs keeping. */
+  readonly progress: (sign: Progress) => void;
+}
+
+export type Progress =
+  | { readonly type: "thinking"; readonly key: string; readonly prompt: string; readonly model: string }
+  | { readonly type: "receiving"; readonly key: string; readonly characters: number }
+  | { readonly type: "retrying"; readonly key: string; readonly delay_ms: number; readonly reason: string }
+  | { readonly type: "using"; readonly key: string; readonly tool: string; readonly input: string };
+
+export interface Work {
+  readonly chain: Chain;
+  readonly deps: Deps;
+  readonly signal: AbortSignal;
+}

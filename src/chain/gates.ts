@@ -1,0 +1,87 @@
+import { areas, type Context } from "./context.ts";
+import { phases, type Phase } from "./events.ts";
+
+/** Why a chain may not leave its phase for `to`; nothing means it may. Only recorded facts are looked at. */
+export function gate(context: Context, to: Phase | "done"): string[] {
+  const { current_phase: from } = context;
+  if (to === "done") return from === "implementation" ? implementationGate(context) : ["There is nothing built yet."];
+  const next = phases[phases.indexOf(from) + 1];
+  if (to !== next) return [`From ${from} the way leads to ${next ?? "completion"}, not to ${to}. To return, go back.`];
+  switch (from) {
+    case "requirements-clarification":
+      return requirementsGate(context);
+    case "context-building":
+      return [];
+    case "uncertainty-analysis":
+      return confidenceGate(context);
+    case "solution-approval":
+      return context.solution?.standing === "approved" ? [] : ["Nobody has approved the presented solution."];
+    case "implementation":
+      return [];
+  }
+}
+
+function requirementsGate(context: Context): string[] {
+  const { gates } = context.engine;
+  const score = context.confidence_scores["requirements"] ?? 0;
+  const reasons: string[] = [];
+  if (score < gates.requirements && context.waived["requirements"] === undefined) {
+    reasons.push(`Confidence in the requirements is ${percent(score)}; ${percent(gates.requirements)} is needed.`);
+  }
+  const ambiguity = context.scores["ambiguity"] ?? 0;
+  if (ambiguity > gates.ambiguity && context.questions.length < 3) {
+    reasons.push(
+      `Ambiguity is ${percent(ambiguity)}; above ${percent(gates.ambiguity)} three to five questions must be asked first.`,
+    );
+  }
+  return reasons;
+}
+
+function confidenceGate(context: Context): string[] {
+  const { gates } = context.engine;
+  const { overall = 0, ...scores } = context.confidence_scores;
+  const reasons: string[] = [];
+  if (overall < gates.overall)
+    reasons.push(`Overall confidence is ${percent(overall)}; ${percent(gates.overall)} is needed.`);
+  for (const area of new Set([...areas, ...Object.keys(scores)])) {
+    const score = scores[area] ?? 0;
+    if (score < gates.area && context.waived[area] === undefined) {
+      reasons.push(`Confidence in ${area} is ${percent(score)}; every area needs ${percent(gates.area)}.`);
+    }
+  }
+  return [...reasons, ...blocking(context).map(({ area }) => `The blocking uncertainty "${area}" is open.`)];
+}
+
+function implementationGate(context: Context): string[] {
+  const { evidence, engine, solution } = context;
+  const reasons: string[] = [];
+  const byTests = solution?.solution.verification.kind === "tests";
+  const testsPlanned = solution?.solution.files.some(({ role }) => role === "test") ?? false;
+  if (byTests && testsPlanned && !evidence.red)
+    reasons.push("The tests were never seen to fail before the code was written.");
+  if (engine.test_command && !evidence.green)
+    reasons.push("The last test run recorded after the last change did not pass.");
+  if (context.session_memory.files_modified.length === 0) reasons.push("No file has been changed.");
+  if (context.size === "tiny") return reasons;
+  for (const name of engine.gates.quality) {
+    if (!evidence.reviewed.includes(name)) reasons.push(`${name} has not reported since the last change.`);
+  }
+  const simplicity = context.scores["simplicity"];
+  if (simplicity !== undefined && simplicity >= engine.gates.simplicity) {
+    reasons.push(`The simplicity score is ${simplicity}; it must be below ${engine.gates.simplicity}.`);
+  }
+  if (!byTests && !((context.scores["substitute_check"] ?? 0) > 0)) {
+    reasons.push(`The approved substitute check was not reported: ${solution?.solution.verification.check ?? ""}`);
+  }
+  return [...reasons, ...blocking(context).map(({ area, by }) => `The blocking finding "${area}" of ${by} is open.`)];
+}
+
+export function blocking(context: Context) {
+  return context.uncertainties.filter(
+    ({ area, blocking, resolved }) => blocking && !resolved && context.waived[area] === undefined,
+  );
+}
+
+export function percent(value: number): string {
+  return `${Math.round(value * 100)}%`;
+}

@@ -1,0 +1,164 @@
+import { z } from "zod";
+import { exitCodes, UserError } from "../util/errors.ts";
+import type { Actor } from "../store/journal.ts";
+import { removeMessage, waitingMessages } from "../store/chains.ts";
+import type { Workspace } from "../tools/workspace.ts";
+import type { Context } from "./context.ts";
+import { event, type ChainEvent } from "./events.ts";
+import { nextNumber, nextStep, queueKey } from "./next.ts";
+import { withLedger, type Chain } from "./open.ts";
+import { fingerprint } from "./settle.ts";
+
+/** What a person can say to a chain, from any process and through any door. */
+export const messageSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("answer"), answers: z.record(z.string(), z.string()) }),
+  z.object({ type: z.literal("approve"), hash: z.string() }),
+  z.object({ type: z.literal("reject"), reason: z.string() }),
+  z.object({ type: z.literal("ask"), question: z.string() }),
+  z.object({ type: z.literal("change"), request: z.string() }),
+  z.object({ type: z.literal("waive"), area: z.string(), reason: z.string() }),
+  z.object({ type: z.literal("check") }),
+]);
+export type PersonMessage = z.infer<typeof messageSchema>;
+
+const envelope = z.object({
+  by: z.object({ kind: z.enum(["person", "policy"]), name: z.string(), door: z.string() }),
+  message: messageSchema,
+});
+
+/** Takes in what lies in the inbox: first into the journal, then out of the inbox; each message once. */
+export function takeInbox(chain: Chain, workspace: Workspace): void {
+  for (const { name, message } of waitingMessages(chain.inbox)) {
+    const read = envelope.safeParse(message);
+    if (!chain.context.engine.taken.includes(name)) {
+      const by: Actor = read.success ? read.data.by : { kind: "person", name: "unknown", door: "inbox" };
+      const events = read.success
+        ? follow(chain.context, read.data.message, name, workspace)
+        : [event("message_ignored", { reason: "It could not be read.", from: name })];
+      chain.append(withLedger(by, events));
+    }
+    removeMessage(chain.inbox, name);
+  }
+}
+
+/** Why a message cannot be meant now, said before it is sent; undefined: it can. */
+export function objection(context: Context, message: PersonMessage): UserError | undefined {
+  const { chain_id: id, solution } = context;
+  if (context.state.type === "completed") {
+    return new UserError(
+      "completed",
+      `Chain ${id} is completed.`,
+      'Begin another: claude-exec new "…"',
+      exitCodes.conflict,
+    );
+  }
+  switch (message.type) {
+    case "answer": {
+      const stranger = Object.keys(message.answers).find(
+        (key) => !context.questions.some((question) => question.id === key),
+      );
+      const open = context.questions.filter(({ answer }) => answer === null);
+      return stranger === undefined
+        ? undefined
+        : new UserError(
+            "unknown_question",
+            `Chain ${id} has no question "${stranger}".`,
+            open.length ? `Open questions: ${open.map((question) => question.id).join(", ")}.` : "No question is open.",
+            exitCodes.usage,
+          );
+    }
+    case "approve":
+      if (solution?.standing === "presented" && solution.hash === message.hash) return undefined;
+      if (solution?.standing === "presented") {
+        return new UserError(
+          "other_solution",
+          `What is presented now is ${solution.hash}, not ${message.hash}. Nothing was approved.`,
+          `Read it first: claude-exec present-solution ${id}`,
+          exitCodes.conflict,
+        );
+      }
+      return nothingPresented(id);
+    case "reject":
+    case "change":
+      return solution?.standing === "presented" ? undefined : nothingPresented(id);
+    case "ask":
+    case "waive":
+    case "check":
+      return undefined;
+  }
+}
+
+function nothingPresented(id: string): UserError {
+  return new UserError(
+    "nothing_presented",
+    `Chain ${id} presents no solution now.`,
+    `See where it stands: claude-exec status ${id}`,
+    exitCodes.conflict,
+  );
+}
+
+function follow(context: Context, message: PersonMessage, from: string, workspace: Workspace): ChainEvent[] {
+  const objected = objection(context, message);
+  if (objected) return [event("message_ignored", { reason: objected.message, from })];
+  const hash = context.solution?.hash ?? "";
+  const resume = context.state.type === "parked" ? [event("resumed", {})] : [];
+  switch (message.type) {
+    case "answer":
+      return Object.entries(message.answers).map(([id, answer]) => event("question_answered", { id, answer, from }));
+    case "approve":
+      return approve(context, hash, from, workspace);
+    case "reject":
+      return [
+        event("approval_refused", { solution: hash, reason: message.reason, from }),
+        queue(
+          context,
+          "requirement_disambiguator",
+          { focus: "understand_rejection" },
+          "A person rejected the solution.",
+        ),
+      ];
+    case "change":
+      return [event("changes_requested", { solution: hash, request: message.request, from })];
+    case "ask":
+      return [
+        ...resume,
+        event("more_info_asked", { solution: hash, question: message.question, from }),
+        ...(nextStep(context).type === "wait_for_answers"
+          ? []
+          : [queue(context, "uncertainty_resolver", { question: message.question }, "A person asks.")]),
+      ];
+    case "waive":
+      return [...resume, event("area_waived", { area: message.area, reason: message.reason, from })];
+    case "check":
+      return [...resume, { ...queue(context, "uncertainty_analysis", {}, "A person asked for a measurement."), from }];
+  }
+}
+
+/** An approval binds the files as they were when it was presented; what changed since is not approved. */
+function approve(context: Context, hash: string, from: string, workspace: Workspace): ChainEvent[] {
+  const changed = Object.entries(context.solution?.base ?? {}).filter(
+    ([path, base]) => fingerprint(workspace, path) !== base,
+  );
+  if (changed.length > 0) {
+    const reason = `${changed.map(([path]) => path).join(", ")} changed after the solution was presented.`;
+    return [event("message_ignored", { reason, from }), event("approval_voided", { reason })];
+  }
+  return [
+    event("approval_given", { solution: hash, from }),
+    event("phase_changed", {
+      from: context.current_phase,
+      to: "implementation",
+      reason: "A person approved the solution.",
+      focus: "",
+    }),
+  ];
+}
+
+function queue(context: Context, name: string, inputs: Record<string, string>, why: string) {
+  return {
+    ...event("prompts_queued", {
+      why,
+      prompts: [{ key: queueKey(context, nextNumber(context), 0, name), name, inputs }],
+    }),
+  } as Extract<ChainEvent, { event: "prompts_queued" }>;
+}

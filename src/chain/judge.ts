@@ -1,0 +1,321 @@
+import { exitCodes } from "../util/errors.ts";
+import type { Prompt } from "../library/prompt.ts";
+import { repeatKey } from "./apply.ts";
+import type { Context, Item } from "./context.ts";
+import { event, phases, type ChainEvent, type Phase } from "./events.ts";
+import { countScores, isGrounded } from "./evidence.ts";
+import { blocking, gate, percent } from "./gates.ts";
+import { queueKey } from "./next.ts";
+import type { Action, Report, Solution } from "./reply.ts";
+import { fitsTiny, solutionHash, solutionText } from "./solution.ts";
+
+/** What judging a reply needs to know besides the context; gathered before, so that judging stays pure. */
+export interface Facts {
+  readonly prompts: ReadonlyMap<string, Prompt>;
+  /** The files a presented solution names, as they are now; null where there is none. */
+  readonly base: Readonly<Record<string, string | null>>;
+}
+
+type Judged = ChainEvent[];
+
+/** Turns a usable reply into what it changes. What the engine does not allow becomes an event that says why. */
+export function judge(context: Context, item: Item, reply: Action | Report, facts: Facts): Judged {
+  if (reply.kind === "report") return judgeReport(context, item, reply);
+  const problems = actionProblems(reply, facts);
+  if (problems.length > 0) return reject(item, problems);
+  return [event("decision_taken", { key: item.key, action: reply }), ...judgeAction(context, reply, facts)];
+}
+
+/** A reply that cannot be used is sent back at most twice; then the chain pauses. */
+export function reject(item: Item, problems: readonly string[]): Judged {
+  const rejected = event("reply_rejected", { key: item.key, problems });
+  if (item.rejected < 2) return [rejected];
+  return [
+    rejected,
+    park(
+      "reply_unusable",
+      exitCodes.failed,
+      `The model's reply to ${item.prompt} could not be used three times: ${problems[0] ?? ""}`,
+      "Everything before is kept. Try again, perhaps with another model: claude-exec resume {id} --model <model>",
+    ),
+  ];
+}
+
+/** `{id}` in a hint stands for the chain's number. */
+export function park(code: string, exit: number, message: string, hint: string): ChainEvent {
+  return event("parked", { code, exit, message, hint });
+}
+
+function judgeReport(context: Context, item: Item, report: Report): Judged {
+  const counted = countScores(context, report);
+  const { gates } = context.engine;
+  const open = (report.uncertainties ?? []).filter(({ resolved }) => !resolved);
+  const assumptions = open
+    .filter(({ confidence }) => confidence >= 0.4 && confidence < gates.unproven)
+    .map(
+      ({ area, confidence, resolution }) =>
+        `${area} (${percent(confidence)} sure)${resolution ? `: ${resolution}` : ""}`,
+    )
+    .filter((text) => !context.session_memory.assumptions.includes(text));
+  const mustAsk = open.flatMap(({ area, confidence, question }) =>
+    confidence < 0.4 && question
+      ? [{ id: snakeCase(area), question, why: `Confidence in ${area} is ${percent(confidence)}.` }]
+      : [],
+  );
+  const asked = [...(report.questions ?? []), ...mustAsk]
+    .filter(({ id }, index, all) => all.findIndex((other) => other.id === id) === index)
+    .filter(({ id }) => !context.questions.some((known) => known.id === id))
+    .slice(0, 5);
+  const recorded = event("report_recorded", {
+    key: item.key,
+    prompt: item.prompt,
+    report,
+    counted,
+    assumptions,
+    moved: moves(context, report, counted),
+    grounded: isGrounded(context, report),
+  });
+  return asked.length > 0 && context.current_phase !== "implementation"
+    ? [recorded, event("questions_asked", { questions: asked })]
+    : [recorded];
+}
+
+/** Whether a report tells anything that was not known. */
+function moves(context: Context, report: Report, counted: readonly { area: string; score: number }[]): boolean {
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  return (
+    (report.discovered ?? []).some(({ key, value }) => !same(context.discovered[key], value)) ||
+    (report.decisions ?? []).some(({ key, choice }) => context.decisions[key] !== choice) ||
+    counted.some(({ area, score }) => Math.abs((context.confidence_scores[area] ?? 0) - score) >= 0.01) ||
+    (report.uncertainties ?? []).some((fresh) => {
+      const known = context.uncertainties.find(({ area }) => area === fresh.area);
+      return !known || known.resolved !== fresh.resolved || known.blocking !== fresh.blocking;
+    })
+  );
+}
+
+/** Mistakes of form that the model can mend at once. */
+function actionProblems(action: Action, facts: Facts): string[] {
+  switch (action.do.type) {
+    case "run_prompts": {
+      if (action.do.prompts.length === 0) return ["run_prompts names no prompt."];
+      return action.do.prompts.flatMap(({ name, inputs }) => {
+        const prompt = facts.prompts.get(name);
+        if (!prompt || prompt.name === "phase_controller")
+          return [`There is no prompt "${name}". Use a name from the catalogue.`];
+        const given = new Set(inputs.map((input) => input.name));
+        return [
+          ...[...given].filter((input) => !(input in prompt.inputs)).map((input) => `${name} has no input "${input}".`),
+          ...Object.entries(prompt.inputs)
+            .filter(([input, { required }]) => required && !given.has(input))
+            .map(([input]) => `${name} needs the input "${input}".`),
+        ];
+      });
+    }
+    case "ask_user":
+      return action.do.questions.length === 0 ? ["ask_user asks nothing."] : [];
+    case "advance":
+    case "go_back":
+      return isPhase(action.do.to) ? [] : [`There is no phase "${action.do.to}". Phases: ${phases.join(", ")}.`];
+    case "present_solution":
+      return action.do.artifact.files.length === 0
+        ? ["The solution names no file. Name every file it will write."]
+        : [];
+    case "report_gap":
+    case "complete":
+    case "give_up":
+      return [];
+  }
+}
+
+function judgeAction(context: Context, action: Action, facts: Facts): Judged {
+  switch (action.do.type) {
+    case "run_prompts": {
+      const prompts = action.do.prompts.slice(0, 3).map(({ name, inputs }, index) => ({
+        key: queueKey(context, context.engine.decisions[context.current_phase] ?? 1, index, name),
+        name,
+        inputs: Object.fromEntries(inputs.map((input) => [input.name, input.value])),
+      }));
+      const repeated = prompts.find(
+        (prompt) => (context.engine.repeats[repeatKey(prompt)] ?? 0) >= context.engine.limits.repeats - 1,
+      );
+      if (repeated) {
+        return [
+          stuck(
+            context,
+            `${repeated.name} was asked for ${context.engine.limits.repeats} times although nothing had changed.`,
+          ),
+        ];
+      }
+      return [event("prompts_queued", { why: action.say, prompts })];
+    }
+    case "ask_user": {
+      const fresh = action.do.questions.filter(({ id }) => !context.questions.some((known) => known.id === id));
+      if (fresh.length === 0)
+        return refuse(context, "answers", ["These questions have been answered already: the answers are above."]);
+      return [event("questions_asked", { questions: fresh.slice(0, 5) })];
+    }
+    case "report_gap":
+      return [event("gap_reported", { gaps: action.do.gaps })];
+    case "present_solution":
+      return present(context, action.do.artifact, facts);
+    case "advance":
+      return advance(context, action.do.to as Phase, action.do.reason ?? action.say);
+    case "go_back":
+      return goBack(context, action.do.to as Phase, action.do.reason ?? action.say, action.do.focus ?? "");
+    case "complete":
+      return completion(context, action.do.summary);
+    case "give_up":
+      return [
+        park(
+          "gave_up",
+          context.current_phase === "implementation" ? exitCodes.verification : exitCodes.failed,
+          `The model gave up: ${action.do.reason}`,
+          'Everything found out is kept. Add what it lacks and go on: claude-exec ask {id} "…", or claude-exec resume {id}',
+        ),
+      ];
+  }
+}
+
+/** A chain is done when the engine's own record says so. */
+export function completion(context: Context, summary: string): Judged {
+  const reasons = gate(context, "done");
+  return reasons.length > 0 ? refuse(context, "done", reasons) : [event("completed", { summary })];
+}
+
+function advance(context: Context, to: Phase, reason: string): Judged {
+  if (to === "implementation")
+    return refuse(context, to, ["Only a person's approval opens the implementation: present the solution."]);
+  const reasons = gate(context, to);
+  if (reasons.length > 0) return refuse(context, to, reasons);
+  return [event("phase_changed", { from: context.current_phase, to, reason, focus: "" })];
+}
+
+function goBack(context: Context, to: Phase, reason: string, focus: string): Judged {
+  const { current_phase: from, engine, phase_history: history } = context;
+  if (phases.indexOf(to) >= phases.indexOf(from)) return refuse(context, to, [`${to} does not lie behind ${from}.`]);
+  const overall = context.confidence_scores["overall"] ?? 0;
+  const [earlier, last] = engine.rounds.slice(-2);
+  if (
+    from === "uncertainty-analysis" &&
+    earlier !== undefined &&
+    last !== undefined &&
+    last <= earlier + 0.005 &&
+    overall <= last + 0.005
+  ) {
+    return [
+      stuck(context, `Two rounds of exploration have not moved the confidence: it stays at ${percent(overall)}.`),
+    ];
+  }
+  if (to === "context-building" && history.filter(({ phase }) => phase === to).length >= engine.limits.rounds) {
+    return [
+      stuck(
+        context,
+        `All ${engine.limits.rounds} rounds of exploration are used up; the confidence is ${percent(overall)}.`,
+      ),
+    ];
+  }
+  const voided =
+    context.solution?.standing === "approved"
+      ? [event("approval_voided", { reason: `The chain went back to ${to}: ${reason}` })]
+      : [];
+  return [...voided, event("phase_changed", { from, to, reason, focus })];
+}
+
+function present(context: Context, solution: Solution, facts: Facts): Judged {
+  const { current_phase: from, engine } = context;
+  const before: ChainEvent[] = [];
+  const small = fitsTiny(solution);
+  if (from === "requirements-clarification" || from === "context-building") {
+    const surelyTiny =
+      small &&
+      (context.scores["ambiguity"] ?? 0) <= engine.gates.ambiguity &&
+      solution.confidence >= engine.gates.requirements;
+    if (!small || (context.size !== "tiny" && !surelyTiny)) {
+      return refuse(context, "solution-approval", [
+        `A solution is presented after the uncertainty analysis; this is ${from}.`,
+      ]);
+    }
+    if (context.size !== "tiny")
+      before.push(event("size_changed", { to: "tiny", reason: "One file and its test, and nothing left open." }));
+  } else if (context.size === "tiny" && !small) {
+    before.push(event("size_changed", { to: "normal", reason: "The solution needs more than one file and its test." }));
+  }
+  if (from === "uncertainty-analysis") {
+    const reasons = gate(context, "solution-approval");
+    if (reasons.length > 0) return refuse(context, "solution-approval", reasons);
+  }
+  if (from === "implementation")
+    return refuse(context, "solution-approval", [
+      "To change an approved solution, go back to solution-approval first.",
+    ]);
+  if (solution.verification.kind === "tests" && !engine.test_command) {
+    return refuse(context, "solution-approval", [
+      "No test command was found in this workspace: name a substitute check, or the user must set tests.command.",
+    ]);
+  }
+  const outside = Object.entries(facts.base)
+    .filter(([, hash]) => hash === refusedPath)
+    .map(([path]) => path);
+  if (outside.length > 0)
+    return refuse(
+      context,
+      "solution-approval",
+      outside.map((path) => `${path} cannot be written: it is protected or lies outside the workspace.`),
+    );
+  if (from !== "solution-approval") {
+    before.push(
+      event("phase_changed", {
+        from,
+        to: "solution-approval",
+        reason: "The solution is ready to be judged.",
+        focus: "",
+      }),
+    );
+  }
+  const text = solutionText(solution, context);
+  return [
+    ...before,
+    event("solution_presented", { solution, text, id: solutionHash(text, facts.base), base: facts.base }),
+  ];
+}
+
+/** Stands in `Facts.base` for a path that may never be written. */
+export const refusedPath = "refused";
+
+function refuse(context: Context, to: string, reasons: readonly string[]): Judged {
+  const refused = event("gate_refused", { to, reasons });
+  if (context.engine.refusals < 2) return [refused];
+  return [refused, stuck(context, `The model insists on "${to}", which is refused: ${reasons[0] ?? ""}`)];
+}
+
+function stuck(context: Context, message: string): ChainEvent {
+  if (context.current_phase === "implementation") {
+    return park(
+      "not_verified",
+      exitCodes.verification,
+      message,
+      'The files are as they are, nothing is reported as working. Help with a hint: claude-exec ask {id} "…", or go on: claude-exec resume {id}',
+    );
+  }
+  const open = blocking(context).map(({ area }) => area);
+  return park(
+    "no_movement",
+    exitCodes.confidence,
+    open.length ? `${message} Open and blocking: ${open.join(", ")}.` : message,
+    'Tell it what it cannot find out (claude-exec ask {id} "…"), set an area aside (claude-exec waive {id} <area> "why"), or go on: claude-exec resume {id}',
+  );
+}
+
+function isPhase(name: string): name is Phase {
+  return (phases as readonly string[]).includes(name);
+}
+
+function snakeCase(text: string): string {
+  return (
+    text
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, "_")
+      .slice(0, 60) || "question"
+  );
+}

@@ -1,0 +1,103 @@
+import type { ChainEvent } from "./events.ts";
+import { percent } from "./gates.ts";
+
+/**
+ * What the model is told about a batch of events: written once, kept in the journal, and sent unchanged with
+ * every later request, so that the provider's cache holds all but the newest.
+ */
+export function ledgerText(events: readonly ChainEvent[]): string {
+  return events.flatMap(tell).join("\n");
+}
+
+function tell(event: ChainEvent): string[] {
+  switch (event.event) {
+    case "chain_started":
+      return [
+        `## Task\n${event.goal}`,
+        `Size: ${event.size}. Tests run with: ${event.test_command?.join(" ") ?? "no command found"}.`,
+      ];
+    case "imported":
+      return [`## Taken over from an earlier context file\n${JSON.stringify(event.context)}`];
+    case "context_edited":
+      return [
+        `## A person edited the context\n${event.changes.map(({ path, after }) => `- ${path.join(".")} is now ${JSON.stringify(after) ?? "removed"}`).join("\n")}`,
+      ];
+    case "decision_taken":
+      return [`## Decision ${event.key}\n${event.action.say}`];
+    case "report_recorded":
+      return [reportText(event)];
+    case "gap_reported":
+      return [
+        `Noted: no prompt fits ${event.gaps.map(({ description }) => description).join("; ")}. Go on with the prompts there are.`,
+      ];
+    case "questions_asked":
+      return [`The user is asked: ${event.questions.map(({ id, question }) => `[${id}] ${question}`).join(" ")}`];
+    case "question_answered":
+      return [`The user answered [${event.id}]: ${event.answer}`];
+    case "phase_changed":
+      return [`## Phase ${event.to}\n${event.reason}${event.focus ? `\nFocus: ${event.focus}` : ""}`];
+    case "gate_refused":
+      return [`The engine refused "${event.to}":\n${event.reasons.map((reason) => `- ${reason}`).join("\n")}`];
+    case "area_waived":
+      return [`The user set the area ${event.area} aside: ${event.reason}`];
+    case "size_changed":
+      return [`This task now counts as ${event.to}: ${event.reason}`];
+    case "solution_presented":
+      return [`## Presented to the user (${event.id})\n${event.text}`];
+    case "approval_given":
+      return [`The user approved ${event.solution}.`];
+    case "approval_refused":
+      return [`The user rejected the solution${event.reason ? `: ${event.reason}` : " and gave no reason"}.`];
+    case "more_info_asked":
+      return [`Before deciding, the user asks: ${event.question}`];
+    case "changes_requested":
+      return [`The user wants changes: ${event.request}`];
+    case "approval_voided":
+      return [`The approval no longer holds: ${event.reason}`];
+    case "file_changed":
+      return [`${event.before === null ? "Created" : "Changed"} ${event.path} (${event.role}).`];
+    case "tests_judged":
+      return [
+        `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.\n<output kind="data">\n${lastLines(event.output, 2_000)}\n</output>`,
+      ];
+    case "reply_rejected":
+    case "prompts_queued":
+    case "epoch_opened":
+    case "ledger_extended":
+    case "message_ignored":
+    case "parked":
+    case "resumed":
+    case "recovered":
+    case "completed":
+      return [];
+  }
+}
+
+function reportText({ key, prompt, report, counted }: Extract<ChainEvent, { event: "report_recorded" }>): string {
+  const lines = [`## Report of ${prompt} (${key})`, report.summary];
+  if (report.findings) lines.push(report.findings);
+  for (const { key: name, value } of report.discovered ?? [])
+    lines.push(`- discovered ${name}: ${Array.isArray(value) ? value.join(", ") : value}`);
+  for (const { key: name, choice, because } of report.decisions ?? [])
+    lines.push(`- decided ${name}: ${choice}${because ? ` because ${because}` : ""}`);
+  for (const { area, confidence, blocking, resolved, resolution } of report.uncertainties ?? []) {
+    const standing = resolved ? "resolved" : blocking ? "blocking" : "open";
+    lines.push(`- uncertain ${area} (${percent(confidence)}, ${standing})${resolution ? `: ${resolution}` : ""}`);
+  }
+  for (const { area, score, claimed, missing } of counted) {
+    const less =
+      score < claimed
+        ? `, counted ${percent(score)}: not held as evidence: ${missing.join(", ") || "none was given"}`
+        : "";
+    lines.push(`- confidence ${area}: ${percent(claimed)}${less}`);
+  }
+  for (const { name, value, scale } of report.scores ?? [])
+    lines.push(`- score ${name}: ${value}${scale ? ` (${scale})` : ""}`);
+  for (const { kind, text } of report.notes ?? []) lines.push(`- note (${kind}): ${text}`);
+  for (const { name, content } of report.artifacts ?? []) lines.push(`### ${name}\n${content}`);
+  return lines.join("\n");
+}
+
+function lastLines(text: string, characters: number): string {
+  return text.length <= characters ? text : `…${text.slice(-characters)}`;
+}

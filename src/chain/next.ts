@@ -1,0 +1,95 @@
+import type { AskedQuestion, Context, Item, PresentedSolution, State } from "./context.ts";
+import type { QueuedPrompt } from "./events.ts";
+
+export type Step =
+  | { readonly type: "open_epoch" }
+  | {
+      readonly type: "call_model";
+      readonly key: string;
+      readonly turn: number;
+      readonly item: Pick<Item, "prompt" | "inputs" | "expects">;
+    }
+  | { readonly type: "settle"; readonly key: string }
+  | { readonly type: "run_tool"; readonly key: string; readonly call: { readonly id: string; readonly tool: string } }
+  | { readonly type: "run_tests"; readonly key: string }
+  | { readonly type: "queue"; readonly why: string; readonly prompts: readonly QueuedPrompt[] }
+  | { readonly type: "complete"; readonly summary: string }
+  | { readonly type: "wait_for_answers"; readonly questions: readonly AskedQuestion[] }
+  | { readonly type: "wait_for_approval"; readonly presented: PresentedSolution }
+  | { readonly type: "parked"; readonly state: Extract<State, { type: "parked" }> }
+  | { readonly type: "done"; readonly state: Extract<State, { type: "completed" }> };
+
+/** What may run now. The whole policy of a chain, from its context alone. */
+export function nextStep(context: Context): Step {
+  const { engine, state, solution } = context;
+  if (state.type === "completed") return { type: "done", state };
+  if (state.type === "parked") return { type: "parked", state };
+  if (!engine.epoch) return { type: "open_epoch" };
+  if (engine.item) return continueItem(engine.item);
+
+  const questions = context.questions.filter(({ answer }) => answer === null);
+  if (questions.length > 0) return { type: "wait_for_answers", questions };
+
+  const [queued] = engine.queue;
+  if (queued)
+    return {
+      type: "call_model",
+      key: queued.key,
+      turn: 1,
+      item: { prompt: queued.name, inputs: queued.inputs, expects: "report" },
+    };
+
+  if (solution?.standing === "presented") return { type: "wait_for_approval", presented: solution };
+
+  if (context.current_phase === "implementation" && solution?.standing === "approved") {
+    const step = implementation(context);
+    if (step) return step;
+  }
+  return {
+    type: "call_model",
+    key: `${decision(context)}/controller`,
+    turn: 1,
+    item: { prompt: "phase_controller", inputs: {}, expects: "action" },
+  };
+}
+
+/** The phase and the number of the decision that comes next in it: the stem of every key below it. */
+export function decision(context: Context): string {
+  return `${context.current_phase}/${nextNumber(context)}`;
+}
+
+/** Keys of prompts queued together; `number` is that of the decision they belong to. */
+export function queueKey(context: Context, number: number, index: number, name: string): string {
+  return `${context.current_phase}/${number}/${index + 1}-${name}`;
+}
+
+export function nextNumber(context: Context): number {
+  return (context.engine.decisions[context.current_phase] ?? 0) + 1;
+}
+
+function continueItem(item: Item): Step {
+  const turn = item.turns.at(-1);
+  const again: Step = { type: "call_model", key: item.key, turn: item.turns.length + 1, item };
+  if (!turn) return again;
+  const call = turn.calls.find(({ answer }) => answer === null);
+  if (call) return { type: "run_tool", key: item.key, call };
+  if (turn.stop === "tool_use") return again;
+  return turn.settled ? again : { type: "settle", key: item.key };
+}
+
+function implementation(context: Context): Step | undefined {
+  const { engine, evidence } = context;
+  const tests: Step = { type: "run_tests", key: `implementation/tests-${engine.runs + 1}` };
+  if (engine.test_command && (engine.untested || evidence.runs.length === 0)) return tests;
+  if (context.size !== "tiny") return undefined;
+  if (context.session_memory.files_modified.length === 0 && !context.prompts_executed.includes("tdd_flow_controller")) {
+    const name = "tdd_flow_controller";
+    return {
+      type: "queue",
+      why: "A tiny task goes straight to its tests and code.",
+      prompts: [{ key: queueKey(context, nextNumber(context), 0, name), name, inputs: {} }],
+    };
+  }
+  const done = context.session_memory.files_modified.length > 0 && (evidence.green || !engine.test_command);
+  return done && !engine.gate ? { type: "complete", summary: context.last_response ?? "" } : undefined;
+}

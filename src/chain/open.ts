@@ -1,0 +1,263 @@
+import { renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { writeAtomic, readTextIfThere } from "../util/files.ts";
+import { exitCodes, UserError } from "../util/errors.ts";
+import { isRecord, parseJson, type Json } from "../util/json.ts";
+import { Journal, readJournal, type Actor, type Reading } from "../store/journal.ts";
+import { chainPaths, contextFiles, takeChainId } from "../store/chains.ts";
+import { openBlobs, type Blobs } from "../store/blobs.ts";
+import { tryLock, type Lock } from "../store/lock.ts";
+import { apply, replay } from "./apply.ts";
+import type { Context } from "./context.ts";
+import { event, type Body, type ChainEvent, type ChainLine, type Edit } from "./events.ts";
+import { ledgerText } from "./ledger.ts";
+import { standing, writeView } from "./view.ts";
+
+/** A chain that this process holds. Whoever opens it closes it. */
+export interface Chain {
+  readonly id: string;
+  readonly blobs: Blobs;
+  readonly inbox: string;
+  readonly viewPath: string;
+  readonly context: Context;
+  /** Lines on disk, then the context, then the listener: in this order, always. */
+  append(...batches: { by: Actor; bodies: readonly Body[] }[]): void;
+  /** Keeps the context file near the journal while the chain runs; `durable` when it stops. */
+  writeView(durable: boolean): void;
+  close(): void;
+}
+
+export type Listener = (line: ChainLine) => void;
+
+export const engineActor: Actor = { kind: "engine", name: "claude-exec", door: "engine" };
+
+export interface Beginning {
+  readonly contexts: string;
+  readonly engine: string;
+  readonly by: Actor;
+  readonly now: () => number;
+  readonly listen: Listener;
+}
+
+/** Begins a chain: its number, its journal with the first lines, its context file. */
+export function createChain(
+  beginning: Beginning,
+  started: Omit<Extract<ChainEvent, { event: "chain_started" }>, "type" | "event" | "slug">,
+): Chain {
+  const { contexts } = beginning;
+  const id = takeChainId(contexts);
+  const slug = slugOf(started.goal);
+  const viewPath = join(contexts, `chain-${id}-${slug}-${stamp(beginning.now())}.json`);
+  const chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lockOf(contexts, id));
+  chain.append(
+    { by: engineActor, bodies: [header(id, beginning.engine)] },
+    withLedger(beginning.by, [event("chain_started", { ...started, slug })]),
+  );
+  chain.writeView(true);
+  return chain;
+}
+
+/** Takes up a chain that is there: proves its journal, cuts what a crash left torn, and sees to its context file. */
+export function openChain(beginning: Beginning, id: string): { chain: Chain; edits: Edit[] } {
+  const { contexts } = beginning;
+  const paths = chainPaths(contexts, id);
+  const file = contextFiles(contexts).get(id);
+  const lock = lockOf(contexts, id);
+  try {
+    const reading = readingOf(paths.journal, id);
+    if (!reading || reading.lines.length === 0) {
+      if (!file) throw noChain(id);
+      return { chain: importChain(beginning, id, file, lock), edits: [] };
+    }
+    const viewPath = file ?? join(contexts, viewName(id, reading.lines));
+    const chain = hold(beginning, id, viewPath, reading, lock);
+    const found = standing(viewPath, { n: reading.lines.length }, (n) => {
+      const line = reading.lines[n - 1];
+      return line && { context: replay(reading.lines.slice(0, n)), hash: line.hash };
+    });
+    if (found.type === "edited") return { chain, edits: found.edits };
+    if (found.type !== "current") chain.writeView(true);
+    return { chain, edits: [] };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Reads a chain without holding it: for whoever only wants to know. */
+export function readChain(contexts: string, id: string): { context: Context; lines: readonly ChainLine[] } {
+  const reading = readingOf(chainPaths(contexts, id).journal, id);
+  if (!reading || reading.lines.length === 0) throw noChain(id);
+  return { context: replay(reading.lines), lines: reading.lines };
+}
+
+/** Goes on from the last good line of a damaged journal, and keeps the damaged one beside it. */
+export function recoverChain(beginning: Beginning, id: string): { chain: Chain; lost: number; kept_as: string } {
+  const { contexts } = beginning;
+  const { journal: path } = chainPaths(contexts, id);
+  const lock = lockOf(contexts, id);
+  const reading = readJournal<Body>(path);
+  const text = readTextIfThere(path) ?? "";
+  const lost = text.split("\n").filter(Boolean).length - reading.lines.length;
+  if (lost <= 0) {
+    lock.release();
+    throw new UserError(
+      "nothing_to_recover",
+      `The journal of chain ${id} is whole.`,
+      `Go on: claude-exec resume ${id}`,
+    );
+  }
+  const kept_as = `${id}.damaged-${stamp(beginning.now())}`;
+  renameSync(path, `${path}.damaged-${stamp(beginning.now())}`);
+  writeAtomic(path, Buffer.from(text).subarray(0, reading.bytes));
+  const viewPath = contextFiles(contexts).get(id) ?? join(contexts, viewName(id, reading.lines));
+  const chain = hold(beginning, id, viewPath, reading, lock);
+  chain.append({ by: beginning.by, bodies: [event("recovered", { lost_lines: lost, kept_as })] });
+  chain.writeView(true);
+  return { chain, lost, kept_as };
+}
+
+function importChain(beginning: Beginning, id: string, file: string, lock: Lock): Chain {
+  const context = parseJson(readTextIfThere(file) ?? "");
+  if (!isRecord(context) || typeof context["goal"] !== "string") {
+    throw new UserError(
+      "context_unreadable",
+      `Chain ${id} has no journal, and ${file} is not a context that could be taken up.`,
+      'Begin anew: claude-exec new "…"',
+    );
+  }
+  const { journal } = chainPaths(beginning.contexts, id);
+  writeAtomic(journal, "");
+  renameSync(file, `${file}.imported`);
+  const chain = hold(beginning, id, file, { lines: [], bytes: 0 }, lock);
+  chain.append(
+    { by: engineActor, bodies: [header(id, beginning.engine)] },
+    withLedger(beginning.by, [event("imported", { context: context as Record<string, Json> })]),
+  );
+  chain.writeView(true);
+  return chain;
+}
+
+function hold(
+  beginning: Beginning,
+  id: string,
+  viewPath: string,
+  reading: Pick<Reading<Body>, "lines" | "bytes">,
+  lock: Lock,
+): Chain {
+  const { contexts, now, listen } = beginning;
+  const paths = chainPaths(contexts, id);
+  const journal = new Journal<Body>(paths.journal, reading, now);
+  let context = replay(reading.lines);
+  let written = { n: -1, at: 0 };
+  return {
+    id,
+    viewPath,
+    inbox: paths.inbox,
+    blobs: openBlobs(paths.blobs),
+    get context() {
+      return context;
+    },
+    append(...batches) {
+      for (const line of journal.append(...batches)) {
+        context = apply(context, line);
+        listen(line);
+      }
+    },
+    writeView(durable) {
+      const at = now();
+      if (durable ? written.n === journal.length : at - written.at < viewEvery) return;
+      writeView(viewPath, context, { n: journal.length, hash: journal.head }, durable);
+      written = { n: journal.length, at };
+    },
+    close() {
+      journal.close();
+      lock.release();
+    },
+  };
+}
+
+/** At most this often (ms) is the context file rewritten while a chain runs. */
+const viewEvery = 1000;
+
+/** A batch of events together with what the model is told about them. */
+export function withLedger(by: Actor, events: readonly ChainEvent[]): { by: Actor; bodies: readonly Body[] } {
+  const text = ledgerText(events);
+  return { by, bodies: text ? [...events, event("ledger_extended", { text })] : events };
+}
+
+function header(id: string, engine: string): Body {
+  return { type: "header", format: 1, chain_id: id, engine };
+}
+
+function readingOf(path: string, id: string): Reading<Body> | undefined {
+  if (!statSync(path, { throwIfNoEntry: false })) return undefined;
+  const reading = readJournal<Body>(path);
+  if (reading.damage) {
+    throw new UserError(
+      "journal_damaged",
+      `The journal of chain ${id} is damaged at line ${reading.damage.line}: ${reading.damage.why}. The ${reading.lines.length} lines before it are whole.`,
+      `Restore ${path} from a backup, or go on from line ${reading.lines.length}: claude-exec recover ${id}`,
+      exitCodes.conflict,
+    );
+  }
+  return reading;
+}
+
+function lockOf(contexts: string, id: string): Lock {
+  const paths = chainPaths(contexts, id);
+  if (!statSync(paths.journal, { throwIfNoEntry: false }) && !contextFiles(contexts).has(id)) throw noChain(id);
+  const lock = tryLock(paths.lock);
+  if (lock) return lock;
+  throw new UserError(
+    "locked",
+    `Another process is working on chain ${id}.`,
+    `Watch it: claude-exec status ${id}`,
+    exitCodes.conflict,
+  );
+}
+
+function noChain(id: string): UserError {
+  return new UserError("no_chain", `No chain ${id}.`, "List chains with: claude-exec status all");
+}
+
+function viewName(id: string, lines: readonly ChainLine[]): string {
+  const started = lines.find((line) => line.type === "event" && line.event === "chain_started");
+  const slug = started?.type === "event" && started.event === "chain_started" ? started.slug : "recovered";
+  return `chain-${id}-${slug}-${stamp(Date.parse(lines[0]?.at ?? ""))}.json`;
+}
+
+/** A few telling words of a goal, as part of a file's name. */
+export function slugOf(goal: string): string {
+  const words = goal
+    .normalize("NFKD")
+    .toLowerCase()
+    .match(/[\p{L}\p{N}]+/gu);
+  const telling = (words ?? []).filter((word) => !fillers.has(word)).slice(0, 4);
+  return telling.join("-").slice(0, 40).replace(/-+$/, "") || "task";
+}
+
+const fillers = new Set([
+  "a",
+  "add",
+  "an",
+  "and",
+  "app",
+  "application",
+  "for",
+  "from",
+  "in",
+  "make",
+  "my",
+  "of",
+  "on",
+  "our",
+  "please",
+  "the",
+  "to",
+  "with",
+]);
+
+function stamp(at: number): string {
+  return new Date(Number.isNaN(at) ? 0 : at).toISOString().slice(0, 16).replace(/[T:]/g, "-");
+}

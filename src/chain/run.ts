@@ -1,0 +1,150 @@
+import { exitCodes } from "../util/errors.ts";
+import type { Actor } from "../store/journal.ts";
+import type { AskedQuestion, PresentedSolution } from "./context.ts";
+import { callModel, ledgerIsFull } from "./ask.ts";
+import type { Deps, Work } from "./deps.ts";
+import { openEpoch } from "./epoch.ts";
+import { event, type ChainEvent } from "./events.ts";
+import { takeInbox } from "./inbox.ts";
+import { completion, park } from "./judge.ts";
+import { nextStep, type Step } from "./next.ts";
+import { engineActor, withLedger, type Chain } from "./open.ts";
+import { settle } from "./settle.ts";
+import { runTests, useTool } from "./use.ts";
+
+/** Why a turn of a chain ended. The chain is on disk; another turn may follow in any process. */
+export type Ending =
+  | { readonly type: "completed"; readonly summary: string }
+  | { readonly type: "needs_answers"; readonly questions: readonly AskedQuestion[] }
+  | { readonly type: "needs_approval"; readonly presented: PresentedSolution }
+  | {
+      readonly type: "parked";
+      readonly code: string;
+      readonly exit: number;
+      readonly message: string;
+      readonly hint: string;
+    }
+  | { readonly type: "interrupted" }
+  /** `until` was reached. */
+  | { readonly type: "reached" };
+
+export interface Policy {
+  /** Answers known beforehand, by a question's id or its words. */
+  readonly answers: Readonly<Record<string, string>>;
+  /** Only "auto" approves what nobody has read. */
+  readonly approve: "ask" | "auto";
+}
+
+/** Runs a chain until it waits for a person, is stopped, or is done. This is all that wakes a chain. */
+export async function runTurn(
+  chain: Chain,
+  deps: Deps,
+  policy: Policy,
+  signal: AbortSignal,
+  until: (chain: Chain) => boolean = () => false,
+): Promise<Ending> {
+  const work: Work = { chain, deps, signal };
+  try {
+    for (;;) {
+      if (signal.aborted) return { type: "interrupted" };
+      takeInbox(chain, deps.workspace);
+      if (until(chain)) return { type: "reached" };
+      const step = nextStep(chain.context);
+      const ending = endingOf(step, policy);
+      if (ending) return ending;
+      await perform(work, step, policy);
+      chain.writeView(false);
+    }
+  } finally {
+    chain.writeView(true);
+  }
+}
+
+/** Why a turn ends at this step; undefined: it goes on. */
+function endingOf(step: Step, policy: Policy): Ending | undefined {
+  switch (step.type) {
+    case "done":
+      return { type: "completed", summary: step.state.summary };
+    case "parked":
+      return step.state;
+    case "wait_for_answers":
+      return knownAnswers(step, policy).length > 0 ? undefined : { type: "needs_answers", questions: step.questions };
+    case "wait_for_approval":
+      return policy.approve === "auto" ? undefined : { type: "needs_approval", presented: step.presented };
+    case "open_epoch":
+    case "call_model":
+    case "settle":
+    case "run_tool":
+    case "run_tests":
+    case "queue":
+    case "complete":
+      return undefined;
+  }
+}
+
+/** Carries out one step. The only part of a chain that touches the world. */
+async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
+  const { chain, deps } = work;
+  switch (step.type) {
+    case "wait_for_answers":
+      return chain.append(withLedger(answersFile, knownAnswers(step, policy)));
+    case "wait_for_approval":
+      return chain.append(withLedger(autoApproval, approvedUnseen(step.presented, chain)));
+    case "open_epoch":
+      return openEpoch(work, "A new record begins.");
+    case "queue":
+      return chain.append(withLedger(engineActor, [event("prompts_queued", { why: step.why, prompts: step.prompts })]));
+    case "complete":
+      return chain.append(withLedger(engineActor, completion(chain.context, step.summary)));
+    case "settle":
+      return settle(work, step.key);
+    case "run_tests":
+      return runTests(work, step.key);
+    case "run_tool":
+      return useTool(work, step);
+    case "call_model": {
+      const { engine } = chain.context;
+      const loop = engine.item?.turns.length ?? 0;
+      if (engine.turns >= engine.limits.turns || loop >= engine.limits.turns_per_prompt) {
+        return chain.append({ by: engineActor, bodies: [turnsUsedUp(chain)] });
+      }
+      if (!engine.item && ledgerIsFull(chain.context, deps)) return openEpoch(work, "The record had grown too long.");
+      return callModel(work, step);
+    }
+    case "done":
+    case "parked":
+      throw new Error(`${step.type} is an ending, not a step.`);
+  }
+}
+
+function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>, { answers }: Policy): ChainEvent[] {
+  return questions.flatMap(({ id, question }) => {
+    const answer = answers[id] ?? answers[question];
+    return answer === undefined ? [] : [event("question_answered", { id, answer })];
+  });
+}
+
+function approvedUnseen(presented: PresentedSolution, { context }: Chain): ChainEvent[] {
+  const reason = "Approved unseen, as --approve-policy auto says.";
+  return [
+    event("approval_given", { solution: presented.hash }),
+    event("phase_changed", { from: context.current_phase, to: "implementation", reason, focus: "" }),
+  ];
+}
+
+const answersFile: Actor = { kind: "policy", name: "--answers", door: "cli" };
+const autoApproval: Actor = { kind: "policy", name: "--approve-policy auto", door: "cli" };
+
+function turnsUsedUp({ context }: Chain) {
+  const { engine } = context;
+  const inPrompt = (engine.item?.turns.length ?? 0) >= engine.limits.turns_per_prompt;
+  const what = inPrompt
+    ? `${engine.item?.prompt} has taken ${engine.limits.turns_per_prompt} turns without an end.`
+    : `The chain has used its ${engine.limits.turns} calls.`;
+  return park(
+    "turns",
+    exitCodes.budget,
+    what,
+    "Everything is kept. Allow more and go on: claude-exec resume {id} --turns <number>",
+  );
+}

@@ -1,0 +1,55 @@
+import { UserError } from "../util/errors.ts";
+import type { ReplyBlock } from "../models/types.ts";
+import type { Actor } from "../store/journal.ts";
+import type { Prompt } from "../library/prompt.ts";
+import type { Workspace } from "../tools/workspace.ts";
+import type { Work } from "./deps.ts";
+import type { Body } from "./events.ts";
+import { judge, refusedPath, reject } from "./judge.ts";
+import { engineActor, withLedger } from "./open.ts";
+import { contentOf } from "./request.ts";
+import { readReply, type Action, type Report } from "./reply.ts";
+
+/** Takes in a final reply: together with `first` (the reply's own line), or alone after a crash between the two. */
+export async function settle(
+  work: Work,
+  key: string,
+  content?: readonly ReplyBlock[],
+  first?: { by: Actor; bodies: readonly Body[] },
+): Promise<void> {
+  const { chain, deps } = work;
+  const { item } = chain.context.engine;
+  if (!item || item.key !== key) throw new Error(`${key} is not at work.`);
+  const blocks = content ?? contentOf(item.turns.at(-1)?.content ?? [], chain.blobs);
+  const text = blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("");
+  const reply = readReply(text, item.expects);
+  const events =
+    "problems" in reply
+      ? reject(item, reply.problems)
+      : judge(chain.context, item, reply, await facts(reply, deps.workspace, deps));
+  chain.append(...(first ? [first] : []), withLedger(engineActor, events));
+}
+
+async function facts(reply: Action | Report, workspace: Workspace, { library }: Work["deps"]) {
+  const prompts = new Map<string, Prompt>();
+  if (reply.kind === "action" && reply.do.type === "run_prompts") {
+    for (const { name } of reply.do.prompts) {
+      const prompt = await library.find(name).catch(unknownPrompt);
+      if (prompt?.name === name) prompts.set(name, prompt);
+    }
+  }
+  const base: Record<string, string | null> = {};
+  if (reply.kind === "action" && reply.do.type === "present_solution") {
+    for (const { path } of reply.do.artifact.files) base[path] = fingerprint(workspace, path);
+  }
+  return { prompts, base };
+}
+
+function unknownPrompt(error: unknown): undefined {
+  if (!(error instanceof UserError)) throw error;
+}
+
+export function fingerprint(workspace: Workspace, path: string): string | null {
+  const found = workspace.read(path, "write");
+  return found.type === "refused" ? refusedPath : found.type === "absent" ? null : found.sha256;
+}

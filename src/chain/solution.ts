@@ -1,0 +1,56 @@
+import { sha256 } from "../util/hash.ts";
+import type { Context } from "./context.ts";
+import type { Solution } from "./reply.ts";
+import { percent } from "./gates.ts";
+
+/** The text a person approves. Its hash, with the files it names as they are now, is what the approval binds. */
+export function solutionText(solution: Solution, context: Context): string {
+  const { session_memory: memory, waived, engine } = context;
+  const section = (title: string, lines: readonly string[]) => (lines.length ? [`${title}:`, ...lines, ""] : []);
+  const dashed = (lines: readonly string[]) => lines.map((line) => `- ${line}`);
+  const { verification } = solution;
+  return [
+    solution.title,
+    "",
+    "Architecture:",
+    solution.architecture,
+    "",
+    ...section(
+      "Key decisions",
+      dashed(solution.decisions.map(({ choice, because }) => (because ? `${choice} because ${because}` : choice))),
+    ),
+    ...section("Tradeoffs", dashed(solution.tradeoffs)),
+    ...section(
+      "Implementation approach",
+      solution.steps.map((step, index) => `${index + 1}. ${step}`),
+    ),
+    ...section(
+      "Risks",
+      dashed(solution.risks.map(({ risk, mitigation }) => (mitigation ? `${risk} → ${mitigation}` : risk))),
+    ),
+    ...section("Success criteria", dashed(solution.success_criteria)),
+    ...section(
+      "Files",
+      dashed(solution.files.map(({ path, role, change }) => `${change === "new" ? "new " : "edit"} ${path} (${role})`)),
+    ),
+    ...section("Proof", [
+      verification.kind === "tests"
+        ? `- tests first, run with: ${engine.test_command?.join(" ") ?? "no command found"}${verification.check ? ` (${verification.check})` : ""}`
+        : `- nothing here can fail in a test; checked instead: ${verification.check}`,
+    ]),
+    ...section("Assumptions to confirm", dashed(memory.assumptions)),
+    ...section("Areas set aside", dashed(Object.entries(waived).map(([area, reason]) => `${area}: ${reason}`))),
+    ...section("Remaining concerns", dashed(solution.remaining_concerns)),
+    `Confidence: ${percent(solution.confidence)}`,
+  ].join("\n");
+}
+
+export function solutionHash(text: string, base: Readonly<Record<string, string | null>>): string {
+  return sha256(text, JSON.stringify(base)).slice(0, 12);
+}
+
+/** Small enough that clarifying, approving and implementing are all the ceremony it needs. */
+export function fitsTiny(solution: Solution): boolean {
+  const code = solution.files.filter(({ role }) => role !== "test").length;
+  return code === 1 && solution.files.length - code <= 1;
+}

@@ -1,0 +1,259 @@
+import { redact } from "../tools/redact.ts";
+import { runCommand } from "../tools/run.ts";
+import { toolNamed } from "../tools/catalogue.ts";
+import { allows, type CommandRun, type FileChange, type Seen } from "../tools/types.ts";
+import type { Context, Item } from "./context.ts";
+import type { Work } from "./deps.ts";
+import { event, type Body, type ChainEvent, type Text, type Verdict } from "./events.ts";
+import { inlineLimit } from "./ask.ts";
+import type { Step } from "./next.ts";
+import { engineActor, withLedger } from "./open.ts";
+import { contentOf } from "./request.ts";
+
+type ToolStep = Extract<Step, { type: "run_tool" }>;
+
+/** One tool call of a model: judged, planned, and only then, and only where it is allowed, carried out. */
+export async function useTool(work: Work, step: ToolStep): Promise<void> {
+  const { chain, deps, signal } = work;
+  const { item } = chain.context.engine;
+  if (!item) throw new Error(`${step.key} is not at work.`);
+  const input = inputOf(item, step.call.id, work);
+  const tool = toolNamed(step.call.tool);
+  const granted = (await deps.library.find(item.prompt)).tools;
+  deps.progress({ type: "using", key: step.key, tool: step.call.tool, input: brief(input) });
+
+  if (!tool) return answer(work, step, `There is no tool ${step.call.tool}.`, true);
+  if (!allows(granted, tool.needs))
+    return answer(
+      work,
+      step,
+      `${item.prompt} may ${granted === "none" ? "use no tools" : `only ${granted}`}; ${tool.name} is refused.`,
+      true,
+    );
+  if (repeated(item, step, input, work))
+    return answer(work, step, "The same call was made just before: its result is above. Do something else.", true);
+  const plan = await tool.plan(input, deps.workspace, signal);
+  if (signal.aborted) return;
+  switch (plan.type) {
+    case "refused":
+      return answer(work, step, plan.text, true);
+    case "look":
+      return answer(work, step, plan.text, false, plan.seen);
+    case "change":
+      return change(work, step, plan.change);
+    case "command":
+      return command(work, step);
+  }
+}
+
+function answer(
+  { chain }: Work,
+  step: ToolStep,
+  text: string,
+  isError: boolean,
+  seen: readonly Seen[] = [],
+  events: readonly ChainEvent[] = [],
+): void {
+  const clean = redact(text);
+  const content: Text = clean.length > inlineLimit ? { blob: chain.blobs.put(clean) } : { text: clean };
+  const result: Body = {
+    type: "result",
+    effect: "tool",
+    key: step.key,
+    call: step.call.id,
+    tool: step.call.tool,
+    is_error: isError,
+    content,
+    seen,
+  };
+  chain.append({ by: engineActor, bodies: [result] }, withLedger(engineActor, events));
+}
+
+/** Writes a file of the approved solution, having said so in the journal first. */
+function change(work: Work, step: ToolStep, planned: FileChange): void {
+  const { chain, deps } = work;
+  const { context } = chain;
+  const found = deps.workspace.read(planned.path, "write");
+  const { open } = context.engine;
+  const begun = open?.effect === "change" && open.call === step.call.id && open.path === planned.path;
+  const current = found.type === "text" ? found.sha256 : null;
+  const refusal = permission(context, planned.path, begun && current === open.after ? open.before : current);
+  if (refusal) return answer(work, step, refusal.text, true, [], refusal.events);
+
+  const role = roleOf(context, planned.path) ?? "code";
+  if (planned.before) chain.blobs.put(planned.before.text);
+  const before = planned.before?.sha256 ?? null;
+  chain.append({
+    by: engineActor,
+    bodies: [
+      {
+        type: "intent",
+        effect: "change",
+        key: step.key,
+        call: step.call.id,
+        path: planned.path,
+        before,
+        after: planned.after.sha256,
+      },
+    ],
+  });
+  const applied = deps.workspace.apply(planned);
+  switch (applied.type) {
+    case "refused":
+    case "failed":
+      return answer(work, step, `${planned.path} was not written: ${applied.text}`, true);
+    case "changed_meanwhile": {
+      const voided = foreignChange(planned.path);
+      return answer(work, step, voided.text, true, [], voided.events);
+    }
+    case "written":
+    case "already_there": {
+      const lines = planned.after.text.split("\n").length;
+      const changed = event("file_changed", { path: planned.path, role, before, after: planned.after.sha256 });
+      return answer(
+        work,
+        step,
+        `${planned.before ? "Changed" : "Created"} ${planned.path} (${lines} lines).`,
+        false,
+        [],
+        [changed],
+      );
+    }
+  }
+}
+
+/** Why a file may not be written now, and what follows from the attempt; undefined: it may. */
+function permission(
+  context: Context,
+  path: string,
+  current: string | null,
+): { text: string; events: ChainEvent[] } | undefined {
+  const { solution, engine, evidence } = context;
+  const no = (text: string, events: ChainEvent[] = []) => ({ text, events });
+  if (context.current_phase !== "implementation" || solution?.standing !== "approved") {
+    return no("Files are written only after a person approved the solution.");
+  }
+  const role = roleOf(context, path);
+  if (!role) {
+    const text = `${path} is not among the approved files: ${solution.solution.files.map((file) => file.path).join(", ")}.`;
+    if (context.size !== "tiny") return no(`${text} If it is needed, go back to solution-approval and present it.`);
+    return no(`${text} So this task is no longer tiny.`, [
+      event("size_changed", { to: "normal", reason: `It needs ${path} too.` }),
+      event("approval_voided", { reason: `The task needs ${path}, which was not approved.` }),
+      event("phase_changed", {
+        from: "implementation",
+        to: "context-building",
+        reason: "The task turned out larger than tiny.",
+        focus: path,
+      }),
+    ]);
+  }
+  const expected = engine.files[path]?.after ?? solution.base[path] ?? null;
+  if (current !== expected) return foreignChange(path);
+  const testsPlanned =
+    solution.solution.verification.kind === "tests" && solution.solution.files.some((file) => file.role === "test");
+  if (role === "code" && testsPlanned && engine.test_command && !evidence.red) {
+    return no("Tests come first: write the tests of the solution and see them fail, then write code.");
+  }
+  return undefined;
+}
+
+function foreignChange(path: string): { text: string; events: ChainEvent[] } {
+  const reason = `${path} was changed by somebody else since it was approved.`;
+  return {
+    text: `${reason} Nothing was written; the solution must be presented again.`,
+    events: [
+      event("approval_voided", { reason }),
+      event("phase_changed", { from: "implementation", to: "solution-approval", reason, focus: path }),
+    ],
+  };
+}
+
+function roleOf({ solution }: Context, path: string): "code" | "test" | "doc" | undefined {
+  return solution?.solution.files.find((file) => file.path === path)?.role;
+}
+
+async function command(work: Work, step: ToolStep): Promise<void> {
+  const { context } = work.chain;
+  if (context.current_phase !== "implementation" || context.solution?.standing !== "approved") {
+    return answer(work, step, "Commands run only after a person approved the solution.", true);
+  }
+  if (!context.engine.test_command) return answer(work, step, "No test command is known for this workspace.", true);
+  await runTests(work, step.key, step);
+}
+
+/** Runs the tests, for a model's call or because the engine wants to know, and records what it saw. */
+export async function runTests(work: Work, key: string, step?: ToolStep): Promise<void> {
+  const { chain, deps, signal } = work;
+  const argv = chain.context.engine.test_command ?? [];
+  const call = step?.call.id ?? null;
+  chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose: "tests", argv }] });
+  deps.progress({ type: "using", key, tool: "run_tests", input: argv.join(" ") });
+  const tree = await deps.workspace.treeHash();
+  const ran = await runCommand(deps.workspace, argv, { timeoutMs: deps.testTimeoutMs, signal, world: deps.world });
+  if (signal.aborted) return;
+  const run: CommandRun = { ...ran, output: redact(ran.output) };
+  const judged = event("tests_judged", {
+    verdict: verdict(chain.context, run),
+    argv,
+    exit_code: run.exit_code ?? null,
+    duration_ms: run.duration_ms,
+    output_sha256: run.output_sha256,
+    tree_sha256: tree,
+    output: run.output.slice(-3_000),
+  });
+  chain.append(
+    { by: engineActor, bodies: [{ type: "result", effect: "command", key, call, run: { ...run, output: "" } }] },
+    withLedger(engineActor, [judged]),
+  );
+  if (step)
+    answer(
+      work,
+      step,
+      `exit ${run.exit_code ?? "none"}${run.timed_out ? " (timed out)" : ""}, recorded as ${judged.event === "tests_judged" ? judged.verdict : ""}\n${run.output}`,
+      false,
+    );
+}
+
+/** What a run proves, from what had been changed when it ran. */
+export function verdict({ engine, evidence }: Context, run: Pick<CommandRun, "exit_code" | "output_sha256">): Verdict {
+  const roles = new Set(Object.values(engine.files).map(({ role }) => role));
+  const passed = run.exit_code === 0;
+  if (roles.size === 0) return "baseline";
+  const onlyTests = roles.has("test") && !roles.has("code");
+  if (passed) return onlyTests ? "unproven" : "green";
+  const baseline = evidence.runs.find((earlier) => earlier.verdict === "baseline");
+  const failedBefore =
+    baseline !== undefined && baseline.exit_code !== 0 && baseline.output_sha256 === run.output_sha256;
+  return onlyTests && run.exit_code !== undefined && !failedBefore ? "red" : "failing";
+}
+
+function inputOf(item: Item, id: string, { chain }: Work): unknown {
+  const block = contentOf(item.turns.at(-1)?.content ?? [], chain.blobs).find(
+    (part) => part.type === "tool_use" && part.id === id,
+  );
+  return block?.type === "tool_use" ? block.input : undefined;
+}
+
+/** Whether the turn before ended with this very call, and it was not the tests: those may change their mind. */
+function repeated(item: Item, step: ToolStep, input: unknown, { chain }: Work): boolean {
+  if (step.call.tool === "run_tests") return false;
+  const same = item.turns
+    .slice(0, -1)
+    .slice(-2)
+    .filter((turn) =>
+      contentOf(turn.content, chain.blobs).some(
+        (part) =>
+          part.type === "tool_use" &&
+          part.name === step.call.tool &&
+          JSON.stringify(part.input) === JSON.stringify(input),
+      ),
+    );
+  return same.length === 2;
+}
+
+function brief(input: unknown): string {
+  const values = typeof input === "object" && input !== null ? Object.values(input) : [];
+  const first = values.find((value) => typeof value === "string");
+  return typeof first === "string" ? first.split("\n")[0]!.slice(0, 80) : "";
+}

@@ -1,0 +1,40 @@
+/** The part of a chain's context that the books are read from. */
+export interface Books {
+  readonly tokens_used: number;
+  readonly estimated_cost: number;
+  readonly unpriced_calls: number;
+  readonly unknown_calls: number;
+  readonly unknown_cost: number;
+  readonly by_phase: Readonly<Record<string, number>>;
+  readonly by_prompt: Readonly<
+    Record<string, { readonly calls: number; readonly tokens: number; readonly usd: number }>
+  >;
+  readonly by_kind: {
+    readonly input: number;
+    readonly output: number;
+    readonly cache_read: number;
+    readonly cache_write: number;
+  };
+}
+
+/** What a chain cost: in all, by phase, by prompt with the dearest first, and by kind of token. */
+export function chainCost(books: Books) {
+  const prompts = Object.entries(books.by_prompt)
+    .map(([name, cost]) => ({ name, ...cost, share: books.estimated_cost > 0 ? cost.usd / books.estimated_cost : 0 }))
+    .sort((a, b) => b.usd - a.usd || b.tokens - a.tokens || (a.name < b.name ? -1 : 1));
+  const calls = prompts.reduce((sum, prompt) => sum + prompt.calls, 0);
+  return {
+    tokens: books.tokens_used,
+    usd: books.estimated_cost,
+    calls,
+    usd_per_call: calls > 0 ? books.estimated_cost / calls : 0,
+    /** Null: some calls have no known price, so the sum is less than what was paid. */
+    complete: books.unpriced_calls === 0,
+    unpriced_calls: books.unpriced_calls,
+    unknown_calls: books.unknown_calls,
+    unknown_usd: books.unknown_cost,
+    by_phase: { ...books.by_phase },
+    by_prompt: prompts,
+    by_kind: { ...books.by_kind },
+  };
+}
