@@ -1,0 +1,117 @@
+import { join } from "node:path";
+import type { Model } from "../models/types.ts";
+import type { Listener } from "../chain/open.ts";
+import type { Deps, Progress } from "../chain/deps.ts";
+import type { Actor } from "../store/journal.ts";
+import type { Library } from "../library/library.ts";
+import { exitCodes, UserError } from "../util/errors.ts";
+import { readTextIfThere } from "../util/files.ts";
+import type { World } from "../util/world.ts";
+import { readConfig, type Config } from "./config.ts";
+import { findHome, makeHome, ownFolders, packageFolder, userFolders, type Home } from "./places.ts";
+import { readDotEnv, withEnv } from "./settings.ts";
+import { isTrusted, trust, untrusted } from "./trust.ts";
+
+/** What a door brings along: where it stands, who speaks, and who listens. */
+export interface Caller {
+  readonly cwd: string;
+  readonly world: World;
+  readonly by: Actor;
+  readonly signal: AbortSignal;
+  readonly listen: Listener;
+  readonly progress: (sign: Progress) => void;
+}
+
+/** Flags that every operation takes. */
+export interface CommonFlags {
+  readonly home?: string | undefined;
+  readonly model?: string | undefined;
+  readonly replay?: string | undefined;
+  readonly record?: string | undefined;
+  readonly trust?: boolean | undefined;
+}
+
+export function locateHome(caller: Caller, flags: CommonFlags): Home {
+  return findHome(caller.cwd, flags.home, caller.world.env);
+}
+
+export function contextsOf(home: Home): string {
+  return join(home.path, "contexts");
+}
+
+/** Everything a chain needs, wired once. No model: this is said before anything else is looked at. */
+export async function wire(caller: Caller, flags: CommonFlags): Promise<{ deps: Deps; config: Config; home: Home }> {
+  const { world } = caller;
+  const home = locateHome(caller, flags);
+  const known = isTrusted(home.workspace, world.env);
+  const mayRead = known || flags.trust === true;
+  const ready = flags.replay !== undefined || !!world.env["ANTHROPIC_API_KEY"];
+  const dotEnv: Record<string, string> = mayRead && home.exists ? await readDotEnv(home) : {};
+  if (!ready && !dotEnv["ANTHROPIC_API_KEY"]) throw noModel(home, known);
+  if (!mayRead) throw untrusted(home.workspace);
+  if (!known) trust(home.workspace, world.env);
+  makeHome(home);
+
+  const env = { ...dotEnv, ...world.env };
+  const config = withEnv(readConfig(home.path), env);
+  const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
+  const { openWorkspace } = await import("../tools/workspace.ts");
+  const route = (name: "fast" | "default" | "smart") => flags.model ?? config.models[name];
+  return {
+    home,
+    config,
+    deps: {
+      world,
+      model,
+      routes: { fast: route("fast"), default: route("default"), smart: route("smart") },
+      maxTokens: config.limits.max_tokens_per_prompt,
+      contextWindow: config.limits.context_window,
+      warningThreshold: config.limits.warning_threshold,
+      prices: config.prices,
+      library: await openPrompts(home, config),
+      workspace: openWorkspace(home.workspace, { hide: ownFolders(home) }),
+      rules:
+        readTextIfThere(join(home.path, "project_rules.md")) ??
+        readTextIfThere(join(packageFolder, "project_rules.md")) ??
+        "",
+      testTimeoutMs: config.tests.timeout_seconds * 1000,
+      progress: caller.progress,
+    },
+  };
+}
+
+/** Shipped prompts and, in a trusted home, its own; a home's may not stand in for a system prompt. */
+export async function openPrompts(home: Home | undefined, config: Config): Promise<Library> {
+  const { openLibrary } = await import("../library/library.ts");
+  const builtin = join(packageFolder, "prompts");
+  const own =
+    home && home.path !== packageFolder ? [{ scope: "workspace" as const, path: join(home.path, "prompts") }] : [];
+  const custom = { scope: "custom" as const, path: join(home?.path ?? packageFolder, config.prompts.custom_dir) };
+  return openLibrary([...own, { scope: "builtin", path: builtin }, custom]);
+}
+
+async function chooseModel({ world }: Caller, { replay, record }: CommonFlags, apiKey: string): Promise<Model> {
+  const { openRecorded, recordTo } = await import("../models/recorded.ts");
+  if (replay !== undefined) return openRecorded(replay, world);
+  const { openAnthropic } = await import("../models/anthropic.ts");
+  const { openLog } = await import("./log.ts");
+  const log = await openLog(world.env, join(userFolders(world.env).state, "claude-exec.log"));
+  const live = openAnthropic({ apiKey, baseUrl: world.env["ANTHROPIC_BASE_URL"], world, ...(log ? { log } : {}) });
+  return record === undefined ? live : recordTo(live, record, world);
+}
+
+function noModel(home: Home, known: boolean): UserError {
+  const own = known ? ` or in ${join(home.path, ".env")}` : "";
+  return new UserError(
+    "no_model",
+    "There is no model to think with. Nothing was begun.",
+    [
+      "Ways to get one:",
+      "  see it work first:    claude-exec demo",
+      `  a key of your own:    export ANTHROPIC_API_KEY=…${own}`,
+      "  another server:       export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any",
+      '  a recorded run:       claude-exec new "…" --replay recording.json',
+    ].join("\n"),
+    exitCodes.notConfigured,
+  );
+}

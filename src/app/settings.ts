@@ -1,0 +1,66 @@
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { readTextIfThere } from "../util/files.ts";
+import { exitCodes, UserError } from "../util/errors.ts";
+import type { World } from "../util/world.ts";
+import type { Config } from "./config.ts";
+import type { Home } from "./places.ts";
+
+/** What a home's .env may set, and nothing else: no endpoint, no mode. */
+const allowed = ["ANTHROPIC_API_KEY", "TOKEN_LIMIT_WARNING", "COST_ALERT_THRESHOLD", "DEFAULT_MODEL"] as const;
+
+/** The variables of a trusted home's .env. One that git would publish is refused, because it may hold a key. */
+export async function readDotEnv(home: Home): Promise<Record<string, string>> {
+  const path = join(home.path, ".env");
+  const text = readTextIfThere(path);
+  if (text === undefined) return {};
+  if (!(await isIgnored(home.path))) {
+    throw new UserError(
+      "env_not_ignored",
+      `${path} is not ignored by git, so it was not read: a key in it would be published.`,
+      `Add .env to ${join(home.workspace, ".gitignore")} and untrack it: git rm --cached .env`,
+      exitCodes.notConfigured,
+    );
+  }
+  const values = parseEnv(text);
+  return Object.fromEntries(allowed.flatMap((name) => (values[name] ? [[name, values[name]]] : [])));
+}
+
+async function isIgnored(folder: string): Promise<boolean> {
+  const { execa } = await import("execa");
+  const git = (...argv: string[]) =>
+    execa("git", ["-c", "core.fsmonitor=false", ...argv], { cwd: folder, reject: false, stdin: "ignore" });
+  const inside = await git("rev-parse", "--is-inside-work-tree");
+  if (inside.exitCode !== 0) return true;
+  const tracked = await git("ls-files", "--error-unmatch", ".env");
+  const ignored = await git("check-ignore", "-q", ".env");
+  return tracked.exitCode !== 0 && ignored.exitCode === 0;
+}
+
+/** The seed's variables laid over the configuration. */
+export function withEnv(config: Config, env: World["env"]): Config {
+  const number = (name: string) => {
+    const text = env[name];
+    if (text === undefined || text === "") return undefined;
+    const value = Number(text);
+    if (Number.isFinite(value) && value > 0) return value;
+    throw new UserError(
+      "env_invalid",
+      `${name} is "${text}", which is not a number above 0.`,
+      `Mend or unset ${name}.`,
+      exitCodes.notConfigured,
+    );
+  };
+  const window = number("TOKEN_LIMIT_WARNING");
+  const alert = number("COST_ALERT_THRESHOLD");
+  const model = env["DEFAULT_MODEL"];
+  return {
+    ...config,
+    models: model ? { ...config.models, default: model } : config.models,
+    limits: {
+      ...config.limits,
+      ...(window ? { context_window: Math.round(window / config.limits.warning_threshold) } : {}),
+      ...(alert ? { cost_alert_usd: alert } : {}),
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { cpSync, mkdtempSync, realpathSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
+import { contextsOf, locateHome, openPrompts, type Caller } from "./app.ts";
+import { newOperation } from "./chains.ts";
+import { readConfig } from "./config.ts";
+import { operation } from "./operation.ts";
+import { packageFolder, packageVersion } from "./places.ts";
+import { isTrusted, trust } from "./trust.ts";
+import { readDotEnv } from "./settings.ts";
+
+export const trustOperation = operation({
+  name: "trust",
+  summary: "Say that you know what is in a folder: its prompts, rules and settings count from then on",
+  permission: "change",
+  positional: ["folder"],
+  input: z.object({ folder: z.string().default(".").describe("The folder; this one if left out") }),
+  run(input, caller) {
+    const folder = resolve(caller.cwd, input.folder);
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new UserError(
+        "no_folder",
+        `${folder} is not a folder. Nothing was trusted.`,
+        "Name one: claude-exec trust <folder>",
+        exitCodes.usage,
+      );
+    }
+    const path = trust(folder, caller.world.env);
+    return Promise.resolve({ exit: exitCodes.done, data: { schema_version: 1 as const, trusted: path } });
+  },
+});
+
+export const demoTask = "Add JWT authentication to my app";
+
+export const demoOperation = operation({
+  name: "demo",
+  summary: "A rehearsal without any key: a recorded model, a small real app, real files and tests",
+  permission: "run",
+  positional: [],
+  input: z.object({
+    answers: z.string().optional().describe("JSON file with answers to questions"),
+    approve_policy: z.enum(["ask", "auto"]).default("ask").describe("auto approves without asking"),
+    folder: z.string().optional().describe("Empty folder for the copy of the app (a temporary one if left out)"),
+  }),
+  async run(input, caller) {
+    const folder = input.folder ?? mkdtempSync(join(tmpdir(), "claude-exec-demo-"));
+    cpSync(join(packageFolder, "examples", "session-app"), folder, { recursive: true });
+    const given = newOperation.input.parse({
+      task: demoTask,
+      home: join(folder, ".claude-exec"),
+      replay: join(packageFolder, "examples", "recordings", "jwt.json"),
+      answers: input.answers,
+      approve_policy: input.approve_policy,
+      trust: true,
+    });
+    const answer = await newOperation.run(given, { ...caller, cwd: folder });
+    return { ...answer, data: { ...answer.data, rehearsal: true, folder: realpathSync(folder) } };
+  },
+});
+
+export const demoAnswers = join(packageFolder, "examples", "recordings", "jwt.answers.json");
+
+export const doctorOperation = operation({
+  name: "doctor",
+  summary: "What this machine and this folder have and lack, and what to do about it",
+  permission: "read",
+  positional: [],
+  input: z.object({ home: z.string().optional().describe("Folder that keeps the chains") }),
+  async run(input, caller) {
+    const checks = await examine(caller, input);
+    const failed = checks.some(({ ok }) => ok === "no");
+    return {
+      exit: failed ? exitCodes.notConfigured : exitCodes.done,
+      data: { schema_version: 1, version: packageVersion(), checks },
+    };
+  },
+});
+
+type Check = { what: string; ok: "yes" | "no" | "optional"; found: string; hint: string | null };
+
+async function examine(caller: Caller, input: { home?: string | undefined }): Promise<Check[]> {
+  const { env } = caller.world;
+  const home = locateHome(caller, input);
+  const trusted = isTrusted(home.workspace, env);
+  const check = (what: string, ok: Check["ok"], found: string, hint: string | null = null): Check => ({
+    what,
+    ok,
+    found,
+    hint: ok === "yes" ? null : hint,
+  });
+  const attempt = async (what: string, work: () => Promise<Check>): Promise<Check> => {
+    try {
+      return await work();
+    } catch (error) {
+      return check(what, "no", messageOf(error), error instanceof Error && "hint" in error ? String(error.hint) : null);
+    }
+  };
+  return [
+    check("Node", "yes", process.version),
+    await attempt("model", async () => {
+      const dotEnv: Record<string, string> = trusted && home.exists ? await readDotEnv(home) : {};
+      const key = env["ANTHROPIC_API_KEY"] || dotEnv["ANTHROPIC_API_KEY"];
+      const where = env["ANTHROPIC_BASE_URL"] ? ` at ${env["ANTHROPIC_BASE_URL"]}` : "";
+      return key
+        ? check("model", "yes", `a key is set${where}`)
+        : check("model", "no", "no key", "export ANTHROPIC_API_KEY=…, or try: claude-exec demo");
+    }),
+    check(
+      "trust",
+      trusted ? "yes" : "optional",
+      trusted ? `${home.workspace} is trusted` : `${home.workspace} is not trusted`,
+      "claude-exec trust",
+    ),
+    check(
+      "home",
+      home.exists ? "yes" : "optional",
+      home.exists ? contextsOf(home) : "none yet",
+      "It is made with the first task.",
+    ),
+    await attempt("config", () => {
+      readConfig(trusted ? home.path : undefined);
+      return Promise.resolve(
+        check("config", "yes", trusted ? "read" : "the defaults (a folder that is not trusted sets nothing)"),
+      );
+    }),
+    await attempt("prompts", async () => {
+      const { prompts, problems } = await (
+        await openPrompts(trusted && home.exists ? home : undefined, readConfig(trusted ? home.path : undefined))
+      ).all();
+      const [first] = problems;
+      return first
+        ? check(
+            "prompts",
+            "no",
+            `${prompts.length}, and ${problems.length} that cannot be read: ${first.message}`,
+            first.hint,
+          )
+        : check("prompts", "yes", `${prompts.length}`);
+    }),
+    await program("git", "optional", "Listings then leave out only node_modules and .git, not what .gitignore names."),
+    await program("rg", "optional", "Searching works without it, and is quicker with it: install ripgrep."),
+  ];
+}
+
+async function program(name: string, ok: Check["ok"], hint: string): Promise<Check> {
+  const { execa } = await import("execa");
+  const ran = await execa(name, ["--version"], { reject: false, stdin: "ignore" });
+  const [line = ""] = ran.stdout.split("\n");
+  if (ran.exitCode === 0) return { what: name, ok: "yes", found: line, hint: null };
+  return { what: name, ok, found: systemCode(ran.cause) === "ENOENT" ? "not installed" : "does not run", hint };
+}

@@ -1,0 +1,162 @@
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+import { z } from "zod";
+import { exitCodes, UserError } from "../util/errors.ts";
+import type { Operation } from "../app/operation.ts";
+
+export interface Order {
+  readonly operation: Operation;
+  readonly input: Record<string, unknown>;
+  readonly output: "text" | "json" | "stream-json";
+  readonly plain: boolean;
+  /** Flags that were given by name: what a rehearsal without a terminal must not overrule. */
+  readonly given: ReadonlySet<string>;
+}
+
+/** Flags of this door, beside those of each operation. */
+const doorFlags = {
+  json: { type: "boolean" },
+  "stream-json": { type: "boolean" },
+  plain: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} satisfies ParseArgsOptionsConfig;
+
+/** What was asked for, or undefined where help was. The surface is derived from the operations' schemas. */
+export function readArguments(
+  argv: readonly string[],
+  operations: readonly Operation[],
+): Order | { readonly help: Operation | undefined } {
+  const { operation, rest } = chooseOperation(argv, operations);
+  if (!operation) return { help: undefined };
+  const { values, positionals } = parse(operation, rest);
+  if (values["help"]) return { help: operation };
+  const fields = Object.fromEntries(
+    Object.entries(values)
+      .filter(([flag]) => !(flag in doorFlags))
+      .map(([flag, value]) => [flag.replaceAll("-", "_"), value]),
+  );
+  const read = operation.input.safeParse({ ...fields, ...byPosition(operation, positionals) });
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    const field = String(issue?.path[0] ?? "");
+    const missing = issue?.code === "invalid_type" && issue.input === undefined && !(field in fields);
+    const what = missing
+      ? `${usageOf(field, operation)} is missing.`
+      : `${usageOf(field, operation)} ${issue?.message ?? "is wrong"}.`;
+    throw new UserError("wrong_usage", what, `Usage: ${usageLine(operation)}`, exitCodes.usage);
+  }
+  return {
+    operation,
+    input: read.data,
+    output: values["stream-json"] ? "stream-json" : values["json"] ? "json" : "text",
+    plain: values["plain"] === true,
+    given: new Set(Object.keys(values)),
+  };
+}
+
+/** A task is one argument with a space in it; anything else begins with a command's words. */
+function chooseOperation(
+  argv: readonly string[],
+  operations: readonly Operation[],
+): { operation?: Operation; rest: readonly string[] } {
+  const [first, second] = argv;
+  if (first === undefined || first === "help" || first === "--help" || first === "-h") {
+    const asked = operations.find(({ name }) => name === argv.slice(1).join(" ") || name === second);
+    return asked ? { operation: asked, rest: ["--help"] } : { rest: [] };
+  }
+  const task = argv.findIndex((word) => !word.startsWith("-") && word.trim().includes(" "));
+  const named =
+    operations.find(({ name }) => name === `${first} ${second}`) ?? operations.find(({ name }) => name === first);
+  if (named) return { operation: named, rest: argv.slice(named.name.split(" ").length) };
+  const begin = operations.find(({ name }) => name === "new");
+  if (begin && task >= 0 && (task === 0 || first.startsWith("-"))) return { operation: begin, rest: argv };
+  const group = operations.filter(({ name }) => name.startsWith(`${first} `));
+  const hint =
+    group.length > 0
+      ? `It goes on with: ${group.map(({ name }) => name.split(" ")[1]).join(" | ")}`
+      : 'A task is one argument: claude-exec "Add JWT authentication". Commands: claude-exec --help';
+  throw new UserError(
+    "unknown_command",
+    group.length > 0 ? `"${first}" alone is not a command.` : `There is no command "${first}".`,
+    hint,
+    exitCodes.usage,
+  );
+}
+
+function parse(operation: Operation, rest: readonly string[]) {
+  const options: ParseArgsOptionsConfig = { ...doorFlags };
+  for (const [field, schema] of Object.entries(operation.input.shape)) {
+    if (!operation.positional.includes(field))
+      options[flagOf(field)] = { type: isBoolean(schema as z.ZodType) ? "boolean" : "string" };
+  }
+  try {
+    return parseArgs({ args: [...rest], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    const text = error instanceof Error ? (error.message.split(". ")[0] ?? "") : "";
+    throw new UserError(
+      "wrong_usage",
+      `${text}.`,
+      `Usage: ${usageLine(operation)}   More: claude-exec ${operation.name} --help`,
+      exitCodes.usage,
+    );
+  }
+}
+
+function byPosition(operation: Operation, words: readonly string[]): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [index, field] of operation.positional.entries()) {
+    const many = unwrap(operation.input.shape[field] as z.ZodType) instanceof z.ZodArray;
+    if (many) {
+      if (words.length > index) fields[field] = words.slice(index);
+      return fields;
+    }
+    if (words[index] !== undefined) fields[field] = words[index];
+  }
+  const extra = words.slice(operation.positional.length);
+  if (extra.length > 0) {
+    throw new UserError(
+      "wrong_usage",
+      `${extra.map((word) => `"${word}"`).join(", ")} is more than ${operation.name} takes.`,
+      `Usage: ${usageLine(operation)}   A sentence goes in quotes.`,
+      exitCodes.usage,
+    );
+  }
+  return fields;
+}
+
+export function usageLine(operation: Operation): string {
+  const words = operation.positional.map((field) => {
+    const schema = operation.input.shape[field] as z.ZodType;
+    const name = unwrap(schema) instanceof z.ZodArray ? `${field}…` : field;
+    return schema.safeParse(undefined).success ? `[${name}]` : `<${name}>`;
+  });
+  return ["claude-exec", operation.name, ...words, "[flags]"].join(" ");
+}
+
+export function flagsOf(operation: Operation): { flag: string; takes: string; description: string }[] {
+  return Object.entries(operation.input.shape)
+    .filter(([field]) => !operation.positional.includes(field))
+    .map(([field, value]) => {
+      const schema = value as z.ZodType;
+      const inner = unwrap(schema);
+      const takes = isBoolean(schema) ? "" : inner instanceof z.ZodEnum ? inner.options.join("|") : "…";
+      return { flag: flagOf(field), takes, description: schema.description ?? inner.description ?? "" };
+    });
+}
+
+function usageOf(field: string, operation: Operation): string {
+  return operation.positional.includes(field) ? `<${field}>` : `--${flagOf(field)}`;
+}
+
+function flagOf(field: string): string {
+  return field.replaceAll("_", "-");
+}
+
+function isBoolean(schema: z.ZodType): boolean {
+  return unwrap(schema) instanceof z.ZodBoolean;
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault
+    ? unwrap(schema.unwrap() as z.ZodType)
+    : schema;
+}

@@ -1,0 +1,200 @@
+import { userInfo } from "node:os";
+import type { Caller } from "../app/app.ts";
+import type { Answer } from "../app/operation.ts";
+import { operations } from "../app/operations.ts";
+import { demoAnswers } from "../app/setup.ts";
+import { exitCodes, systemCode, UserError } from "../util/errors.ts";
+import { isRecord } from "../util/json.ts";
+import { realWorld } from "../util/world.ts";
+import { readArguments, type Order } from "./arguments.ts";
+import { askApproval, askQuestion, askTrust, type Question } from "./ask.ts";
+import { helpText } from "./help.ts";
+import { narrate } from "./narrate.ts";
+import { openLive } from "./progress.ts";
+import { reportText } from "./report.ts";
+import { openScreen, type Screen } from "./terminal.ts";
+
+process.stdout.on("error", quietly);
+process.stderr.on("error", quietly);
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const wantsJson = argv.includes("--json") || argv.includes("--stream-json");
+  try {
+    const order = readArguments(argv, operations);
+    if ("help" in order) {
+      process.stdout.write(`${helpText(order.help)}\n`);
+      return exitCodes.done;
+    }
+    return await carryOut(order);
+  } catch (error) {
+    return explain(error, wantsJson);
+  }
+}
+
+async function carryOut(order: Order): Promise<number> {
+  const world = realWorld();
+  const { output } = order;
+  const plain = order.plain || !!world.env["ACCESSIBLE"];
+  const screen = openScreen(process.stderr, { plain, quiet: output !== "text" });
+  const live = openLive(screen, world.now);
+  const interactive = output === "text" && process.stdin.isTTY && process.stdout.isTTY && !world.env["CI"];
+  const stop = new AbortController();
+  const caller: Caller = {
+    cwd: process.cwd(),
+    world,
+    by: { kind: "person", name: userInfo().username, door: "cli" },
+    signal: stop.signal,
+    listen(line) {
+      if (output === "stream-json") process.stdout.write(`${JSON.stringify(line)}\n`);
+      live.line(line);
+      narrate(line, screen);
+    },
+    progress: live.sign,
+  };
+  const release = stopOnSignals(stop);
+  try {
+    const rehearsed = order.operation.name === "demo" ? rehearse(order, interactive, screen) : order;
+    let answer = await withTrust(rehearsed, caller, interactive, screen);
+    live.stop();
+    if (interactive) answer = await converse(answer, rehearsed, caller, screen, live.stop);
+    print(rehearsed, answer);
+    return answer.exit;
+  } finally {
+    live.stop();
+    screen.close();
+    release();
+  }
+}
+
+/** Says that the model is recorded; without a terminal the rehearsal answers and approves itself, and says so. */
+function rehearse(order: Order, interactive: boolean, screen: Screen): Order {
+  screen.print(
+    "A rehearsal: the model's replies are recorded; the engine, the tools, the files and the tests are real.",
+  );
+  if (interactive || (order.given.has("answers") && order.given.has("approve-policy"))) return order;
+  screen.print(`No terminal to ask on: going on with --answers ${demoAnswers} --approve-policy auto`);
+  return { ...order, input: { answers: demoAnswers, ...order.input, approve_policy: "auto" } };
+}
+
+async function withTrust(
+  { operation, input }: Order,
+  caller: Caller,
+  interactive: boolean,
+  screen: Screen,
+): Promise<Answer> {
+  try {
+    return await operation.run(input, caller);
+  } catch (error) {
+    if (!interactive || !(error instanceof UserError) || error.code !== "untrusted") throw error;
+    screen.print(error.message);
+    if ((await askTrust(caller.cwd)) !== true) throw error;
+    return operation.run({ ...input, trust: true }, caller);
+  }
+}
+
+/** Asks what a chain waits for, and lets it go on, until it waits for nothing more or the person leaves. */
+async function converse(
+  first: Answer,
+  order: Order,
+  caller: Caller,
+  screen: Screen,
+  quiet: () => void,
+): Promise<Answer> {
+  let answer = first;
+  const home =
+    typeof answer.data["folder"] === "string" ? `${answer.data["folder"]}/.claude-exec` : order.input["home"];
+  const { rehearsal, folder } = answer.data;
+  const kept = {
+    ...pick(order.input, "model", "replay", "record", "budget_usd", "budget_tokens"),
+    home,
+    ...(rehearsal ? { replay: demoRecording() } : {}),
+  };
+  for (;;) {
+    const ending = answer.data["ending"];
+    if (!isRecord(ending)) return answer;
+    const next = await ask(ending, answer, screen);
+    if (next === "nothing to ask") return answer;
+    if (next === "left") {
+      return { exit: exitCodes.interrupted, data: { ...answer.data, ending: { type: "interrupted" } } };
+    }
+    const { name, ...input } = next;
+    const operation = operations.find((known) => known.name === name);
+    if (!operation) throw new Error(`There is no operation ${name}.`);
+    const given = operation.input.parse({ ...kept, ...input, chain: answer.data["chain_id"] });
+    const went = await operation.run(given, caller);
+    quiet();
+    answer = { ...went, data: { ...went.data, ...(rehearsal ? { rehearsal, folder } : {}) } };
+  }
+}
+
+type Next = { readonly name: string; readonly [field: string]: unknown };
+
+async function ask(
+  ending: Record<string, unknown>,
+  answer: Answer,
+  screen: Screen,
+): Promise<Next | "left" | "nothing to ask"> {
+  switch (ending["type"]) {
+    case "needs_answers": {
+      const given: string[] = [];
+      for (const question of ending["questions"] as Question[]) {
+        const said = await askQuestion(question, screen);
+        if (said === undefined) break;
+        given.push(`${question.id}=${said}`);
+      }
+      return given.length === 0 ? "left" : { name: "answer", answers_given: given };
+    }
+    case "needs_approval": {
+      const said = await askApproval();
+      if (said === undefined) return "left";
+      const { type, ...what } = said;
+      return { name: type, ...what, ...(type === "approve" ? { hash: answer.data["solution_hash"] } : {}) };
+    }
+    default:
+      return "nothing to ask";
+  }
+}
+
+function print({ output, operation }: Order, { data }: Answer): void {
+  if (output === "text") process.stdout.write(`${reportText(operation.name, data)}\n`);
+  else if (output === "json") process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
+  else process.stdout.write(`${JSON.stringify({ type: "answer", ...data })}\n`);
+}
+
+/** What happened, what is kept, what to type next; a bug is told apart from all that. */
+function explain(error: unknown, wantsJson: boolean): number {
+  if (!(error instanceof UserError)) {
+    process.stderr.write(
+      `This is a bug in claude-exec, not a mistake of yours. What was journalled is kept.\n${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    return exitCodes.failed;
+  }
+  const { code, message, hint } = error;
+  if (wantsJson) process.stdout.write(`${JSON.stringify({ schema_version: 1, error: { code, message, hint } })}\n`);
+  else process.stderr.write(`${message}\n${hint}\n`);
+  return error.exitCode;
+}
+
+/** The first signal pauses at the next safe place; the second leaves at once: the journal allows both. */
+function stopOnSignals(stop: AbortController): () => void {
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(signal === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted);
+    stop.abort(signal);
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return () => process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+}
+
+function quietly(error: unknown): void {
+  if (systemCode(error) === "EPIPE") process.exit(exitCodes.done);
+  throw error;
+}
+
+function pick(input: Record<string, unknown>, ...names: string[]): Record<string, unknown> {
+  return Object.fromEntries(names.filter((name) => input[name] !== undefined).map((name) => [name, input[name]]));
+}
+
+function demoRecording(): string {
+  return demoAnswers.replace(/\.answers\.json$/, ".json");
+}

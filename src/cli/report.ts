@@ -1,0 +1,300 @@
+import { isRecord, type Json } from "../util/json.ts";
+import { percent, title } from "./narrate.ts";
+import { harmless, wrap } from "./terminal.ts";
+
+type Data = Record<string, Json | undefined>;
+
+/** The result of an operation as a person reads it on stdout. */
+export function reportText(operation: string, data: Data): string {
+  const text = textOf(operation, data);
+  return harmless(text);
+}
+
+function textOf(operation: string, data: Data): string {
+  if (data["delivered"])
+    return `Delivered. Another process is at work on chain ${word(data["chain_id"])} and takes it in.`;
+  if ("ending" in data) return chainText(data, operation);
+  switch (operation) {
+    case "status":
+      return statusText(data);
+    case "chain-cost":
+      return costText(data);
+    case "prompts list":
+      return promptsText(data);
+    case "prompts show":
+      return promptText(data);
+    case "trust":
+      return `Trusted: ${word(data["trusted"])}`;
+    case "doctor":
+      return doctorText(data);
+    case "recover":
+      return `Chain ${word(data["chain_id"])} goes on from its last whole line; ${word(data["lost_lines"])} lines were lost.\nThe damaged journal is kept as ${word(data["kept_as"])}.\nGo on: claude-exec resume ${word(data["chain_id"])}`;
+    default:
+      return JSON.stringify(data, null, 2);
+  }
+}
+
+/** How a chain stands at the end of a turn: what happened, what is kept, what to type next. */
+function chainText(data: Data, operation: string): string {
+  const id = word(data["chain_id"]);
+  const ending = record(data["ending"]);
+  const file = word(data["context_file"]);
+  const demo = data["rehearsal"] === true;
+  const lines: string[] = [];
+  switch (word(ending["type"])) {
+    case "completed":
+      lines.push(`Chain ${id} is done. ${word(ending["summary"])}`, "", ...changes(data), ...tests(data));
+      break;
+    case "needs_answers":
+      lines.push(`Chain ${id} waits for answers:`);
+      for (const question of list(ending["questions"]).map(record)) {
+        lines.push(
+          `  ${word(question["id"])}: ${word(question["question"])}${question["options"] ? `  (${list(question["options"]).map(word).join(" | ")})` : ""}`,
+        );
+      }
+      lines.push(
+        "",
+        `Answer: claude-exec answer ${id} ${list(ending["questions"])
+          .map((question) => `${word(record(question)["id"])}="…"`)
+          .join(" ")}`,
+      );
+      break;
+    case "needs_approval": {
+      const presented = record(ending["presented"]);
+      lines.push(
+        wrap(word(presented["text"]), 100, "  "),
+        "",
+        `Chain ${id} waits for approval of ${word(presented["hash"])}.`,
+      );
+      lines.push(
+        `Approve:  claude-exec approve ${id} ${word(presented["hash"])}`,
+        `Change:   claude-exec change ${id} "what should be different"`,
+        `Ask:      claude-exec ask ${id} "your question"`,
+        `Reject:   claude-exec reject ${id} "why"`,
+      );
+      break;
+    }
+    case "parked":
+      lines.push(`Chain ${id} is paused. ${word(ending["message"])}`, word(ending["hint"]));
+      break;
+    case "interrupted":
+      lines.push(`Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume ${id}`);
+      break;
+    default:
+      lines.push(`Chain ${id} stands at ${title(word(data["phase"])).toLowerCase()}.`);
+  }
+  if (operation === "uncertainty-check" || word(ending["type"]) === "reached")
+    lines.push(...confidence(record(data["confidence"])));
+  const cost = record(data["cost"]);
+  const unpriced =
+    number(cost["unpriced_calls"]) > 0 ? ` (the price of ${number(cost["unpriced_calls"])} calls is not known)` : "";
+  lines.push(
+    "",
+    `${demo ? "Would have cost" : "Cost"}: ${money(cost["usd"])}, ${number(cost["tokens"]).toLocaleString("en")} tokens${unpriced}. Details: claude-exec chain-cost ${id}${demo ? ` --home ${quoted(`${word(data["folder"])}/.claude-exec`)}` : ""}`,
+  );
+  lines.push(`Context: ${file}`);
+  if (demo) lines.push(...demoText(data, file));
+  return lines.join("\n");
+}
+
+function demoText(data: Data, file: string): string[] {
+  return [
+    `         jq '.confidence_scores, .cost_tracking.by_phase' ${quoted(file)}`,
+    "",
+    `This was a rehearsal: the model was recorded, everything else was real. The app is in ${word(data["folder"])}`,
+    "For a real run, in a project of yours:",
+    "  export ANTHROPIC_API_KEY=…",
+    '  claude-exec "Add JWT authentication to my app"',
+  ];
+}
+
+function changes(data: Data): string[] {
+  const files = list(data["files"]).map(record);
+  return files.length === 0
+    ? []
+    : ["Changed:", ...files.map((file) => `  ${file["new"] ? "+" : "~"} ${word(file["path"])}`), ""];
+}
+
+function tests(data: Data): string[] {
+  const runs = list(data["test_runs"]).map(record);
+  return runs.length === 0 ? [] : [`Tests: ${runs.map((run) => word(run["verdict"])).join(" → ")}`];
+}
+
+function confidence(scores: Data): string[] {
+  return Object.entries(scores).map(
+    ([area, score]) => `  ${area.padEnd(24)} ${bar(number(score))} ${percent(number(score))}`,
+  );
+}
+
+function bar(value: number): string {
+  const full = Math.round(value * 20);
+  return `${"█".repeat(full)}${"░".repeat(20 - full)}`;
+}
+
+function statusText(data: Data): string {
+  const chains = list(data["chains"]).map(record);
+  if (chains.length === 0) return 'No chains yet. Begin one: claude-exec "what is to be done"';
+  if (data["all"] === true) return chains.map(statusLine).join("\n");
+  return chains.map(statusBlock).join("\n\n");
+}
+
+function statusLine(chain: Data): string {
+  const id = word(chain["chain_id"]);
+  if (chain["problem"]) return `${id}  damaged    ${word(chain["problem"])}`;
+  const status = record(chain["status"]);
+  const scores = record(chain["confidence_scores"]);
+  return `${id}  ${word(status["state"]).padEnd(9)}  ${percent(number(scores["overall"])).padStart(4)}  ${money(record(chain["cost_tracking"])["estimated_cost"]).padStart(7)}  ${word(chain["goal"]).split("\n")[0]!.slice(0, 70)}`;
+}
+
+function statusBlock(chain: Data): string {
+  const id = word(chain["chain_id"]);
+  if (chain["problem"]) return `Chain ${id}: ${word(chain["problem"])}\n${word(chain["hint"])}`;
+  const status = record(chain["status"]);
+  const visits = list(chain["phase_history"]).map(record);
+  const spans = visits.map((visit) => ({
+    phase: word(visit["phase"]),
+    ended: visit["ended"] !== null,
+    ms: span(visit),
+  }));
+  const phases = [...new Set(spans.map(({ phase }) => phase))].map((phase) => {
+    const own = spans.filter((visit) => visit.phase === phase);
+    const time = minutes(own.reduce((sum, visit) => sum + visit.ms, 0));
+    const current =
+      !own.every((visit) => visit.ended) ||
+      (phase === word(chain["current_phase"]) && word(status["state"]) !== "completed");
+    return current ? `→ ${title(phase)}` : `✓ ${doneWords[phase] ?? title(phase)} (${time})`;
+  });
+  const lines = [`Chain ${id}: ${word(chain["goal"])}`, ...phases];
+  lines.push(`Total time: ${minutes(spans.reduce((sum, { ms }) => sum + ms, 0))}`);
+  lines.push(`Total cost: ${money(record(chain["cost_tracking"])["estimated_cost"])}`);
+  lines.push(`Confidence: ${percent(number(record(chain["confidence_scores"])["overall"]))}`);
+  const state = word(status["state"]);
+  lines.push(
+    state === "completed"
+      ? "Completed."
+      : `${title(state)}${status["waiting_for"] ? `: ${word(status["waiting_for"])}` : "."}`,
+  );
+  if (status["hint"]) lines.push(`Next: ${word(status["hint"])}`);
+  if (chain["context_file"]) lines.push(`Context: ${word(chain["context_file"])}`);
+  return lines.join("\n");
+}
+
+const doneWords: Record<string, string> = {
+  "requirements-clarification": "Requirements clarified",
+  "context-building": "Context built",
+  "uncertainty-analysis": "Uncertainty analysed",
+  "solution-approval": "Solution approved",
+  implementation: "Implementation complete",
+};
+
+function span(visit: Data): number {
+  const end = visit["ended"] ? Date.parse(word(visit["ended"])) : Date.parse(word(visit["started"]));
+  return end - Date.parse(word(visit["started"]));
+}
+
+function minutes(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60
+    ? `${seconds} s`
+    : seconds < 5400
+      ? `${Math.round(seconds / 60)} min`
+      : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function costText(data: Data): string {
+  const rows = list(data["by_prompt"]).map(record);
+  const width = Math.max(10, ...rows.map((row) => word(row["name"]).length));
+  const kinds = record(data["by_kind"]);
+  return [
+    `Chain ${word(data["chain_id"])} (${word(data["goal"])}):`,
+    `  - Total tokens: ${number(data["tokens"]).toLocaleString("en")} (fresh ${number(kinds["input"]).toLocaleString("en")}, cache read ${number(kinds["cache_read"]).toLocaleString("en")}, cache written ${number(kinds["cache_write"]).toLocaleString("en")}, output ${number(kinds["output"]).toLocaleString("en")})`,
+    `  - Estimated cost: ${money(data["usd"])}${data["complete"] === false ? `, without ${number(data["unpriced_calls"])} calls whose price is not known` : ""}`,
+    ...(number(data["unknown_calls"]) > 0
+      ? [
+          `  - Of it ${money(data["unknown_usd"])} for ${number(data["unknown_calls"])} calls whose fate is unknown: counted at what was reserved`,
+        ]
+      : []),
+    `  - Duration: ${minutes(number(data["duration_ms"]))}`,
+    `  - Prompts executed: ${number(data["prompts_executed"])}, calls: ${number(data["calls"])}`,
+    `  - Cost per call: ${money(data["usd_per_call"])}`,
+    "",
+    "By phase:",
+    ...Object.entries(record(data["by_phase"])).map(([phase, usd]) => `  ${phase.padEnd(width)}  ${money(usd)}`),
+    "",
+    "By prompt:",
+    ...rows.map(
+      (row) =>
+        `  ${word(row["name"]).padEnd(width)}  ${money(row["usd"]).padStart(8)}  ${percent(number(row["share"])).padStart(4)}  ${number(row["calls"])} calls, ${number(row["tokens"]).toLocaleString("en")} tokens`,
+    ),
+  ].join("\n");
+}
+
+function promptsText(data: Data): string {
+  const prompts = list(data["prompts"]).map(record);
+  const folders = [...new Set(prompts.map((prompt) => word(prompt["folder"])))].sort();
+  const width = Math.max(0, ...prompts.map((prompt) => word(prompt["name"]).length));
+  const listed = folders.flatMap((folder) => [
+    `${folder}/`,
+    ...prompts
+      .filter((prompt) => prompt["folder"] === folder)
+      .map(
+        (prompt) =>
+          `  ${word(prompt["name"]).padEnd(width)}  ${word(prompt["purpose"])}${prompt["scope"] === "builtin" ? "" : `  (${word(prompt["scope"])})`}`,
+      ),
+  ]);
+  const problems = list(data["problems"]).map(record);
+  return [...listed, ...problems.map((problem) => `! ${word(problem["message"])}\n  ${word(problem["hint"])}`)].join(
+    "\n",
+  );
+}
+
+function promptText(data: Data): string {
+  return [
+    `${word(data["name"])}: ${word(data["purpose"])}`,
+    `${word(data["scope"])}, ${word(data["file"])}`,
+    `cost ${word(data["cost_estimate"])}, about ${number(data["tokens"])} tokens; tools ${word(data["tools"])}; model ${word(data["model"])}; phases ${list(data["phases"]).map(word).join(", ") || "any"}`,
+    ...Object.entries(record(data["inputs"])).map(
+      ([name, input]) =>
+        `input ${name}${record(input)["required"] ? " (required)" : ""}: ${word(record(input)["description"])}`,
+    ),
+    "",
+    word(data["body"]).trim(),
+  ].join("\n");
+}
+
+function doctorText(data: Data): string {
+  const checks = list(data["checks"]).map(record);
+  const marks: Record<string, string> = { yes: "✓", no: "✗", optional: "·" };
+  return [
+    `claude-exec ${word(data["version"])}`,
+    ...checks.map(
+      (check) =>
+        `${marks[word(check["ok"])] ?? "?"} ${word(check["what"]).padEnd(8)} ${word(check["found"])}${check["hint"] ? `\n           ${word(check["hint"])}` : ""}`,
+    ),
+  ].join("\n");
+}
+
+function record(value: Json | undefined): Data {
+  return isRecord(value) ? value : {};
+}
+
+function list(value: Json | undefined): Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function word(value: Json | undefined): string {
+  return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
+}
+
+function number(value: Json | undefined): number {
+  return typeof value === "number" ? value : 0;
+}
+
+function money(value: Json | undefined): string {
+  const usd = number(value);
+  return `$${usd > 0 && usd < 0.1 ? usd.toFixed(3) : usd.toFixed(2)}`;
+}
+
+function quoted(text: string): string {
+  return /^[\w./@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
