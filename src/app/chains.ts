@@ -1,43 +1,25 @@
 import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
-import type { Json } from "../util/json.ts";
-import { chainPaths, contextFiles, dropMessage } from "../store/chains.ts";
-import { event, type Limits } from "../chain/events.ts";
-import { isEditable } from "../chain/edits.ts";
-import { objection, type PersonMessage } from "../chain/inbox.ts";
+import { contextFiles } from "../store/chains.ts";
+import type { Context } from "../chain/context.ts";
+import { createChain, recoverChain } from "../chain/open.ts";
+import { runTurn, type Ending } from "../chain/run.ts";
+import { contextsOf, locateHome, wire } from "./app.ts";
+import { operation } from "./operation.ts";
 import {
-  createChain,
-  openChain,
-  readChain,
-  recoverChain,
-  withLedger,
-  type Beginning,
-  type Chain,
-} from "../chain/open.ts";
-import { runTurn, type Ending, type Policy } from "../chain/run.ts";
-import { contextsOf, locateHome, wire, type Caller } from "./app.ts";
-import { operation, type Answer } from "./operation.ts";
-import { packageVersion } from "./places.ts";
-import { readAnswers } from "./answers.ts";
-
-const common = {
-  home: z.string().optional().describe("Folder that keeps the chains"),
-  model: z.string().optional().describe("Use this model for every route"),
-  replay: z.string().optional().describe("Play the replies of a recorded run instead of asking a model"),
-  record: z.string().optional().describe("Write the replies of this run to a file that --replay plays"),
-  trust: z.boolean().optional().describe("Trust this folder from now on"),
-};
-const running = {
-  ...common,
-  answers: z.string().optional().describe("JSON file with answers to questions, by id or wording"),
-  approve_policy: z.enum(["ask", "auto"]).default("ask").describe("auto approves solutions that nobody has read"),
-  budget_usd: z.string().optional().describe("Pause before this much money is passed (none: no limit)"),
-  budget_tokens: z.string().optional().describe("Pause before so many tokens are passed (none: no limit)"),
-  turns: z.coerce.number().int().positive().optional().describe("Pause after so many calls of the model"),
-};
-type Running = z.infer<z.ZodObject<typeof running>>;
-
-const chainId = z.string().regex(/^\d+$/, "is a chain's number, such as 001").describe("The chain's number");
+  answerOf,
+  beginning,
+  chainId,
+  common,
+  goOn,
+  limitsOf,
+  padded,
+  policyOf,
+  readOne,
+  running,
+  tell,
+  turn,
+} from "./turns.ts";
 
 export const newOperation = operation({
   name: "new",
@@ -55,13 +37,8 @@ export const newOperation = operation({
     const policy = policyOf(input);
     const { findTestCommand } = await import("../tools/run.ts");
     const configured = input.test_command?.split(/\s+/) ?? config.tests.command;
-    const {
-      max_tokens_per_prompt: _,
-      context_window: __,
-      warning_threshold: ___,
-      cost_alert_usd: ____,
-      ...limits
-    } = config.limits;
+    const { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats } = config.limits;
+    const limits = { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats };
     const chain = createChain(beginning(caller, contextsOf(home)), {
       goal: input.task,
       size: input.size,
@@ -220,171 +197,6 @@ export const recoverOperation = operation({
   },
 });
 
-/** Says something to a chain, and goes on with it. Where another process is at work, that one takes it in. */
-async function tell(
-  input: Running & { chain: string },
-  caller: Caller,
-  message: PersonMessage,
-  until?: (chain: Chain) => boolean,
-): Promise<Answer> {
-  const { home } = await wire(caller, input);
-  const id = padded(input.chain);
-  const objected = objection(readOne(input, caller), message);
-  if (objected) throw objected;
-  dropMessage(chainPaths(contextsOf(home), id).inbox, { by: caller.by, message }, caller.world.now());
-  try {
-    return await goOn(input, caller, {}, until);
-  } catch (error) {
-    if (!(error instanceof UserError) || error.code !== "locked") throw error;
-    return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, delivered: true } };
-  }
-}
-
-async function goOn(
-  input: Running & { chain: string },
-  caller: Caller,
-  edit: { accept_edit?: boolean | undefined; discard_edit?: boolean | undefined },
-  until?: (chain: Chain) => boolean,
-): Promise<Answer> {
-  const { deps, home } = await wire(caller, input);
-  const policy = policyOf(input);
-  const { chain, edits } = openChain(beginning(caller, contextsOf(home)), padded(input.chain));
-  return turn(chain, caller, () => {
-    if (edits.length > 0) settleEdits(chain, edits, edit, caller);
-    const limits = limitsOf(input);
-    if (chain.context.state.type === "parked" || Object.keys(limits).length > 0) {
-      chain.append({ by: caller.by, bodies: [event("resumed", { limits })] });
-    }
-    return runTurn(chain, deps, policy, caller.signal, until);
-  });
-}
-
-/** A context file that was edited by hand is taken over or written anew, but only on somebody's word. */
-function settleEdits(
-  chain: Chain,
-  edits: Parameters<typeof isEditable>[0][],
-  choice: { accept_edit?: boolean | undefined; discard_edit?: boolean | undefined },
-  caller: Caller,
-): void {
-  if (choice.discard_edit) return chain.writeView(true);
-  const possible = edits.filter(isEditable);
-  if (choice.accept_edit && possible.length === edits.length) {
-    chain.append(withLedger(caller.by, [event("context_edited", { changes: possible })]));
-    return chain.writeView(true);
-  }
-  const show = (value: Json | undefined) => (value === undefined ? "nothing" : JSON.stringify(value));
-  const lines = edits.map(
-    (edit) =>
-      `  ${edit.path.join(".")}: ${show(edit.before)} → ${show(edit.after)}${isEditable(edit) ? "" : "   (the engine's own record: cannot be changed)"}`,
-  );
-  const again = `claude-exec resume ${chain.id}`;
-  throw new UserError(
-    "context_edited",
-    `The context file of chain ${chain.id} was edited by hand:\n${lines.join("\n")}\nNothing was taken over, and nothing was overwritten.`,
-    possible.length === edits.length
-      ? `Take it over: ${again} --accept-edit. Or undo it: ${again} --discard-edit`
-      : `Undo it: ${again} --discard-edit`,
-    exitCodes.waiting,
-  );
-}
-
-async function turn(chain: Chain, caller: Caller, run: () => Promise<Ending>): Promise<Answer> {
-  try {
-    const ending = await run();
-    const answer = answerOf(chain.context, chain.viewPath, ending);
-    return ending.type === "interrupted" && caller.signal.reason === "SIGTERM"
-      ? { ...answer, exit: exitCodes.terminated }
-      : answer;
-  } finally {
-    chain.close();
-  }
-}
-
-function answerOf(context: Chain["context"], contextFile: string, ending: Ending): Answer {
-  const {
-    chain_id,
-    goal,
-    current_phase,
-    confidence_scores,
-    cost_tracking: costs,
-    session_memory: memory,
-    solution,
-    evidence,
-  } = context;
-  const plain = JSON.parse(
-    JSON.stringify({ ...ending, ...("hint" in ending ? { hint: ending.hint.replaceAll("{id}", chain_id) } : {}) }),
-  ) as Json;
-  return {
-    exit: exitOf(ending),
-    data: {
-      schema_version: 1,
-      chain_id,
-      goal,
-      ending: plain,
-      phase: current_phase,
-      confidence: { ...confidence_scores },
-      cost: { usd: costs.estimated_cost, tokens: costs.tokens_used, unpriced_calls: costs.unpriced_calls },
-      files: memory.files_modified.map((path) => ({ path, new: context.engine.files[path]?.before === null })),
-      test_runs: evidence.runs.map(({ verdict, exit_code }) => ({ verdict, exit_code })),
-      solution_hash: solution?.hash ?? null,
-      context_file: contextFile,
-    },
-  };
-}
-
-function exitOf(ending: Ending): number {
-  switch (ending.type) {
-    case "completed":
-    case "reached":
-      return exitCodes.done;
-    case "needs_answers":
-    case "needs_approval":
-      return exitCodes.waiting;
-    case "parked":
-      return ending.exit;
-    case "interrupted":
-      return exitCodes.interrupted;
-  }
-}
-
-function policyOf(input: Running): Policy {
-  return { answers: input.answers === undefined ? {} : readAnswers(input.answers), approve: input.approve_policy };
-}
-
-function limitsOf(input: Running): Partial<Limits> {
-  const amount = (name: "budget_usd" | "budget_tokens") => {
-    const text = input[name];
-    if (text === undefined) return {};
-    if (text === "none") return { [name]: null };
-    const value = Number(text);
-    if (Number.isFinite(value) && value > 0) return { [name]: name === "budget_tokens" ? Math.floor(value) : value };
-    const flag = `--${name.replace("_", "-")}`;
-    throw new UserError(
-      "wrong_budget",
-      `${flag} is "${text}", which is not an amount.`,
-      `Write a number above 0, or: ${flag} none`,
-      exitCodes.usage,
-    );
-  };
-  return {
-    ...amount("budget_usd"),
-    ...amount("budget_tokens"),
-    ...(input.turns === undefined ? {} : { turns: input.turns }),
-  };
-}
-
-function beginning(caller: Caller, contexts: string): Beginning {
-  return { contexts, engine: packageVersion(), by: caller.by, now: caller.world.now, listen: caller.listen };
-}
-
-function readOne(input: { chain: string; home?: string | undefined }, caller: Caller) {
-  return readChain(contextsOf(locateHome(caller, input)), padded(input.chain)).context;
-}
-
-function measured(context: Chain["context"]): number {
+function measured(context: Context): number {
   return context.prompts_executed.filter((name) => name === "uncertainty_analysis").length;
-}
-
-function padded(id: string): string {
-  return String(Number(id)).padStart(3, "0");
 }

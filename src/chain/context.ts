@@ -1,9 +1,24 @@
 import type { Json } from "../util/json.ts";
-import type { ReplyBlock } from "../models/types.ts";
-import type { ChainEvent, FrozenRequest, Gates, Limits, Phase, QueuedPrompt, Size, Text } from "./events.ts";
+import type { Costs } from "../costs/books.ts";
+import type {
+  Content,
+  EventNamed,
+  Gates,
+  Intent,
+  Limits,
+  Phase,
+  QueuedPrompt,
+  Role,
+  Size,
+  Source,
+  Text,
+} from "./events.ts";
 import type { Question, Solution } from "./reply.ts";
 
-/** What a chain knows: the seed's fields first, ours after, and in `engine` what only the engine needs. */
+/**
+ * What a chain knows: the seed's fields first, ours after, and in `engine` what only the engine needs. It is only
+ * ever replaced, never changed.
+ */
 export interface Context {
   readonly chain_id: string;
   readonly goal: string;
@@ -21,32 +36,8 @@ export interface Context {
   readonly questions: readonly AskedQuestion[];
   readonly generated_prompts: readonly Json[];
   readonly approval_history: readonly Approval[];
-  readonly session_memory: {
-    readonly files_modified: readonly string[];
-    readonly tests_written: readonly string[];
-    readonly mistakes_corrected: readonly string[];
-    readonly patterns_identified: readonly string[];
-    readonly assumptions: readonly string[];
-    readonly notes: readonly string[];
-    readonly context_health: number | null;
-  };
-  readonly cost_tracking: {
-    readonly tokens_used: number;
-    readonly estimated_cost: number;
-    /** Calls whose price is not known: what they cost is not in `estimated_cost`. */
-    readonly unpriced_calls: number;
-    readonly by_phase: Readonly<Record<string, number>>;
-    readonly by_prompt: Readonly<Record<string, PromptCost>>;
-    readonly by_kind: {
-      readonly input: number;
-      readonly output: number;
-      readonly cache_read: number;
-      readonly cache_write: number;
-    };
-    /** Calls that were sent and whose answer was lost in a crash: counted at what was reserved for them. */
-    readonly unknown_calls: number;
-    readonly unknown_cost: number;
-  };
+  readonly session_memory: Memory;
+  readonly cost_tracking: Costs;
   readonly prompts_executed: readonly string[];
   readonly last_response: string | null;
   readonly last_gap_detected: Json;
@@ -56,157 +47,210 @@ export interface Context {
   readonly engine: Engine;
 }
 
-export interface PhaseVisit {
-  readonly phase: Phase;
-  readonly started: string;
-  readonly ended: string | null;
-  readonly iterations: number;
-  readonly prompts_executed: readonly string[];
-  readonly clarifications: readonly string[];
-}
+export type PhaseVisit = Readonly<{
+  phase: Phase;
+  started: string;
+  ended: string | null;
+  iterations: number;
+  prompts_executed: readonly string[];
+  clarifications: readonly string[];
+}>;
 
-export interface Uncertainty {
-  readonly area: string;
-  readonly confidence: number;
-  readonly resolved: boolean;
-  readonly blocking: boolean;
-  readonly resolution: string | null;
-  readonly by: string;
-}
+export type Uncertainty = Readonly<{
+  area: string;
+  confidence: number;
+  resolved: boolean;
+  blocking: boolean;
+  resolution: string | null;
+  by: string;
+}>;
 
-export type AskedQuestion = Question & { readonly answer: string | null };
+export type AskedQuestion = Readonly<Question & { answer: string | null }>;
 
-export interface Approval {
-  readonly phase: Phase;
-  readonly presented: string;
-  readonly hash: string;
-  readonly user_response: string;
-  readonly by: string;
-  readonly timestamp: string;
-}
+export type Approval = Readonly<{
+  phase: Phase;
+  presented: string;
+  hash: string;
+  user_response: string;
+  by: string;
+  timestamp: string;
+}>;
 
-export interface PromptCost {
-  readonly calls: number;
-  readonly tokens: number;
-  readonly usd: number;
-}
+export type Memory = Readonly<{
+  files_modified: readonly string[];
+  tests_written: readonly string[];
+  mistakes_corrected: readonly string[];
+  patterns_identified: readonly string[];
+  assumptions: readonly string[];
+  notes: readonly string[];
+  context_health: number | null;
+}>;
 
-export interface PresentedSolution {
-  readonly solution: Solution;
-  readonly text: string;
-  readonly hash: string;
-  readonly base: Readonly<Record<string, string | null>>;
-  readonly standing: "presented" | "approved" | "open" | "void";
-}
+export type PresentedSolution = Readonly<{
+  solution: Solution;
+  text: string;
+  hash: string;
+  base: Readonly<Record<string, string | null>>;
+  standing: "presented" | "approved" | "open" | "void";
+}>;
 
 /** Only what the engine recorded itself. */
-export interface Proof {
-  readonly runs: readonly Extract<ChainEvent, { event: "tests_judged" }>[];
-  readonly red: boolean;
-  readonly green: boolean;
+export type Proof = Readonly<{
+  runs: readonly EventNamed<"tests_judged">[];
+  red: boolean;
+  green: boolean;
   /** Prompts whose report came after the last change and the last green run. */
-  readonly reviewed: readonly string[];
-}
+  reviewed: readonly string[];
+}>;
 
-export type State =
-  | { readonly type: "running" }
-  | {
-      readonly type: "parked";
-      readonly code: string;
-      readonly exit: number;
-      readonly message: string;
-      readonly hint: string;
-    }
-  | { readonly type: "completed"; readonly summary: string; readonly at: string };
+export type State = Readonly<
+  | { type: "running" }
+  | { type: "parked"; code: string; exit: number; message: string; hint: string }
+  | { type: "completed"; summary: string; at: string }
+>;
 
-export interface Engine {
-  readonly gates: Gates;
-  readonly limits: Limits;
-  readonly test_command: readonly string[] | null;
-  readonly decisions: Readonly<Record<string, number>>;
-  readonly item: Item | null;
-  readonly queue: readonly QueuedPrompt[];
-  readonly epoch: {
-    readonly number: number;
-    readonly tools: string;
-    readonly system: readonly string[];
-    readonly bytes: number;
-  } | null;
-  readonly ledger: readonly string[];
-  readonly ledger_bytes: number;
+export type Engine = Readonly<{
+  gates: Gates;
+  limits: Limits;
+  test_command: readonly string[] | null;
+  /** How many decisions each phase has seen; part of every key. */
+  decisions: Readonly<Record<string, number>>;
+  item: Item | null;
+  queue: readonly QueuedPrompt[];
+  epoch: Readonly<{ number: number; tools: string; system: readonly string[]; bytes: number }> | null;
+  ledger: readonly string[];
+  ledger_bytes: number;
   /** An effect that was announced and whose end is not known. */
-  readonly open: OpenEffect | null;
-  readonly taken: readonly string[];
-  readonly seen: Readonly<Record<string, readonly (readonly [number, number])[]>>;
-  readonly searched: readonly string[];
-  readonly grounded: readonly string[];
+  open: Intent | null;
+  /** Inbox messages that were taken in. */
+  taken: readonly string[];
+  /** The lines read of each file. */
+  seen: Readonly<Record<string, readonly (readonly [number, number])[]>>;
+  searched: readonly string[];
+  /** Prompts whose report rests on something held. */
+  grounded: readonly string[];
   /** How often each prompt was asked for since anything last changed. */
-  readonly repeats: Readonly<Record<string, number>>;
-  readonly rounds: readonly number[];
-  readonly refusals: number;
-  readonly gate: { readonly to: string; readonly reasons: readonly string[] } | null;
-  readonly focus: string;
-  readonly turns: number;
-  readonly runs: number;
-  readonly untested: boolean;
-  readonly files: Readonly<
-    Record<string, { readonly before: string | null; readonly after: string; readonly role: "code" | "test" | "doc" }>
-  >;
-}
+  repeats: Readonly<Record<string, number>>;
+  /** The overall confidence at the end of each round of exploration. */
+  rounds: readonly number[];
+  refusals: number;
+  gate: Readonly<{ to: string; reasons: readonly string[] }> | null;
+  focus: string;
+  turns: number;
+  runs: number;
+  untested: boolean;
+  alerted: boolean;
+  files: Readonly<Record<string, { before: string | null; after: string; role: Role }>>;
+}>;
 
 /** A prompt at work, with its tool loop. */
-export interface Item {
-  readonly key: string;
-  readonly prompt: string;
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly expects: "action" | "report";
-  readonly tail: string | null;
+export type Item = Readonly<{
+  key: string;
+  prompt: string;
+  inputs: Readonly<Record<string, string>>;
+  expects: "action" | "report";
+  tail: string | null;
   /** How many ledger blocks its requests carry: those there were when it began. */
-  readonly ledger: number;
-  readonly source: {
-    readonly name: string;
-    readonly scope: string;
-    readonly sha256: string;
-    readonly route: "fast" | "default" | "smart";
-  } | null;
-  readonly model: string | null;
-  readonly turns: readonly Turn[];
-  readonly rejected: number;
-  readonly note: string | null;
-}
+  ledger: number;
+  source: Source | null;
+  model: string | null;
+  turns: readonly Turn[];
+  rejected: number;
+  note: string | null;
+}>;
 
-export interface Turn {
-  readonly note: string | null;
-  readonly stop: "end_turn" | "tool_use";
-  readonly content: readonly ReplyBlock[] | { readonly blob: string };
-  readonly calls: readonly Call[];
-  /** Whether its reply was taken in: judged, or rejected. */
-  readonly settled: boolean;
-}
+/** `settled`: its reply was taken in, by being judged or rejected. */
+export type Turn = Readonly<{
+  note: string | null;
+  stop: "end_turn" | "tool_use";
+  content: Content;
+  calls: readonly Call[];
+  settled: boolean;
+}>;
 
-export interface Call {
-  readonly id: string;
-  readonly tool: string;
-  readonly answer: { readonly content: Text; readonly is_error: boolean } | null;
-}
-
-export type OpenEffect =
-  | {
-      readonly effect: "model";
-      readonly key: string;
-      readonly turn: number;
-      readonly request: FrozenRequest;
-      readonly reserved: { readonly usd: number | null; readonly tokens: number };
-    }
-  | {
-      readonly effect: "change";
-      readonly key: string;
-      readonly call: string;
-      readonly path: string;
-      readonly before: string | null;
-      readonly after: string;
-    }
-  | { readonly effect: "command"; readonly key: string; readonly call: string | null };
+export type Call = Readonly<{
+  id: string;
+  tool: string;
+  answer: Readonly<{ content: Text; is_error: boolean }> | null;
+}>;
 
 /** The areas that always count. */
 export const areas = ["requirements", "technical_approach", "implementation_details"] as const;
+
+export const emptyContext: Context = {
+  chain_id: "",
+  goal: "",
+  started: "",
+  size: "normal",
+  workspace: "",
+  current_phase: "requirements-clarification",
+  phase_history: [],
+  discovered: {},
+  uncertainties: [],
+  confidence_scores: { overall: 0 },
+  waived: {},
+  scores: {},
+  decisions: {},
+  questions: [],
+  generated_prompts: [],
+  approval_history: [],
+  session_memory: {
+    files_modified: [],
+    tests_written: [],
+    mistakes_corrected: [],
+    patterns_identified: [],
+    assumptions: [],
+    notes: [],
+    context_health: null,
+  },
+  cost_tracking: {
+    tokens_used: 0,
+    estimated_cost: 0,
+    unpriced_calls: 0,
+    by_phase: {},
+    by_prompt: {},
+    by_kind: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
+    unknown_calls: 0,
+    unknown_cost: 0,
+  },
+  prompts_executed: [],
+  last_response: null,
+  last_gap_detected: null,
+  solution: null,
+  evidence: { runs: [], red: false, green: false, reviewed: [] },
+  state: { type: "running" },
+  engine: {
+    gates: { requirements: 0.9, ambiguity: 0.3, overall: 0.8, area: 0.6, unproven: 0.6, simplicity: 7, quality: [] },
+    limits: {
+      budget_usd: null,
+      budget_tokens: null,
+      cost_alert_usd: null,
+      turns: 400,
+      turns_per_prompt: 30,
+      rounds: 6,
+      repeats: 3,
+    },
+    test_command: null,
+    decisions: {},
+    item: null,
+    queue: [],
+    epoch: null,
+    ledger: [],
+    ledger_bytes: 0,
+    open: null,
+    taken: [],
+    seen: {},
+    searched: [],
+    grounded: [],
+    repeats: {},
+    rounds: [],
+    refusals: 0,
+    gate: null,
+    focus: "",
+    turns: 0,
+    runs: 0,
+    untested: false,
+    alerted: false,
+    files: {},
+  },
+};

@@ -7,7 +7,7 @@ export function holds(context: Context, { kind, ref }: Evidence): boolean {
   switch (kind) {
     case "file": {
       const at = /^(.*?):(\d+)(?:-(\d+))?$/.exec(ref.trim());
-      const ranges = engine.seen[normal(at?.[1] ?? ref)] ?? [];
+      const ranges = rangesOf(context, normal(at?.[1] ?? ref));
       if (!at) return ranges.length > 0;
       const first = Number(at[2]);
       const last = Number(at[3] ?? at[2]);
@@ -49,6 +49,10 @@ export function countScores(
 export function isGrounded(context: Context, report: Report): boolean {
   const pieces = [...(report.confidence ?? []), ...(report.discovered ?? [])].flatMap(({ evidence }) => evidence ?? []);
   return pieces.some((piece) => holds(context, piece));
+}
+
+function rangesOf({ engine: { seen } }: Context, path: string) {
+  return Object.hasOwn(seen, path) ? (seen[path] ?? []) : [];
 }
 
 function normal(path: string): string {

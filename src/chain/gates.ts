@@ -25,7 +25,7 @@ function requirementsGate(context: Context): string[] {
   const { gates } = context.engine;
   const score = context.confidence_scores["requirements"] ?? 0;
   const reasons: string[] = [];
-  if (score < gates.requirements && context.waived["requirements"] === undefined) {
+  if (score < gates.requirements && !isWaived(context, "requirements")) {
     reasons.push(`Confidence in the requirements is ${percent(score)}; ${percent(gates.requirements)} is needed.`);
   }
   const ambiguity = context.scores["ambiguity"] ?? 0;
@@ -45,7 +45,7 @@ function confidenceGate(context: Context): string[] {
     reasons.push(`Overall confidence is ${percent(overall)}; ${percent(gates.overall)} is needed.`);
   for (const area of new Set([...areas, ...Object.keys(scores)])) {
     const score = scores[area] ?? 0;
-    if (score < gates.area && context.waived[area] === undefined) {
+    if (score < gates.area && !isWaived(context, area)) {
       reasons.push(`Confidence in ${area} is ${percent(score)}; every area needs ${percent(gates.area)}.`);
     }
   }
@@ -78,8 +78,12 @@ function implementationGate(context: Context): string[] {
 
 export function blocking(context: Context) {
   return context.uncertainties.filter(
-    ({ area, blocking, resolved }) => blocking && !resolved && context.waived[area] === undefined,
+    ({ area, blocking, resolved }) => blocking && !resolved && !isWaived(context, area),
   );
+}
+
+function isWaived({ waived }: Context, area: string): boolean {
+  return Object.hasOwn(waived, area);
 }
 
 export function percent(value: number): string {

@@ -2,7 +2,7 @@ import { exitCodes } from "../util/errors.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { repeatKey } from "./apply.ts";
 import type { Context, Item } from "./context.ts";
-import { event, phases, type ChainEvent, type Phase } from "./events.ts";
+import { event, park, phases, type ChainEvent, type Phase } from "./events.ts";
 import { countScores, isGrounded } from "./evidence.ts";
 import { blocking, gate, percent } from "./gates.ts";
 import { queueKey } from "./next.ts";
@@ -22,28 +22,18 @@ type Judged = ChainEvent[];
 export function judge(context: Context, item: Item, reply: Action | Report, facts: Facts): Judged {
   if (reply.kind === "report") return judgeReport(context, item, reply);
   const problems = actionProblems(reply, facts);
-  if (problems.length > 0) return reject(item, problems);
+  if (problems.length > 0) return reject(item, item.key, problems);
   return [event("decision_taken", { key: item.key, action: reply }), ...judgeAction(context, reply, facts)];
 }
 
 /** A reply that cannot be used is sent back at most twice; then the chain pauses. */
-export function reject(item: Item, problems: readonly string[]): Judged {
-  const rejected = event("reply_rejected", { key: item.key, problems });
-  if (item.rejected < 2) return [rejected];
-  return [
-    rejected,
-    park(
-      "reply_unusable",
-      exitCodes.failed,
-      `The model's reply to ${item.prompt} could not be used three times: ${problems[0] ?? ""}`,
-      "Everything before is kept. Try again, perhaps with another model: claude-exec resume {id} --model <model>",
-    ),
-  ];
-}
-
-/** `{id}` in a hint stands for the chain's number. */
-export function park(code: string, exit: number, message: string, hint: string): ChainEvent {
-  return event("parked", { code, exit, message, hint });
+export function reject(item: Item | null, key: string, problems: readonly string[]): Judged {
+  const rejected = event("reply_rejected", { key, problems });
+  if (!item || item.rejected < 2) return [rejected];
+  const message = `The model's reply to ${item.prompt} could not be used three times: ${problems[0] ?? ""}`;
+  const hint =
+    "Everything before is kept. Try again, perhaps with another model: claude-exec resume {id} --model <model>";
+  return [rejected, park("reply_unusable", exitCodes.failed, message, hint)];
 }
 
 function judgeReport(context: Context, item: Item, report: Report): Judged {

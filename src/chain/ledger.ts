@@ -65,6 +65,7 @@ function tell(event: ChainEvent): string[] {
     case "epoch_opened":
     case "ledger_extended":
     case "message_ignored":
+    case "cost_alerted":
     case "parked":
     case "resumed":
     case "recovered":

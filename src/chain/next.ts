@@ -3,6 +3,7 @@ import type { QueuedPrompt } from "./events.ts";
 
 export type Step =
   | { readonly type: "open_epoch" }
+  | { readonly type: "alert"; readonly usd: number; readonly threshold: number }
   | {
       readonly type: "call_model";
       readonly key: string;
@@ -25,6 +26,9 @@ export function nextStep(context: Context): Step {
   if (state.type === "completed") return { type: "done", state };
   if (state.type === "parked") return { type: "parked", state };
   if (!engine.epoch) return { type: "open_epoch" };
+  const { estimated_cost: usd } = context.cost_tracking;
+  const { cost_alert_usd: threshold } = engine.limits;
+  if (threshold !== null && usd >= threshold && !engine.alerted) return { type: "alert", usd, threshold };
   if (engine.item) return continueItem(engine.item);
 
   const questions = context.questions.filter(({ answer }) => answer === null);

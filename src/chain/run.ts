@@ -1,12 +1,13 @@
 import { exitCodes } from "../util/errors.ts";
 import type { Actor } from "../store/journal.ts";
 import type { AskedQuestion, PresentedSolution } from "./context.ts";
-import { callModel, ledgerIsFull } from "./ask.ts";
+import { ledgerIsFull } from "./afford.ts";
+import { callModel } from "./ask.ts";
 import type { Deps, Work } from "./deps.ts";
 import { openEpoch } from "./epoch.ts";
-import { event, type ChainEvent } from "./events.ts";
+import { event, park, type ChainEvent } from "./events.ts";
 import { takeInbox } from "./inbox.ts";
-import { completion, park } from "./judge.ts";
+import { completion } from "./judge.ts";
 import { nextStep, type Step } from "./next.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
 import { settle } from "./settle.ts";
@@ -72,6 +73,7 @@ function endingOf(step: Step, policy: Policy): Ending | undefined {
     case "wait_for_approval":
       return policy.approve === "auto" ? undefined : { type: "needs_approval", presented: step.presented };
     case "open_epoch":
+    case "alert":
     case "call_model":
     case "settle":
     case "run_tool":
@@ -92,6 +94,11 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
       return chain.append(withLedger(autoApproval, approvedUnseen(step.presented, chain)));
     case "open_epoch":
       return openEpoch(work, "A new record begins.");
+    case "alert":
+      return chain.append({
+        by: engineActor,
+        bodies: [event("cost_alerted", { usd: step.usd, threshold: step.threshold })],
+      });
     case "queue":
       return chain.append(withLedger(engineActor, [event("prompts_queued", { why: step.why, prompts: step.prompts })]));
     case "complete":

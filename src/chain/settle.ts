@@ -25,7 +25,7 @@ export async function settle(
   const reply = readReply(text, item.expects);
   const events =
     "problems" in reply
-      ? reject(item, reply.problems)
+      ? reject(item, key, reply.problems)
       : judge(chain.context, item, reply, await facts(reply, deps.workspace, deps));
   chain.append(...(first ? [first] : []), withLedger(engineActor, events));
 }

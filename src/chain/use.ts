@@ -4,8 +4,8 @@ import { toolNamed } from "../tools/catalogue.ts";
 import { allows, type CommandRun, type FileChange, type Seen } from "../tools/types.ts";
 import type { Context, Item } from "./context.ts";
 import type { Work } from "./deps.ts";
-import { event, type Body, type ChainEvent, type Text, type Verdict } from "./events.ts";
-import { inlineLimit } from "./ask.ts";
+import { event, type Body, type ChainEvent, type Verdict } from "./events.ts";
+import { beside } from "./outcome.ts";
 import type { Step } from "./next.ts";
 import { engineActor, withLedger } from "./open.ts";
 import { contentOf } from "./request.ts";
@@ -55,7 +55,7 @@ function answer(
   events: readonly ChainEvent[] = [],
 ): void {
   const clean = redact(text);
-  const content: Text = clean.length > inlineLimit ? { blob: chain.blobs.put(clean) } : { text: clean };
+  const content = beside(clean, chain.blobs.put);
   const result: Body = {
     type: "result",
     effect: "tool",

@@ -94,6 +94,7 @@ export function statusOf(context: Context): { state: string; waiting_for: string
         hint: `claude-exec approve ${context.chain_id} ${step.presented.hash}`,
       };
     case "open_epoch":
+    case "alert":
     case "call_model":
     case "settle":
     case "run_tool":

@@ -68,6 +68,11 @@ export function narrate(line: ChainLine, screen: Screen): void {
       );
     case "recovered":
       return say("·", `Went on from the last whole line; ${line.lost_lines} were lost.`);
+    case "cost_alerted":
+      return say(
+        style("yellow", "!"),
+        `This chain has cost $${line.usd.toFixed(2)}, more than the $${line.threshold.toFixed(2)} you wanted to hear of.`,
+      );
     case "completed":
     case "parked":
     case "resumed":

@@ -49,12 +49,11 @@ export function openScreen(stream: NodeJS.WriteStream, { plain, quiet }: { plain
 
 /** Text of models and files may hold control sequences: nothing but the text itself reaches the terminal. */
 export function harmless(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return stripVTControlCharacters(text).replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
-    "",
-  );
+  return stripVTControlCharacters(text).replace(unseen, "");
 }
+
+// oxlint-disable-next-line no-control-regex
+const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 export function wrap(text: string, width: number, indent: string): string {
   return text

@@ -28,6 +28,63 @@ function addUsage(a: Usage, b: Usage): Usage {
   };
 }
 
+export interface Costs {
+  readonly tokens_used: number;
+  readonly estimated_cost: number;
+  /** Calls whose price is not known: what they cost is not in `estimated_cost`. */
+  readonly unpriced_calls: number;
+  readonly by_phase: Readonly<Record<string, number>>;
+  readonly by_prompt: Readonly<
+    Record<string, { readonly calls: number; readonly tokens: number; readonly usd: number }>
+  >;
+  readonly by_kind: {
+    readonly input: number;
+    readonly output: number;
+    readonly cache_read: number;
+    readonly cache_write: number;
+  };
+  /** Calls that were sent and whose answer was lost in a crash: counted at what was reserved for them. */
+  readonly unknown_calls: number;
+  readonly unknown_cost: number;
+}
+
+/** One call, as it was booked: `usd` null where the model's price is not known. */
+export interface Booking {
+  readonly phase: string;
+  readonly prompt: string;
+  readonly model: string;
+  readonly usage: Usage;
+  readonly usd: number | null;
+  /** True where a call was sent and nobody knows what became of it. */
+  readonly unknown?: boolean;
+}
+
+export function addBooking(costs: Costs, { phase, prompt, usage, usd, unknown }: Booking): Costs {
+  const writes = usage.cacheWrite5m + usage.cacheWrite1h;
+  const tokens = usage.input + usage.output + usage.cacheRead + writes;
+  const paid = usd ?? 0;
+  const spent = costs.by_prompt[prompt] ?? { calls: 0, tokens: 0, usd: 0 };
+  const { by_kind: kinds } = costs;
+  return {
+    tokens_used: costs.tokens_used + tokens,
+    estimated_cost: costs.estimated_cost + paid,
+    unpriced_calls: costs.unpriced_calls + (usd === null ? 1 : 0),
+    by_phase: { ...costs.by_phase, [phase]: (costs.by_phase[phase] ?? 0) + paid },
+    by_prompt: {
+      ...costs.by_prompt,
+      [prompt]: { calls: spent.calls + 1, tokens: spent.tokens + tokens, usd: spent.usd + paid },
+    },
+    by_kind: {
+      input: kinds.input + usage.input,
+      output: kinds.output + usage.output,
+      cache_read: kinds.cache_read + usage.cacheRead,
+      cache_write: kinds.cache_write + writes,
+    },
+    unknown_calls: costs.unknown_calls + (unknown ? 1 : 0),
+    unknown_cost: costs.unknown_cost + (unknown ? paid : 0),
+  };
+}
+
 /** The seed's name of a phase in the books. */
 export function phaseKey(phase: string): string {
   return phase === "requirements-clarification" ? "requirements" : phase.replaceAll("-", "_");

@@ -1,24 +1,7 @@
-/** The part of a chain's context that the books are read from. */
-export interface Books {
-  readonly tokens_used: number;
-  readonly estimated_cost: number;
-  readonly unpriced_calls: number;
-  readonly unknown_calls: number;
-  readonly unknown_cost: number;
-  readonly by_phase: Readonly<Record<string, number>>;
-  readonly by_prompt: Readonly<
-    Record<string, { readonly calls: number; readonly tokens: number; readonly usd: number }>
-  >;
-  readonly by_kind: {
-    readonly input: number;
-    readonly output: number;
-    readonly cache_read: number;
-    readonly cache_write: number;
-  };
-}
+import type { Costs } from "./books.ts";
 
 /** What a chain cost: in all, by phase, by prompt with the dearest first, and by kind of token. */
-export function chainCost(books: Books) {
+export function chainCost(books: Costs) {
   const prompts = Object.entries(books.by_prompt)
     .map(([name, cost]) => ({ name, ...cost, share: books.estimated_cost > 0 ? cost.usd / books.estimated_cost : 0 }))
     .sort((a, b) => b.usd - a.usd || b.tokens - a.tokens || (a.name < b.name ? -1 : 1));

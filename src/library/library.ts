@@ -2,6 +2,7 @@ import { type Dirent, readdir } from "node:fs";
 import { basename, relative, resolve } from "node:path";
 import { systemCode, UserError } from "../util/errors.ts";
 import { type Place, type Prompt, promptName, readPrompt, type Scope } from "./prompt.ts";
+import { remember } from "./remember.ts";
 
 export type Folder = { readonly scope: Scope; readonly path: string };
 export type Problem = { readonly file: string; readonly message: string; readonly hint: string };
@@ -9,7 +10,7 @@ export type Problem = { readonly file: string; readonly message: string; readonl
 /**
  * A name belongs to the first file called so: earlier folders win, but nothing wins over `system/` of the builtin
  * scope. A broken file keeps its name, so no prompt silently stands in for another, and whatever `all` lists `find`
- * finds. Nothing is remembered between two calls.
+ * finds. A file that changed counts from the next call on; one that did not is not read again.
  */
 export interface Library {
   find(name: string): Promise<Prompt>;
@@ -17,14 +18,31 @@ export interface Library {
 }
 
 export function openLibrary(folders: readonly Folder[]): Library {
-  return { find: (name) => findPrompt(folders, name), all: () => readAll(folders) };
+  const places = remember<Found>();
+  const prompts = remember<Prompt>();
+  const shelf: Shelf = {
+    folders,
+    places: () => places("all", (reads) => locate(folders, reads)),
+    read: (place) =>
+      prompts(`${place.scope} ${place.file}`, (reads) => {
+        reads(place.file);
+        return readPrompt(place);
+      }),
+  };
+  return { find: (name) => findPrompt(shelf, name), all: () => readAll(shelf) };
 }
 
-async function findPrompt(folders: readonly Folder[], wanted: string): Promise<Prompt> {
+interface Shelf {
+  readonly folders: readonly Folder[];
+  places(): Promise<Found>;
+  read(place: Place): Promise<Prompt>;
+}
+
+async function findPrompt({ folders, places: locate, read }: Shelf, wanted: string): Promise<Prompt> {
   const name = promptName(wanted);
-  const owner = name && (await locate(folders, name.replaceAll("_", "[-_]"))).places[0];
-  if (owner) return readPrompt(owner);
-  const { places, problems } = await locate(folders, "*");
+  const { places, problems } = await locate();
+  const owner = name && places.find((place) => place.name === name);
+  if (owner) return read(owner);
   const short = wanted.slice(0, 60);
   const near = [...new Set(places.map((place) => place.name).filter(promptName))]
     .map((name) => ({ name, distance: editDistance(short, name) }))
@@ -36,8 +54,9 @@ async function findPrompt(folders: readonly Folder[], wanted: string): Promise<P
   throw new UserError("unknown_prompt", `No prompt is called ${JSON.stringify(short)}.${unlisted}`, hint);
 }
 
-async function readAll(folders: readonly Folder[]): Promise<{ prompts: Prompt[]; problems: Problem[] }> {
-  const { places, problems } = await locate(folders, "*");
+async function readAll(shelf: Shelf): Promise<{ prompts: Prompt[]; problems: Problem[] }> {
+  const { places, problems: unlisted } = await shelf.places();
+  const problems = [...unlisted];
   const owners = new Map<string, Located>();
   for (const place of places) {
     const owner = owners.get(place.name);
@@ -53,7 +72,7 @@ async function readAll(folders: readonly Folder[]): Promise<{ prompts: Prompt[];
   const work = async () => {
     for (const place of waiting) {
       try {
-        prompts.push(await readPrompt(place));
+        prompts.push(await shelf.read(place));
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         problems.push({ file: place.file, message: error.message, hint: error.hint });
@@ -69,14 +88,15 @@ async function readAll(folders: readonly Folder[]): Promise<{ prompts: Prompt[];
 type Located = Place & { readonly name: string; readonly rank: number };
 const systemRank = -1;
 
-type Found = { places: Located[]; problems: Problem[] };
+type Found = { readonly places: readonly Located[]; readonly problems: readonly Problem[] };
 
-/** The files of that name ("*": of any), owners first. */
-async function locate(folders: readonly Folder[], stem: string): Promise<Found> {
+/** Every file that could be a prompt, owners of a name first. */
+async function locate(folders: readonly Folder[], reads: (path: string) => void): Promise<Found> {
   const { default: glob } = await import("fast-glob");
   const problems: Problem[] = [];
   // fast-glob either gives up at a folder it cannot list or says nothing about it.
-  const list = (path: string, options: object, done: (error: Error | null, entries: Dirent[]) => void) =>
+  const list = (path: string, options: object, done: (error: Error | null, entries: Dirent[]) => void) => {
+    reads(path);
     readdir(path, { ...options, withFileTypes: true }, (error, entries) => {
       const code = systemCode(error);
       const message = `${path}: cannot be listed (${code})`;
@@ -84,10 +104,11 @@ async function locate(folders: readonly Folder[], stem: string): Promise<Found> 
       if (code && code !== "ENOENT") problems.push({ file: path, message, hint });
       done(error, entries);
     });
+  };
   const search = async ({ scope, path }: Folder, index: number): Promise<Located[]> => {
     const others = folders.map((other) => relative(path, other.path));
     const nested = others.filter((inner) => inner && !inner.startsWith(".."));
-    const found = await glob(`**/${stem}.md`, {
+    const found = await glob("**/*.md", {
       cwd: resolve(path),
       ignore: ["**/templates/**", "**/README.md", ...nested.map((inner) => `${glob.escapePath(inner)}/**`)],
       onlyFiles: false,

@@ -1,0 +1,100 @@
+import { exitCodes } from "../util/errors.ts";
+import { reserve, type Reserved } from "../costs/budget.ts";
+import { countOffline, tokensAtMost } from "../costs/estimate.ts";
+import { contextWindowOf, worstCase } from "../models/prices.ts";
+import type { Message, ModelRequest } from "../models/types.ts";
+import type { Context } from "./context.ts";
+import type { Deps } from "./deps.ts";
+import { park, type ChainEvent } from "./events.ts";
+
+/**
+ * Reserves a call before it is sent. An upper bound of its size is free; it is counted only where that bound would
+ * forbid the call.
+ */
+export async function reserveCall(
+  context: Context,
+  request: ModelRequest,
+  deps: Deps,
+  signal: AbortSignal,
+): Promise<Reserved> {
+  const { engine, cost_tracking: costs } = context;
+  const now = deps.world.now();
+  const call = (inputTokens: number) =>
+    reserve({
+      budgetUsd: engine.limits.budget_usd,
+      budgetTokens: engine.limits.budget_tokens,
+      spentUsd: costs.estimated_cost,
+      spentTokens: costs.tokens_used,
+      inputTokens,
+      maxTokens: request.maxTokens,
+      worstCase: (input, output) => worstCase(request.model, now, input, output, deps.prices),
+    });
+  const bound = call(tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes + ownBytes(request)));
+  if (bound.ok || bound.why === "price_unknown") return bound;
+  const counted = await deps.model.countTokens?.(request, signal);
+  return call(counted ?? (await countOffline(wholeText(request))));
+}
+
+/** Of everything after the ledger: the step's own text, and what a tool loop has added. */
+function ownBytes({ messages: [first, ...rest] }: ModelRequest): number {
+  const blocks = [first?.content.at(-1), ...rest.flatMap(({ content }): readonly Block[] => content)];
+  return blocks.reduce((sum, block) => sum + (block ? Buffer.byteLength(blockText(block)) : 0), 0);
+}
+
+function wholeText({ system, messages }: ModelRequest): string {
+  return [...system, ...messages.flatMap(({ content }): readonly Block[] => content)].map(blockText).join("\n");
+}
+
+type Block = Message["content"][number];
+
+function blockText(block: Block): string {
+  return "text" in block ? block.text : "content" in block ? block.content : JSON.stringify(block);
+}
+
+/** Why nothing was sent, and how to go on. */
+export function outOfBudget(
+  { engine: { limits } }: Context,
+  refused: Extract<Reserved, { ok: false }>,
+  model: string,
+): ChainEvent {
+  const kept = "Everything is kept. Go on with more: claude-exec resume {id}";
+  const usd = (value: number) => `$${value.toFixed(2)}`;
+  switch (refused.why) {
+    case "price_unknown": {
+      const hint =
+        "Give its prices in config.json, or limit tokens instead: claude-exec resume {id} --budget-usd none --budget-tokens 500000";
+      return park(
+        "price_unknown",
+        exitCodes.notConfigured,
+        `The price of ${model} is not known, so a budget in money cannot be kept.`,
+        hint,
+      );
+    }
+    case "money": {
+      const budget = limits.budget_usd ?? 0;
+      const message = `The next call could cost ${usd(refused.needs)}, and ${usd(refused.left)} of ${usd(budget)} are left. Nothing was sent.`;
+      return park("budget", exitCodes.budget, message, `${kept} --budget-usd ${(budget * 2).toFixed(2)}`);
+    }
+    case "tokens": {
+      const budget = limits.budget_tokens ?? 0;
+      const message = `The next call could take ${refused.needs} tokens, and ${refused.left} of ${budget} are left. Nothing was sent.`;
+      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${budget * 2}`);
+    }
+  }
+}
+
+export function budgetLeft({ engine: { limits, turns }, cost_tracking: costs }: Context): string {
+  const { budget_usd: usd, budget_tokens: tokens } = limits;
+  return [
+    ...(usd === null ? [] : [`$${Math.max(0, usd - costs.estimated_cost).toFixed(2)} of $${usd.toFixed(2)}`]),
+    ...(tokens === null ? [] : [`${Math.max(0, tokens - costs.tokens_used)} of ${tokens} tokens`]),
+    `${Math.max(0, limits.turns - turns)} calls`,
+  ].join(", ");
+}
+
+/** Whether the ledger has grown so far that a fresh one should begin before the next step. */
+export function ledgerIsFull({ engine }: Context, deps: Deps): boolean {
+  const window = Math.min(deps.contextWindow, contextWindowOf(deps.routes.default, deps.prices) ?? deps.contextWindow);
+  const tokens = tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes);
+  return engine.ledger.length > 1 && tokens > window * deps.warningThreshold;
+}

@@ -1,0 +1,107 @@
+import { addBooking } from "../costs/books.ts";
+import type { Context, Item, Turn } from "./context.ts";
+import type { Intent, Result } from "./events.ts";
+
+/** An announced effect is open until its result is there. A model's first turn begins the item it belongs to. */
+export function applyIntent(context: Context, intent: Intent): Context {
+  const { turns, runs } = context.engine;
+  switch (intent.effect) {
+    case "model": {
+      const { request, prompt: source } = intent;
+      const asked = inItem(context, intent.key, (item) => ({
+        ...item,
+        tail: request.tail ?? item.tail,
+        ledger: request.ledger,
+        source,
+        model: request.model,
+        note: request.note ?? null,
+      }));
+      return withEngine(asked, { open: intent, turns: turns + 1 });
+    }
+    case "change":
+      return withEngine(context, { open: intent });
+    case "command":
+      return withEngine(context, { open: intent, runs: runs + 1 });
+  }
+}
+
+export function applyResult(context: Context, result: Result): Context {
+  const closed = withEngine(context, { open: null });
+  switch (result.effect) {
+    case "model": {
+      const booked = { ...closed, cost_tracking: addBooking(closed.cost_tracking, result.booked) };
+      const { outcome } = result;
+      if (outcome.type !== "replied") return booked;
+      const calls = outcome.calls.map((call) => ({ ...call, answer: null }));
+      return inItem(booked, result.key, (item) => {
+        const turn = { note: item.note, stop: outcome.stop, content: outcome.content, calls, settled: false };
+        return { ...item, note: null, turns: [...item.turns, turn] };
+      });
+    }
+    case "tool": {
+      const { content, is_error } = result;
+      const answered = inItem(closed, result.key, (item) =>
+        inLastTurn(item, (turn) => ({
+          ...turn,
+          calls: turn.calls.map((call) =>
+            call.id === result.call ? { ...call, answer: { content, is_error } } : call,
+          ),
+        })),
+      );
+      return result.seen.reduce(see, answered);
+    }
+    case "command":
+      return closed;
+  }
+}
+
+function see(context: Context, { kind, ref }: Extract<Result, { effect: "tool" }>["seen"][number]): Context {
+  const { seen, searched } = context.engine;
+  if (kind !== "file") return withEngine(context, { searched: [...searched.slice(-199), ref] });
+  const at = /^(.*):(\d+)-(\d+)$/.exec(ref);
+  const path = at?.[1] ?? ref;
+  const range = at ? ([Number(at[2]), Number(at[3])] as const) : ([1, Infinity] as const);
+  const before = Object.hasOwn(seen, path) ? (seen[path] ?? []) : [];
+  return withEngine(context, { seen: { ...seen, [path]: [...before, range] } });
+}
+
+/** Changes the item at work; one that is not yet there begins here, as what nextStep said would run. */
+export function inItem(context: Context, key: string, change: (item: Item) => Item): Context {
+  const { engine, current_phase: phase } = context;
+  if (engine.item?.key === key) return withEngine(context, { item: change(engine.item) });
+  const queued = engine.queue.find((prompt) => prompt.key === key);
+  const item = newItem(
+    key,
+    queued ? { prompt: queued.name, inputs: queued.inputs, expects: "report" } : controller,
+    context,
+  );
+  const number = (engine.decisions[phase] ?? 0) + (queued ? 0 : 1);
+  return withEngine(context, {
+    item: change(item),
+    queue: engine.queue.filter((prompt) => prompt.key !== key),
+    decisions: { ...engine.decisions, [phase]: number },
+  });
+}
+
+export const controller = { prompt: "phase_controller", inputs: {}, expects: "action" } as const;
+
+export function newItem(key: string, what: Pick<Item, "prompt" | "inputs" | "expects">, { engine }: Context): Item {
+  const begun = {
+    tail: null,
+    ledger: engine.ledger.length,
+    source: null,
+    model: null,
+    turns: [],
+    rejected: 0,
+    note: null,
+  };
+  return { key, ...what, ...begun };
+}
+
+export function inLastTurn(item: Item, change: (turn: Turn) => Turn): Item {
+  return { ...item, turns: [...item.turns.slice(0, -1), ...item.turns.slice(-1).map(change)] };
+}
+
+export function withEngine(context: Context, change: Partial<Context["engine"]>): Context {
+  return { ...context, engine: { ...context.engine, ...change } };
+}

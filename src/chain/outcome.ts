@@ -1,0 +1,150 @@
+import { exitCodes } from "../util/errors.ts";
+import { bookAttempts, noUsage, phaseKey } from "../costs/books.ts";
+import { priceOf } from "../models/prices.ts";
+import type { Outcome, Usage } from "../models/types.ts";
+import type { Context } from "./context.ts";
+import type { Work } from "./deps.ts";
+import { openEpoch } from "./epoch.ts";
+import { park, type ChainEvent, type Intent, type Result, type StoredOutcome, type Text } from "./events.ts";
+import { reject } from "./judge.ts";
+import { engineActor } from "./open.ts";
+import { settle } from "./settle.ts";
+
+type Call = Extract<Intent, { effect: "model" }>;
+
+/** What a call brought, and what follows from it, in one write. */
+export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<void> {
+  const { chain, deps } = work;
+  const { context } = chain;
+  const { engine } = context;
+  const price = (model: string, usage: Usage) => priceOf(model, deps.world.now(), usage, deps.prices);
+  const result = resultOf(call, stored(outcome, work), {
+    ...booking(context, call),
+    ...bookAttempts(outcome.attempts, price),
+  });
+  const first = { by: { kind: "model" as const, name: call.request.model, door: deps.model.name }, bodies: [result] };
+  const then = (...bodies: ChainEvent[]) => chain.append(first, { by: engineActor, bodies });
+  switch (outcome.type) {
+    case "replied":
+      return outcome.stop === "tool_use" ? chain.append(first) : settle(work, call.key, outcome.content, first);
+    case "cancelled":
+      return chain.append(first);
+    case "cut":
+      return then(
+        ...reject(engine.item, call.key, [
+          "It was cut off at the limit of its length. Be briefer; write a long file in several edits.",
+        ]),
+      );
+    case "paused":
+      return then(...reject(engine.item, call.key, ["You paused. Go on and answer."]));
+    case "context_exceeded":
+      if (engine.ledger.length === 1 && engine.item?.turns.length === 0) return then(tooLarge);
+      chain.append(first);
+      return openEpoch(work, "The model's context is full.");
+    case "refused":
+      return then(refusal(outcome.reason));
+    case "failed":
+      return then(failure(outcome));
+  }
+}
+
+/** A call whose fate a crash left unknown: it may have been paid, so it is booked at what was reserved for it. */
+export function lostCall(context: Context, call: Call): Result {
+  const outcome: StoredOutcome = {
+    type: "failed",
+    reason: "unknown",
+    message: "The process ended while this call was in the air.",
+  };
+  return resultOf(call, outcome, { ...booking(context, call), usage: noUsage, usd: call.reserved.usd, unknown: true });
+}
+
+function resultOf(
+  { key, turn }: Call,
+  outcome: StoredOutcome,
+  booked: Extract<Result, { effect: "model" }>["booked"],
+): Result {
+  return { type: "result", effect: "model", key, turn, outcome, booked };
+}
+
+function booking(context: Context, { prompt, request }: Call) {
+  return { phase: phaseKey(context.current_phase), prompt: prompt.name, model: request.model };
+}
+
+function stored(outcome: Outcome, { chain }: Work): StoredOutcome {
+  if (outcome.type !== "replied") {
+    const reason = "reason" in outcome ? { reason: outcome.reason } : {};
+    return { type: outcome.type, ...reason, ...("message" in outcome ? { message: outcome.message } : {}) };
+  }
+  const { stop, content } = outcome;
+  const kept = beside(JSON.stringify(content), chain.blobs.put);
+  const calls = content.flatMap((block) => (block.type === "tool_use" ? [{ id: block.id, tool: block.name }] : []));
+  return { type: "replied", stop, content: "blob" in kept ? kept : content, calls };
+}
+
+/** A longer text lies beside the journal, so that its lines stay readable. */
+export function beside(text: string, put: (text: string) => string): Text {
+  return text.length > 4096 ? { blob: put(text) } : { text };
+}
+
+const again = "Everything before is kept, and nothing is paid twice. Go on: claude-exec resume {id}";
+const otherModel = "claude-exec resume {id} --model <model>";
+
+const tooLarge = park(
+  "context_exceeded",
+  exitCodes.failed,
+  "Even a fresh start of the context does not fit into the model's window.",
+  `Everything is kept. Use a model with a larger window: ${otherModel}`,
+);
+
+function refusal(reason: string): ChainEvent {
+  const hint = `Everything before is kept. Say what it should know (claude-exec ask {id} "…") or use another model: ${otherModel}`;
+  return park("refused", exitCodes.failed, `The model refused this step${reason ? ` (${reason})` : ""}.`, hint);
+}
+
+function failure({ reason, message }: Extract<Outcome, { type: "failed" }>): ChainEvent {
+  switch (reason) {
+    case "authentication":
+    case "permission":
+      return park(
+        reason,
+        exitCodes.notConfigured,
+        `The provider does not accept the key: ${message}`,
+        `Set a valid ANTHROPIC_API_KEY. ${again}`,
+      );
+    case "spend_limit":
+      return park(
+        reason,
+        exitCodes.budget,
+        `The provider's spend limit is reached: ${message}`,
+        `Raise it with the provider. ${again}`,
+      );
+    case "unknown_model":
+      return park(
+        reason,
+        exitCodes.notConfigured,
+        `The provider does not know this model: ${message}`,
+        `Name another: ${otherModel}`,
+      );
+    case "invalid_request":
+      return park(
+        reason,
+        exitCodes.failed,
+        `The provider rejected the request: ${message}`,
+        `Everything before is kept. Try another model: ${otherModel}`,
+      );
+    case "not_recorded":
+      return park(
+        reason,
+        exitCodes.failed,
+        message,
+        "A recording only knows the way it was recorded. For a real run set ANTHROPIC_API_KEY, then: claude-exec resume {id}",
+      );
+    case "rate_limited":
+    case "overloaded":
+    case "server_error":
+    case "network":
+    case "stalled":
+    case "bad_stream":
+      return park(reason, exitCodes.failed, `The model could not be reached: ${message}`, again);
+  }
+}

@@ -1,0 +1,109 @@
+import { areas, type Context, type Uncertainty } from "./context.ts";
+import type { EventNamed } from "./events.ts";
+import { withEngine } from "./item.ts";
+
+type ReportRecorded = EventNamed<"report_recorded">;
+
+/** Takes a report into what is known. Its names come from a model: they are only ever own keys. */
+export function recordReport(context: Context, { report, counted, prompt, ...event }: ReportRecorded): Context {
+  const { engine, session_memory: memory } = context;
+  const notes = (kind: string) => (report.notes ?? []).flatMap((note) => (note.kind === kind ? [note.text] : []));
+  const settled = (report.uncertainties ?? []).map(({ area }) => area);
+  const scored = withOverall({
+    ...context,
+    discovered: withEntries(context.discovered, report.discovered ?? [], ({ key, value }) => [key, value]),
+    uncertainties: mergeUncertainties(context.uncertainties, report.uncertainties ?? [], prompt),
+    confidence_scores: withEntries(context.confidence_scores, counted, ({ area, score }) => [area, score]),
+    scores: withEntries(context.scores, report.scores ?? [], ({ name, value }) => [name, value]),
+    decisions: withEntries(context.decisions, report.decisions ?? [], ({ key, choice }) => [key, choice]),
+    session_memory: {
+      ...memory,
+      mistakes_corrected: [...memory.mistakes_corrected, ...notes("mistake_corrected")],
+      patterns_identified: [...memory.patterns_identified, ...notes("pattern_identified")],
+      assumptions: [
+        ...memory.assumptions.filter((text) => !settled.some((area) => text.startsWith(`${area} (`))),
+        ...notes("assumption"),
+        ...event.assumptions,
+      ],
+      notes: [...memory.notes, ...notes("free")],
+    },
+    prompts_executed: [...context.prompts_executed, prompt],
+    last_response: report.summary,
+    evidence: {
+      ...context.evidence,
+      reviewed: [...context.evidence.reviewed.filter((name) => name !== prompt), prompt],
+    },
+  });
+  return withEngine(scored, {
+    repeats: event.moved ? {} : engine.repeats,
+    refusals: event.moved ? 0 : engine.refusals,
+    grounded: event.grounded && !engine.grounded.includes(prompt) ? [...engine.grounded, prompt] : engine.grounded,
+  });
+}
+
+function withEntries<Item, Value>(
+  known: Readonly<Record<string, Value>>,
+  items: readonly Item[],
+  entry: (item: Item) => [string, Value],
+): Readonly<Record<string, Value>> {
+  return items.length === 0 ? known : { ...known, ...Object.fromEntries(items.map(entry)) };
+}
+
+/** A prompt's later word about an area replaces its earlier one; other prompts' words stand beside it. */
+function mergeUncertainties(
+  known: readonly Uncertainty[],
+  reported: NonNullable<ReportRecorded["report"]["uncertainties"]>,
+  by: string,
+): Uncertainty[] {
+  const fresh = reported.map(({ area, confidence, blocking, resolved, resolution }) => ({
+    area,
+    confidence,
+    blocking: blocking && !resolved,
+    resolved,
+    resolution: resolution ?? null,
+    by,
+  }));
+  const replaced = (old: Uncertainty) =>
+    fresh.some((item) => item.area === old.area && (item.by === old.by || item.resolved));
+  const withdrawn = (old: Uncertainty) =>
+    old.by === by && reviewers.has(by) && !fresh.some((item) => item.area === old.area);
+  return [...known.filter((old) => !replaced(old) && !withdrawn(old)), ...fresh];
+}
+
+/** A review speaks about the code as it is now: what it no longer finds is gone. */
+const reviewers = new Set(["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"]);
+
+/** The mean over the areas that are open: the three that always count, and others once something was said of them. */
+export function withOverall(context: Context): Context {
+  const { overall: _, ...scores } = context.confidence_scores;
+  const open = new Set([...areas, ...Object.keys(scores)]);
+  for (const area of Object.keys(context.waived)) open.delete(area);
+  const values = [...open].map((area) => scores[area] ?? 0);
+  const overall = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 0;
+  return { ...context, confidence_scores: { overall: Math.round(overall * 100) / 100, ...scores } };
+}
+
+export function recordChange(context: Context, { path, role, before, after }: EventNamed<"file_changed">): Context {
+  const { session_memory: memory, engine } = context;
+  const add = (list: readonly string[]) => (list.includes(path) ? list : [...list, path]);
+  return withEngine(
+    {
+      ...context,
+      session_memory: {
+        ...memory,
+        files_modified: add(memory.files_modified),
+        tests_written: role === "test" ? add(memory.tests_written) : memory.tests_written,
+      },
+      evidence: { ...context.evidence, green: false, reviewed: [] },
+    },
+    {
+      untested: true,
+      refusals: 0,
+      repeats: {},
+      files: {
+        ...engine.files,
+        [path]: { before: engine.files[path] ? engine.files[path].before : before, after, role },
+      },
+    },
+  );
+}
