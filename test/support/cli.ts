@@ -1,0 +1,122 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import type { ChainLine } from "../../src/chain/events.ts";
+import { folderWith, recordingAt, wholeWayAnswers, type Replies } from "./script.ts";
+
+export interface Ran {
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  /** Resolves once the program has said this on stderr; rejects when it ends before. */
+  said(text: string): Promise<void>;
+  readonly ended: Promise<Ran>;
+}
+
+/** A workspace with a user of its own: nothing of this machine's settings reaches the program. */
+export interface Place {
+  readonly workspace: string;
+  /** Beside the workspace: recordings, answers, the user's folders. */
+  readonly beside: string;
+  readonly home: string;
+  readonly env: Record<string, string>;
+  run(argv: readonly string[], options?: { env?: Record<string, string>; cwd?: string }): Promise<Ran>;
+  start(argv: readonly string[], options?: { env?: Record<string, string>; cwd?: string }): Started;
+  /** Writes a recording and returns the flag that plays it. */
+  replay(replies: Replies, name?: string): string;
+  readonly answers: string;
+  journal(id?: string): ChainLine[];
+  contextFile(id?: string): string;
+  context(id?: string): Record<string, unknown>;
+}
+
+export const program = join(import.meta.dirname, "..", "..", "bin", "claude-exec.js");
+
+const made: string[] = [];
+afterAll(() => {
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+export function placeWith(files: Record<string, string>): Place {
+  const workspace = realpathSync(folderWith(files));
+  const beside = realpathSync(mkdtempSync(join(tmpdir(), "claude-exec-user-")));
+  made.push(workspace, beside);
+  const home = join(workspace, ".claude-exec");
+  const env = userEnv(beside);
+  const answers = join(beside, "answers.json");
+  writeFileSync(answers, JSON.stringify(wholeWayAnswers));
+  const place: Place = {
+    workspace,
+    beside,
+    home,
+    env,
+    answers,
+    run: (argv, options) => place.start(argv, options).ended,
+    start: (argv, options = {}) => start(argv, options.cwd ?? workspace, { ...env, ...options.env }),
+    replay: (replies, name) => `--replay=${recordingAt(beside, replies, name)}`,
+    journal: (id = "001") => journalLines(join(home, "contexts", "journal", `${id}.jsonl`)),
+    contextFile: (id = "001") => contextFile(join(home, "contexts"), id),
+    context: (id) => JSON.parse(readFileSync(place.contextFile(id), "utf8")) as Record<string, unknown>,
+  };
+  return place;
+}
+
+export function userEnv(beside: string): Record<string, string> {
+  const folder = (name: string) => {
+    mkdirSync(join(beside, name), { recursive: true });
+    return join(beside, name);
+  };
+  const own = { HOME: folder("user"), XDG_CONFIG_HOME: folder("config"), XDG_STATE_HOME: folder("state") };
+  return { ...own, XDG_CACHE_HOME: join(tmpdir(), "claude-exec-test-cache"), PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8" };
+}
+
+export function journalLines(path: string): ChainLine[] {
+  const text = readFileSync(path, "utf8");
+  return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as ChainLine]));
+}
+
+export function contextFile(contexts: string, id: string): string {
+  const name = readdirSync(contexts).find((found) => found.startsWith(`chain-${id}-`) && found.endsWith(".json"));
+  if (name === undefined) throw new Error(`There is no context file of chain ${id} in ${contexts}.`);
+  return join(contexts, name);
+}
+
+function start(argv: readonly string[], cwd: string, env: Record<string, string>): Started {
+  const child = spawn(process.execPath, [program, ...argv], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  return { child, ...followed(child) };
+}
+
+/** What a child says, and how it ends: its exit code, or the signal that ended it. */
+export function followed(child: ChildProcess): Pick<Started, "said" | "ended"> {
+  let stdout = "";
+  let stderr = "";
+  const heard = new Set<() => void>();
+  child.stdout?.on("data", (piece: Buffer) => (stdout += piece.toString()));
+  child.stderr?.on("data", (piece: Buffer) => {
+    stderr += piece.toString();
+    for (const listener of heard) listener();
+  });
+  const ended = new Promise<Ran>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "", stdout, stderr: withoutNotice(stderr) }));
+  });
+  const said = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const listener = () => stderr.includes(text) && resolve();
+      heard.add(listener);
+      listener();
+      void ended.then((ran) => reject(new Error(`It ended before it said "${text}":\n${ran.stderr}\n${ran.stdout}`)));
+    });
+  return { said, ended };
+}
+
+/** Where the sources are newer than the build, the program says so first. */
+function withoutNotice(stderr: string): string {
+  return stderr.replace(/^claude-exec: (?:the build is older|nothing is built).*\n/, "");
+}
