@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Runs on any Node that knows ES modules, so that an old one is told apart from a broken program.
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -8,11 +8,24 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const [major, minor] = process.versions.node.split(".").map(Number);
 
 if (["--version", "-v", "-V"].includes(process.argv[2])) {
-  console.log(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version);
+  printVersion();
+} else if (process.platform === "win32") {
+  console.error("claude-exec runs on Linux, macOS and WSL2. On Windows, start it inside WSL2.");
+  process.exitCode = 78;
 } else if (major < 24 || (major === 24 && minor < 15)) {
   await goOnWithLocalNode();
 } else {
   await start();
+}
+
+/** Straight to the descriptor: only to set up process.stdout takes a Node a fifth of its start. */
+function printVersion() {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  try {
+    writeSync(1, `${version}\n`);
+  } catch (error) {
+    if (error.code !== "EPIPE") throw error;
+  }
 }
 
 /** The project brings a Node of its own; whoever started this with an older one need not notice. */

@@ -7,7 +7,7 @@ import type { Library } from "../library/library.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere } from "../util/files.ts";
 import type { World } from "../util/world.ts";
-import { readConfig, type Config } from "./config.ts";
+import type { Config } from "./config.ts";
 import { findHome, makeHome, ownFolders, packageFolder, userFolders, type Home } from "./places.ts";
 import { readDotEnv, withEnv } from "./settings.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
@@ -40,9 +40,14 @@ export function contextsOf(home: Home): string {
 }
 
 /** Everything a chain needs, wired once. No model: this is said before anything else is looked at. */
-export async function wire(caller: Caller, flags: CommonFlags): Promise<{ deps: Deps; config: Config; home: Home }> {
+export async function wire(
+  caller: Caller,
+  flags: CommonFlags,
+  workspace?: string,
+): Promise<{ deps: Deps; config: Config; home: Home }> {
   const { world } = caller;
-  const home = locateHome(caller, flags);
+  const located = locateHome(caller, flags);
+  const home = workspace === undefined ? located : { ...located, workspace };
   const known = isTrusted(home.workspace, world.env);
   const mayRead = known || flags.trust === true;
   const ready = flags.replay !== undefined || !!world.env["ANTHROPIC_API_KEY"];
@@ -50,11 +55,13 @@ export async function wire(caller: Caller, flags: CommonFlags): Promise<{ deps: 
   if (!ready && !dotEnv["ANTHROPIC_API_KEY"]) throw noModel(home, known);
   if (!mayRead) throw untrusted(home.workspace);
   if (!known) trust(home.workspace, world.env);
-  makeHome(home);
 
-  const env = { ...dotEnv, ...world.env };
-  const config = withEnv(readConfig(home.path), env);
+  const shell = Object.fromEntries(Object.entries(world.env).filter(([, value]) => value !== ""));
+  const env = { ...dotEnv, ...shell };
+  const { readConfig } = await import("./config.ts");
+  const config = withEnv(readConfig(home.path, userFolders(env).config), env);
   const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
+  makeHome(home);
   const { openWorkspace } = await import("../tools/workspace.ts");
   const route = (name: "fast" | "default" | "smart") => flags.model ?? config.models[name];
   return {
@@ -95,7 +102,7 @@ async function chooseModel({ world }: Caller, { replay, record }: CommonFlags, a
   if (replay !== undefined) return openRecorded(replay, world);
   const { openAnthropic } = await import("../models/anthropic.ts");
   const { openLog } = await import("./log.ts");
-  const log = await openLog(world.env, join(userFolders(world.env).state, "claude-exec.log"));
+  const log = await openLog(world.env, join(userFolders(world.env).state, "claude-exec.log"), apiKey);
   const live = openAnthropic({ apiKey, baseUrl: world.env["ANTHROPIC_BASE_URL"], world, ...(log ? { log } : {}) });
   return record === undefined ? live : recordTo(live, record, world);
 }

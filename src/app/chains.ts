@@ -2,24 +2,16 @@ import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { contextFiles } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
-import { createChain, recoverChain } from "../chain/open.ts";
-import { runTurn, type Ending } from "../chain/run.ts";
+import type { Ending } from "../chain/run.ts";
 import { contextsOf, locateHome, wire } from "./app.ts";
+import { chainId, common, running } from "./flags.ts";
 import { operation } from "./operation.ts";
-import {
-  answerOf,
-  beginning,
-  chainId,
-  common,
-  goOn,
-  limitsOf,
-  padded,
-  policyOf,
-  readOne,
-  running,
-  tell,
-  turn,
-} from "./turns.ts";
+
+/** The engine takes a Node's own start to load: only who lets a chain go on waits for it. */
+const engine = () => import("./turns.ts");
+type Engine = Awaited<ReturnType<typeof engine>>;
+const goOn: Engine["goOn"] = async (...given) => (await engine()).goOn(...given);
+const tell: Engine["tell"] = async (...given) => (await engine()).tell(...given);
 
 export const newOperation = operation({
   name: "new",
@@ -29,25 +21,22 @@ export const newOperation = operation({
   input: z.object({
     task: z.string().trim().min(1, "is empty").describe("What is to be done, in a sentence"),
     ...running,
-    size: z.enum(["normal", "tiny"]).default("normal").describe("tiny: clarify, approve, implement in three steps"),
+    size: z
+      .enum(["normal", "tiny"], "is neither normal nor tiny")
+      .default("normal")
+      .describe("tiny: clarify, approve, implement in three steps"),
     test_command: z.string().optional().describe("How the tests are run, words separated by spaces"),
   }),
   async run(input, caller) {
     const { deps, config, home } = await wire(caller, input);
+    const { beginning, policyOf, settingsOf, turn } = await engine();
+    const { createChain } = await import("../chain/open.ts");
+    const { runTurn } = await import("../chain/run.ts");
     const policy = policyOf(input);
-    const { findTestCommand } = await import("../tools/run.ts");
-    const configured = input.test_command?.split(/\s+/) ?? config.tests.command;
-    const { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats } = config.limits;
-    const limits = { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats };
-    const chain = createChain(beginning(caller, contextsOf(home)), {
-      goal: input.task,
-      size: input.size,
-      workspace: deps.workspace.root,
-      gates: config.gates,
-      limits: { ...limits, ...limitsOf(input) },
-      test_command: (await findTestCommand(deps.workspace, configured))?.argv ?? null,
-    });
-    return turn(chain, caller, () => runTurn(chain, deps, policy, caller.signal));
+    const settings = await settingsOf(deps, config, input);
+    const started = { goal: input.task, size: input.size, ...settings };
+    const chain = createChain(beginning(caller, contextsOf(home)), started);
+    return turn(chain, caller, input, () => runTurn(chain, deps, policy, caller.signal));
   },
 });
 
@@ -150,6 +139,7 @@ export const checkOperation = operation({
   positional: ["chain"],
   input: z.object({ chain: chainId, ...running }),
   async run(input, caller) {
+    const { readOne } = await engine();
     const before = measured(readOne(input, caller));
     return tell(input, caller, { type: "check" }, (chain) => measured(chain.context) > before);
   },
@@ -162,11 +152,12 @@ export const presentOperation = operation({
   positional: ["chain"],
   input: z.object({ chain: chainId, ...running }),
   async run(input, caller) {
+    const { answerOf, readOne } = await engine();
     const { solution } = readOne(input, caller);
     if (solution?.standing === "presented") {
       const ending: Ending = { type: "needs_approval", presented: solution };
       const path = contextFiles(contextsOf(locateHome(caller, input))).get(input.chain.padStart(3, "0")) ?? "";
-      return { ...answerOf(readOne(input, caller), path, ending), exit: exitCodes.done };
+      return { ...answerOf(readOne(input, caller), path, ending, input), exit: exitCodes.done };
     }
     return goOn(input, caller, {});
   },
@@ -178,22 +169,17 @@ export const recoverOperation = operation({
   permission: "change",
   positional: ["chain"],
   input: z.object({ chain: chainId, home: common.home }),
-  run(input, caller) {
-    const { chain, lost, kept_as } = recoverChain(
+  async run(input, caller) {
+    const { beginning, padded } = await engine();
+    const { recoverChain } = await import("../chain/recover.ts");
+    const id = padded(input.chain);
+    const { lost_lines, kept_as, viewPath } = recoverChain(
       beginning(caller, contextsOf(locateHome(caller, input))),
-      padded(input.chain),
+      id,
     );
-    chain.close();
-    return Promise.resolve({
-      exit: exitCodes.done,
-      data: {
-        schema_version: 1 as const,
-        chain_id: chain.id,
-        lost_lines: lost,
-        kept_as: `journal/${kept_as}`,
-        context_file: chain.viewPath,
-      },
-    });
+    const kept = kept_as && `journal/${kept_as}`;
+    const data = { schema_version: 1 as const, chain_id: id, lost_lines, kept_as: kept, context_file: viewPath };
+    return { exit: exitCodes.done, data };
   },
 });
 

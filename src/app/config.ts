@@ -3,7 +3,8 @@ import { z } from "zod";
 import { PriceTable } from "../models/prices.ts";
 import { readTextIfThere } from "../util/files.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
-import { parseJson } from "../util/json.ts";
+import { isRecord, parseJson } from "../util/json.ts";
+import { schemaName } from "./places.ts";
 
 const share = z.number().min(0).max(1);
 const orNothing = (schema: z.ZodNumber) => z.union([schema, z.null()]);
@@ -71,22 +72,68 @@ export const configSchema = z.strictObject({
 });
 export type Config = z.infer<typeof configSchema>;
 
-export const schemaName = "claude-exec.schema.json";
-
-export function readConfig(home: string | undefined): Config {
-  const path = home === undefined ? undefined : join(home, "config.json");
-  const text = path === undefined ? undefined : readTextIfThere(path);
-  if (text === undefined) return configSchema.parse({});
-  const json = parseJson(text);
-  const read = configSchema.safeParse(json);
-  if (read.success) return read.data;
-  const problem = json === undefined ? "it is not valid JSON" : z.prettifyError(read.error).replaceAll("\n", " ");
+/**
+ * The user's own settings, and over them those of a home. A home comes with a project, so it may make gates and
+ * budgets tighter than its user has them, never looser.
+ */
+export function readConfig(home: string | undefined, user?: string): Config {
+  const own = parsed(user);
+  const base = checked(own, user);
+  if (home === undefined) return base;
+  const given = parsed(home);
+  checked(given, home);
+  const config = configSchema.parse(layered(own, given));
+  const looser = loosened(base, config);
+  if (looser.length === 0) return config;
   throw new UserError(
+    "config_looser",
+    `${join(home, "config.json")} loosens ${looser.join(", ")}. A project may tighten gates and budgets, never loosen them.`,
+    `Take that out, or set it for yourself in ${join(user ?? "", "config.json")}`,
+    exitCodes.notConfigured,
+  );
+}
+
+type Layer = Record<string, unknown>;
+
+function parsed(folder: string | undefined): Layer {
+  const text = folder === undefined ? undefined : readTextIfThere(join(folder, "config.json"));
+  if (text === undefined) return {};
+  const json = parseJson(text);
+  if (isRecord(json)) return json;
+  throw invalid(folder, json === undefined ? "it is not valid JSON" : "it is not an object");
+}
+
+function checked(layer: Layer, folder: string | undefined): Config {
+  const read = configSchema.safeParse(layer);
+  if (read.success) return read.data;
+  throw invalid(folder, z.prettifyError(read.error).replaceAll("\n", " "));
+}
+
+function invalid(folder: string | undefined, problem: string): UserError {
+  const message = `${join(folder ?? "", "config.json")} cannot be used: ${problem}`;
+  return new UserError(
     "config_invalid",
-    `${path} cannot be used: ${problem}`,
+    message,
     `Mend it; ${schemaName} says what may stand there.`,
     exitCodes.notConfigured,
   );
+}
+
+function layered(under: Layer, over: Layer): Layer {
+  const merged = Object.entries(over).map(([key, value]) => {
+    const below = Object.hasOwn(under, key) ? under[key] : undefined;
+    return [key, isRecord(below) && isRecord(value) ? layered(below, value) : value];
+  });
+  return { ...under, ...Object.fromEntries(merged) };
+}
+
+function loosened({ gates, limits }: Config, { gates: own, limits: mine }: Config): string[] {
+  const more = (before: number | null, after: number | null) => before !== null && (after === null || after > before);
+  const lower = (["requirements", "overall", "area"] as const).filter((key) => own[key] < gates[key]);
+  const higher = (["ambiguity", "unproven", "simplicity"] as const).filter((key) => own[key] > gates[key]);
+  const budgets = (["budget_usd", "budget_tokens", "turns"] as const).filter((key) => more(limits[key], mine[key]));
+  const reviews = gates.quality.every((name) => own.quality.includes(name)) ? [] : ["quality"];
+  return [...[...lower, ...higher, ...reviews].map((key) => `gates.${key}`), ...budgets.map((key) => `limits.${key}`)];
 }
 
 /** The schema for editors, made from the one above. */

@@ -4,11 +4,9 @@ import { readTextIfThere } from "../util/files.ts";
 import { isRecord, parseJson, type Json } from "../util/json.ts";
 import { chainIds, contextFiles } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
-import { readChain } from "../chain/open.ts";
-import { view } from "../chain/view.ts";
 import { contextsOf, locateHome, openPrompts, type Caller } from "./app.ts";
-import { readConfig } from "./config.ts";
 import { operation } from "./operation.ts";
+import { userFolders } from "./places.ts";
 import { isTrusted } from "./trust.ts";
 
 const home = z.string().optional().describe("Folder that keeps the chains");
@@ -26,7 +24,7 @@ export const statusOperation = operation({
       .describe("A chain's number, or all"),
     home,
   }),
-  run(input, caller) {
+  async run(input, caller) {
     const contexts = contextsOf(locateHome(caller, input));
     const ids = chainIds(contexts);
     const wanted =
@@ -35,18 +33,18 @@ export const statusOperation = operation({
       throw new UserError("no_chain", `No chain ${input.chain}.`, "List chains with: claude-exec status all");
     }
     const files = contextFiles(contexts);
-    const chains = wanted.map((id) => summary(id, files.get(id), contexts));
-    return Promise.resolve({
-      exit: exitCodes.done,
-      data: { schema_version: 1 as const, all: input.chain === "all", chains },
-    });
+    const chains: Json[] = [];
+    for (const id of wanted) chains.push(await summary(id, files.get(id), contexts));
+    return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains } };
   },
 });
 
 /** From the context file, which is enough; from the journal where there is none that can be read. */
-function summary(id: string, file: string | undefined, contexts: string): Json {
+async function summary(id: string, file: string | undefined, contexts: string): Promise<Json> {
   const known = file === undefined ? undefined : parseJson(readTextIfThere(file) ?? "");
   if (isRecord(known)) return brief(id, known as Record<string, Json>, file ?? null);
+  const { readChain } = await import("../chain/open.ts");
+  const { view } = await import("../chain/view.ts");
   try {
     const { context, lines } = readChain(contexts, id);
     return brief(id, view(context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" }), null);
@@ -84,22 +82,23 @@ export const costOperation = operation({
     chain: z.string().regex(/^\d+$/, "is a chain's number, such as 001").describe("The chain's number"),
     home,
   }),
-  run(input, caller) {
+  async run(input, caller) {
+    const { readChain } = await import("../chain/open.ts");
     const id = input.chain.padStart(3, "0");
     const { context, lines } = readChain(contextsOf(locateHome(caller, input)), id);
     const duration = Date.parse(lines.at(-1)?.at ?? "") - Date.parse(context.started);
     const report = JSON.parse(JSON.stringify(chainCost(context.cost_tracking))) as Record<string, Json>;
-    return Promise.resolve({
+    return {
       exit: exitCodes.done,
       data: {
-        schema_version: 1 as const,
+        schema_version: 1,
         chain_id: id,
         goal: context.goal,
         duration_ms: duration,
         prompts_executed: context.prompts_executed.length,
         ...report,
       },
-    });
+    };
   },
 });
 
@@ -161,8 +160,12 @@ export const promptsShowOperation = operation({
 });
 
 /** The shipped prompts, and a home's own where its folder is trusted. */
-function library(caller: Caller, input: { home?: string | undefined }) {
+async function library(caller: Caller, input: { home?: string | undefined }) {
   const found = locateHome(caller, input);
   const known = isTrusted(found.workspace, caller.world.env);
-  return openPrompts(known && found.exists ? found : undefined, readConfig(known ? found.path : undefined));
+  const { readConfig } = await import("./config.ts");
+  return openPrompts(
+    known && found.exists ? found : undefined,
+    readConfig(known ? found.path : undefined, userFolders(caller.world.env).config),
+  );
 }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Json } from "../util/json.ts";
 import type { Caller } from "./app.ts";
+import { mendable } from "./trouble.ts";
 
 /** Something that can be asked of us. Doors derive their whole surface from a list of these. */
 export interface Operation<Schema extends z.ZodObject = z.ZodObject> {
@@ -21,7 +22,17 @@ export interface Answer {
 }
 
 export function operation<Schema extends z.ZodObject>(definition: Operation<Schema>): Operation {
-  return definition;
+  return {
+    ...definition,
+    async run(input, caller) {
+      try {
+        return await definition.run(input as z.infer<Schema>, caller);
+      } catch (error) {
+        const { chain } = input;
+        throw mendable(error, typeof chain === "string" ? chain.padStart(3, "0") : undefined, input);
+      }
+    },
+  };
 }
 
 export type { ChainLine } from "../chain/events.ts";

@@ -1,12 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
-import { schemaName } from "./config.ts";
 
 /** Where a project's chains live, and the project they work on. */
 export interface Home {
@@ -22,8 +21,11 @@ export interface Home {
  */
 export function findHome(cwd: string, given: string | undefined, env: World["env"]): Home {
   const named = given ?? env["CLAUDE_EXEC_HOME"];
-  if (named) return homeAt(resolve(cwd, named));
-  const userHome = homedir();
+  return named ? homeAt(resolve(cwd, named), cwd, env) : searchHome(cwd, env);
+}
+
+function searchHome(cwd: string, env: World["env"]): Home {
+  const userHome = realHome(env);
   const start = realpathSync(cwd);
   let root = start;
   for (let folder = start; ; folder = dirname(folder)) {
@@ -38,16 +40,44 @@ export function findHome(cwd: string, given: string | undefined, env: World["env
   return { path: join(root, ".claude-exec"), workspace: root, exists: false };
 }
 
-function homeAt(path: string): Home {
-  const exists = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** A home named by its path. One that lies in no project works on the project its user stands in. */
+function homeAt(path: string, cwd: string, env: World["env"]): Home {
+  const above = dirname(path);
+  if (!isFolder(path) && !isFolder(above)) {
+    throw new UserError(
+      "no_folder",
+      `The home ${path} cannot be: there is no folder ${above}.`,
+      "Name a folder in one that exists: --home <folder>",
+      exitCodes.usage,
+    );
+  }
+  const exists = isFolder(path);
   if (exists && isHome(path)) return { path, workspace: path, exists };
-  return { path, workspace: dirname(path), exists };
+  if (basename(path) === ".claude-exec") return { path, workspace: above, exists };
+  return { path, workspace: searchHome(cwd, env).workspace, exists };
+}
+
+/** Whether a home lies apart from the project it serves: then each chain knows its own. */
+export function liesApart({ path, workspace }: Home): boolean {
+  return path !== workspace && dirname(path) !== workspace;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function realHome(env: World["env"]): string {
+  const home = env["HOME"] || homedir();
+  return existsSync(home) ? realpathSync(home) : home;
 }
 
 function isHome(folder: string): boolean {
   const config = parseJson(readTextIfThere(join(folder, "config.json")) ?? "");
   return isRecord(config) && typeof config["$schema"] === "string" && config["$schema"].endsWith(schemaName);
 }
+
+/** What a home's config.json names as its schema. */
+export const schemaName = "claude-exec.schema.json";
 
 /** Makes a project's home: nothing in it is ever committed by accident. */
 export function makeHome({ path, exists }: Home): void {
@@ -73,7 +103,7 @@ export function ownFolders({ path, workspace }: Home): string[] {
 }
 
 export function userFolders(env: World["env"]) {
-  const home = env["HOME"] ?? homedir();
+  const home = env["HOME"] || homedir();
   return {
     config: join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "claude-exec"),
     state: join(env["XDG_STATE_HOME"] || join(home, ".local", "state"), "claude-exec"),

@@ -32,9 +32,9 @@ async function isIgnored(folder: string): Promise<boolean> {
     execa("git", ["-c", "core.fsmonitor=false", ...argv], { cwd: folder, reject: false, stdin: "ignore" });
   const inside = await git("rev-parse", "--is-inside-work-tree");
   if (inside.exitCode !== 0) return true;
-  const tracked = await git("ls-files", "--error-unmatch", ".env");
+  // A tracked file counts as not ignored, whatever .gitignore says.
   const ignored = await git("check-ignore", "-q", ".env");
-  return tracked.exitCode !== 0 && ignored.exitCode === 0;
+  return ignored.exitCode === 0;
 }
 
 /** The seed's variables laid over the configuration. */

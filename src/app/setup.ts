@@ -5,9 +5,8 @@ import { z } from "zod";
 import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { contextsOf, locateHome, openPrompts, type Caller } from "./app.ts";
 import { newOperation } from "./chains.ts";
-import { readConfig } from "./config.ts";
 import { operation } from "./operation.ts";
-import { packageFolder, packageVersion } from "./places.ts";
+import { packageFolder, packageVersion, userFolders } from "./places.ts";
 import { isTrusted, trust } from "./trust.ts";
 import { readDotEnv } from "./settings.ts";
 
@@ -41,7 +40,10 @@ export const demoOperation = operation({
   positional: [],
   input: z.object({
     answers: z.string().optional().describe("JSON file with answers to questions"),
-    approve_policy: z.enum(["ask", "auto"]).default("ask").describe("auto approves without asking"),
+    approve_policy: z
+      .enum(["ask", "auto"], "is neither ask nor auto")
+      .default("ask")
+      .describe("auto approves without asking"),
     folder: z.string().optional().describe("Empty folder for the copy of the app (a temporary one if left out)"),
   }),
   async run(input, caller) {
@@ -84,6 +86,7 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
   const { env } = caller.world;
   const home = locateHome(caller, input);
   const trusted = isTrusted(home.workspace, env);
+  const { readConfig } = await import("./config.ts");
   const check = (what: string, ok: Check["ok"], found: string, hint: string | null = null): Check => ({
     what,
     ok,
@@ -120,14 +123,17 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
       "It is made with the first task.",
     ),
     await attempt("config", () => {
-      readConfig(trusted ? home.path : undefined);
+      readConfig(trusted ? home.path : undefined, userFolders(env).config);
       return Promise.resolve(
         check("config", "yes", trusted ? "read" : "the defaults (a folder that is not trusted sets nothing)"),
       );
     }),
     await attempt("prompts", async () => {
       const { prompts, problems } = await (
-        await openPrompts(trusted && home.exists ? home : undefined, readConfig(trusted ? home.path : undefined))
+        await openPrompts(
+          trusted && home.exists ? home : undefined,
+          readConfig(trusted ? home.path : undefined, userFolders(env).config),
+        )
       ).all();
       const [first] = problems;
       return first

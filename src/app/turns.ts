@@ -1,36 +1,20 @@
-import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { Json } from "../util/json.ts";
 import { chainPaths, dropMessage } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
-import { isEditable } from "../chain/edits.ts";
+import { isEditable, misfit } from "../chain/edits.ts";
 import { event, type Edit, type Limits } from "../chain/events.ts";
 import { objection, type PersonMessage } from "../chain/inbox.ts";
 import { openChain, readChain, withLedger, type Beginning, type Chain } from "../chain/open.ts";
 import { runTurn, type Ending, type Policy } from "../chain/run.ts";
+import type { Deps } from "../chain/deps.ts";
 import { readAnswers } from "./answers.ts";
-import { contextsOf, locateHome, wire, type Caller } from "./app.ts";
+import type { Config } from "./config.ts";
+import { contextsOf, locateHome, wire, type Caller, type CommonFlags } from "./app.ts";
+import type { Running } from "./flags.ts";
 import type { Answer } from "./operation.ts";
-import { packageVersion } from "./places.ts";
-
-export const common = {
-  home: z.string().optional().describe("Folder that keeps the chains"),
-  model: z.string().optional().describe("Use this model for every route"),
-  replay: z.string().optional().describe("Play the replies of a recorded run instead of asking a model"),
-  record: z.string().optional().describe("Write the replies of this run to a file that --replay plays"),
-  trust: z.boolean().optional().describe("Trust this folder from now on"),
-};
-export const running = {
-  ...common,
-  answers: z.string().optional().describe("JSON file with answers to questions, by id or wording"),
-  approve_policy: z.enum(["ask", "auto"]).default("ask").describe("auto approves solutions that nobody has read"),
-  budget_usd: z.string().optional().describe("Pause before this much money is passed (none: no limit)"),
-  budget_tokens: z.string().optional().describe("Pause before so many tokens are passed (none: no limit)"),
-  turns: z.coerce.number().int().positive().optional().describe("Pause after so many calls of the model"),
-};
-export type Running = z.infer<z.ZodObject<typeof running>>;
-
-export const chainId = z.string().regex(/^\d+$/, "is a chain's number, such as 001").describe("The chain's number");
+import { liesApart, packageVersion } from "./places.ts";
+import { flagsAgain, resumable } from "./trouble.ts";
 
 /** Says something to a chain, and goes on with it. Where another process is at work, that one takes it in. */
 export async function tell(
@@ -39,7 +23,7 @@ export async function tell(
   message: PersonMessage,
   until?: (chain: Chain) => boolean,
 ): Promise<Answer> {
-  const { home } = await wire(caller, input);
+  const { home } = await wire(caller, input, workspaceOf(input, caller));
   const id = padded(input.chain);
   const objected = objection(readOne(input, caller), message);
   if (objected) throw objected;
@@ -58,17 +42,42 @@ export async function goOn(
   edit: { accept_edit?: boolean | undefined; discard_edit?: boolean | undefined },
   until?: (chain: Chain) => boolean,
 ): Promise<Answer> {
-  const { deps, home } = await wire(caller, input);
+  const { deps, config, home } = await wire(caller, input, workspaceOf(input, caller));
   const policy = policyOf(input);
-  const { chain, edits } = openChain(beginning(caller, contextsOf(home)), padded(input.chain));
-  return turn(chain, caller, () => {
+  const settings = { size: "normal" as const, ...(await settingsOf(deps, config, input)) };
+  const { chain, edits } = openChain(beginning(caller, contextsOf(home)), padded(input.chain), settings);
+  return turn(chain, caller, input, () => {
     if (edits.length > 0) settleEdits(chain, edits, edit, caller);
     const limits = limitsOf(input);
-    if (chain.context.state.type === "parked" || Object.keys(limits).length > 0) {
+    const { type } = chain.context.state;
+    if (type === "parked" || (type === "running" && Object.keys(limits).length > 0)) {
       chain.append({ by: caller.by, bodies: [event("resumed", { limits })] });
     }
     return runTurn(chain, deps, policy, caller.signal, until);
   });
+}
+
+/** Where a home lies apart from its projects, a chain goes on in its own, wherever its user stands now. */
+function workspaceOf(input: { chain: string; home?: string | undefined }, caller: Caller): string | undefined {
+  return liesApart(locateHome(caller, input)) ? readOne(input, caller).workspace : undefined;
+}
+
+/** What a chain begins with, beside its task. */
+export async function settingsOf(
+  { workspace }: Deps,
+  config: Config,
+  input: Running & { test_command?: string | undefined },
+) {
+  const { findTestCommand } = await import("../tools/run.ts");
+  const configured = input.test_command?.split(/\s+/) ?? config.tests.command;
+  const { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats } = config.limits;
+  const limits = { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats };
+  return {
+    workspace: workspace.root,
+    gates: config.gates,
+    limits: { ...limits, ...limitsOf(input) },
+    test_command: (await findTestCommand(workspace, configured))?.argv ?? null,
+  };
 }
 
 /** A context file that was edited by hand is taken over or written anew, but only on somebody's word. */
@@ -80,7 +89,9 @@ function settleEdits(
 ): void {
   if (choice.discard_edit) return chain.writeView(true);
   const possible = edits.filter(isEditable);
-  if (choice.accept_edit && possible.length === edits.length) {
+  const wrong = misfit(chain.context, possible);
+  const mayBeTaken = possible.length === edits.length && wrong === undefined;
+  if (choice.accept_edit && mayBeTaken) {
     chain.append(withLedger(caller.by, [event("context_edited", { changes: possible })]));
     return chain.writeView(true);
   }
@@ -92,27 +103,34 @@ function settleEdits(
   const again = `claude-exec resume ${chain.id}`;
   throw new UserError(
     "context_edited",
-    `The context file of chain ${chain.id} was edited by hand:\n${lines.join("\n")}\nNothing was taken over, and nothing was overwritten.`,
-    possible.length === edits.length
+    `The context file of chain ${chain.id} was edited by hand:\n${lines.join("\n")}\n${wrong ? `It cannot be taken over like this: ${wrong}.\n` : ""}Nothing was taken over, and nothing was overwritten.`,
+    mayBeTaken
       ? `Take it over: ${again} --accept-edit. Or undo it: ${again} --discard-edit`
       : `Undo it: ${again} --discard-edit`,
     exitCodes.waiting,
   );
 }
 
-export async function turn(chain: Chain, caller: Caller, run: () => Promise<Ending>): Promise<Answer> {
+export async function turn(
+  chain: Chain,
+  caller: Caller,
+  flags: CommonFlags,
+  run: () => Promise<Ending>,
+): Promise<Answer> {
   try {
     const ending = await run();
-    const answer = answerOf(chain.context, chain.viewPath, ending);
+    const answer = answerOf(chain.context, chain.viewPath, ending, flags);
     return ending.type === "interrupted" && caller.signal.reason === "SIGTERM"
       ? { ...answer, exit: exitCodes.terminated }
       : answer;
+  } catch (error) {
+    throw resumable(error, chain.id, flags);
   } finally {
     chain.close();
   }
 }
 
-export function answerOf(context: Context, contextFile: string, ending: Ending): Answer {
+export function answerOf(context: Context, contextFile: string, ending: Ending, flags: CommonFlags): Answer {
   const {
     chain_id,
     goal,
@@ -123,8 +141,12 @@ export function answerOf(context: Context, contextFile: string, ending: Ending):
     solution,
     evidence,
   } = context;
+  const again = flagsAgain(flags);
   const plain = JSON.parse(
-    JSON.stringify({ ...ending, ...("hint" in ending ? { hint: ending.hint.replaceAll("{id}", chain_id) } : {}) }),
+    JSON.stringify({
+      ...ending,
+      ...("hint" in ending ? { hint: ending.hint.replaceAll("{id}", chain_id + again) } : {}),
+    }),
   ) as Json;
   return {
     exit: exitOf(ending),
@@ -140,6 +162,7 @@ export function answerOf(context: Context, contextFile: string, ending: Ending):
       test_runs: evidence.runs.map(({ verdict, exit_code }) => ({ verdict, exit_code })),
       solution_hash: solution?.hash ?? null,
       context_file: contextFile,
+      again,
     },
   };
 }
@@ -182,6 +205,7 @@ export function limitsOf(input: Running): Partial<Limits> {
     ...amount("budget_usd"),
     ...amount("budget_tokens"),
     ...(input.turns === undefined ? {} : { turns: input.turns }),
+    ...(input.turns_per_prompt === undefined ? {} : { turns_per_prompt: input.turns_per_prompt }),
   };
 }
 

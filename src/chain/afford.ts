@@ -58,6 +58,7 @@ export function outOfBudget(
   model: string,
 ): ChainEvent {
   const kept = "Everything is kept. Go on with more: claude-exec resume {id}";
+  const enough = (budget: number) => Math.max(budget * 2, budget - refused.left + refused.needs);
   const usd = (value: number) => `$${value.toFixed(2)}`;
   switch (refused.why) {
     case "price_unknown": {
@@ -73,12 +74,17 @@ export function outOfBudget(
     case "money": {
       const budget = limits.budget_usd ?? 0;
       const message = `The next call could cost ${usd(refused.needs)}, and ${usd(refused.left)} of ${usd(budget)} are left. Nothing was sent.`;
-      return park("budget", exitCodes.budget, message, `${kept} --budget-usd ${(budget * 2).toFixed(2)}`);
+      return park(
+        "budget",
+        exitCodes.budget,
+        message,
+        `${kept} --budget-usd ${(Math.ceil(enough(budget) * 100) / 100).toFixed(2)}`,
+      );
     }
     case "tokens": {
       const budget = limits.budget_tokens ?? 0;
       const message = `The next call could take ${refused.needs} tokens, and ${refused.left} of ${budget} are left. Nothing was sent.`;
-      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${budget * 2}`);
+      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${enough(budget)}`);
     }
   }
 }
@@ -92,9 +98,10 @@ export function budgetLeft({ engine: { limits, turns }, cost_tracking: costs }: 
   ].join(", ");
 }
 
-/** Whether the ledger has grown so far that a fresh one should begin before the next step. */
+/** Whether the ledger has grown so far, past the digest it began with, that a fresh one should begin. */
 export function ledgerIsFull({ engine }: Context, deps: Deps): boolean {
   const window = Math.min(deps.contextWindow, contextWindowOf(deps.routes.default, deps.prices) ?? deps.contextWindow);
-  const tokens = tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes);
-  return engine.ledger.length > 1 && tokens > window * deps.warningThreshold;
+  const limit = window * deps.warningThreshold;
+  const grown = tokensAtMost(engine.ledger_bytes - Buffer.byteLength(engine.ledger[0] ?? ""));
+  return tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes) > limit && grown > limit / 4;
 }

@@ -43,13 +43,13 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         phase_history: [newVisit(context.current_phase, at)],
       };
     case "imported":
-      return imported(context, event.context);
+      return withOverall(imported(context, event.context));
     case "context_edited":
-      return withEngine(applyEdits(context, event.changes), { repeats: {} });
+      return withEngine(withOverall(applyEdits(context, event.changes)), { repeats: {} });
     case "epoch_opened":
       return withEngine(context, {
         epoch: { number: event.number, tools: event.tools, system: event.system, bytes: event.bytes },
-        item: engine.item && { ...engine.item, turns: [], tail: null, note: null },
+        item: engine.item && { ...engine.item, ledger: 1, turns: [], tail: null, note: null },
         ...(event.digest === null ? {} : { ledger: [event.digest], ledger_bytes: Buffer.byteLength(event.digest) }),
       });
     case "ledger_extended":
@@ -160,7 +160,9 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "approval_refused":
       return approved(context, event.solution, "open", `rejected${event.reason ? `: ${event.reason}` : ""}`, at, by);
     case "more_info_asked":
-      return approved(context, event.solution, "open", `more-info: ${event.question}`, at, by);
+      return context.solution?.standing === "presented"
+        ? approved(context, event.solution, "open", `more-info: ${event.question}`, at, by)
+        : withEngine(context, { repeats: {} });
     case "changes_requested":
       return approved(context, event.solution, "open", `changes: ${event.request}`, at, by);
     case "approval_voided":
@@ -195,7 +197,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         { limits: { ...engine.limits, ...event.limits }, repeats: {}, refusals: 0 },
       );
     case "recovered":
-      return context;
+      return event.kept_as === null ? withEngine(context, { epoch: null }) : context;
     case "completed":
       return {
         ...context,

@@ -73,8 +73,8 @@ async function freshTail(context: Context, step: CallStep, prompt: Prompt, deps:
   return tailText(context, step.key, body.trim(), prompts, budgetLeft(context));
 }
 
-function sourceOf({ name, scope, sha256, model }: Prompt) {
-  return { name, scope, sha256, route: model };
+function sourceOf({ name, scope, sha256, model, tools }: Prompt) {
+  return { name, scope, sha256, route: model, tools };
 }
 
 /** Inside a tool loop the model stays the one that began it; a step that has not begun follows the settings. */

@@ -1,20 +1,47 @@
+import { z } from "zod";
 import { isRecord, type Json } from "../util/json.ts";
 import type { Context } from "./context.ts";
 import type { Edit } from "./events.ts";
 
+const share = z.number().min(0).max(1);
+const texts = z.array(z.string());
+
 /** What a person may change in the context file. Money, approvals and evidence are the engine's own record. */
-const editable = new Set([
-  "goal",
-  "discovered",
-  "uncertainties",
-  "confidence_scores",
-  "decisions",
-  "session_memory",
-  "scores",
-]);
+const editable = z.object({
+  goal: z.string().min(1),
+  discovered: z.record(z.string(), z.json()),
+  uncertainties: z.array(
+    z.object({
+      area: z.string(),
+      confidence: share,
+      resolved: z.boolean(),
+      blocking: z.boolean().default(false),
+      resolution: z.string().nullable().default(null),
+      by: z.string().default("person"),
+    }),
+  ),
+  confidence_scores: z.record(z.string(), share),
+  decisions: z.record(z.string(), z.string()),
+  session_memory: z.object({
+    files_modified: texts,
+    tests_written: texts,
+    mistakes_corrected: texts,
+    patterns_identified: texts,
+    assumptions: texts,
+    notes: texts,
+    context_health: z.number().nullable(),
+  }),
+  scores: z.record(z.string(), z.number()),
+});
 
 export function isEditable(edit: Edit): boolean {
-  return editable.has(edit.path[0] ?? "") && edit.path[1] !== "overall";
+  return Object.hasOwn(editable.shape, edit.path[0] ?? "") && edit.path[1] !== "overall";
+}
+
+/** Why no chain could go on with what these edits lead to; undefined: it could. */
+export function misfit(context: Context, edits: readonly Edit[]): string | undefined {
+  const issue = editable.safeParse(applyEdits(context, edits)).error?.issues[0];
+  return issue && `${issue.path.join(".")}: ${issue.message}`;
 }
 
 /** Where two JSON values differ, down to the field; lists are compared as a whole. */
@@ -34,21 +61,17 @@ export function applyEdits(context: Context, edits: readonly Edit[]): Context {
 
 /** A context file that has no journal: its knowledge is taken over, its approvals and its money are not. */
 export function imported(context: Context, file: Readonly<Record<string, Json>>): Context {
-  const taken = Object.entries(file).filter(
-    ([key, value]) => editable.has(key) && fits(context[key as keyof Context], value),
-  );
-  return {
-    ...context,
-    ...Object.fromEntries(taken.map(([key, value]) => [key, merged(context[key as keyof Context] as Json, value)])),
-  };
+  const taken = Object.entries(editable.shape).flatMap(([key, shape]) => {
+    const value = own(file, key);
+    if (value === undefined) return [];
+    const read = shape.safeParse(merged(context[key as keyof Context] as Json, value));
+    return read.success ? [[key, read.data] as const] : [];
+  });
+  return { ...context, ...Object.fromEntries(taken) };
 }
 
 function merged(into: Json, value: Json): Json {
   return isPlain(into) && isPlain(value) ? { ...into, ...value } : value;
-}
-
-function fits(sample: unknown, value: Json): boolean {
-  return Array.isArray(sample) === Array.isArray(value) && typeof sample === typeof value && value !== null;
 }
 
 function set(value: Json, [key, ...rest]: readonly string[], after: Json | undefined): Json {
@@ -62,7 +85,7 @@ function set(value: Json, [key, ...rest]: readonly string[], after: Json | undef
   return copy;
 }
 
-function own(value: { [key: string]: Json }, key: string): Json | undefined {
+function own(value: Readonly<Record<string, Json>>, key: string): Json | undefined {
   return Object.hasOwn(value, key) ? value[key] : undefined;
 }
 

@@ -1,4 +1,4 @@
-import { catalogueText } from "../library/catalogue.ts";
+import { catalogueText, isListed } from "../library/catalogue.ts";
 import { definitions } from "../tools/catalogue.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
@@ -15,11 +15,10 @@ export async function openEpoch({ chain, deps }: Work, why: string): Promise<voi
   const { context } = chain;
   const { prompts } = await deps.library.all();
   const rules = await deps.library.find("new_case");
-  const catalogue = prompts.filter(({ name }) => name !== "new_case" && name !== "phase_controller");
   const tools = JSON.stringify(definitions());
   const system = [
     rules.body.trim(),
-    `# Catalogue of prompts\n\n${catalogueText(catalogue)}\n# Project rules\n\n${deps.rules.trim()}`,
+    `# Catalogue of prompts\n\n${catalogueText(prompts.filter(isListed))}\n# Project rules\n\n${deps.rules.trim()}`,
   ];
   chain.append({
     by: engineActor,

@@ -1,6 +1,6 @@
 import type { Booking } from "../costs/books.ts";
 import type { ReplyBlock, Outcome } from "../models/types.ts";
-import type { CommandRun, Seen } from "../tools/types.ts";
+import type { CommandRun, Rights, Seen } from "../tools/types.ts";
 import { phases, type Phase } from "../library/prompt.ts";
 import type { Json } from "../util/json.ts";
 import type { Line, Unstamped } from "../store/journal.ts";
@@ -33,7 +33,7 @@ export type Intent =
   | { type: "intent"; effect: "command"; key: string; call: string | null; purpose: "tests"; argv: readonly string[] };
 
 /** The prompt as it was when its step began. */
-export type Source = { name: string; scope: string; sha256: string; route: Route };
+export type Source = { name: string; scope: string; sha256: string; route: Route; tools: Rights };
 
 /** What a call may cost at most; booked as it stands when the call's fate stays unknown. */
 export type Reserve = { usd: number | null; tokens: number };
@@ -134,7 +134,8 @@ interface Events {
   cost_alerted: { usd: number; threshold: number };
   parked: { code: string; exit: number; message: string; hint: string };
   resumed: { limits?: Partial<Limits> };
-  recovered: { lost_lines: number; kept_as: string };
+  /** `kept_as` null: the journal was whole, and texts beside it were not. */
+  recovered: { lost_lines: number; kept_as: string | null };
   completed: { summary: string };
 }
 

@@ -1,4 +1,5 @@
 import { exitCodes } from "../util/errors.ts";
+import { isListed } from "../library/catalogue.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { repeatKey } from "./apply.ts";
 import type { Context, Item } from "./context.ts";
@@ -45,8 +46,7 @@ function judgeReport(context: Context, item: Item, report: Report): Judged {
     .map(
       ({ area, confidence, resolution }) =>
         `${area} (${percent(confidence)} sure)${resolution ? `: ${resolution}` : ""}`,
-    )
-    .filter((text) => !context.session_memory.assumptions.includes(text));
+    );
   const mustAsk = open.flatMap(({ area, confidence, question }) =>
     confidence < 0.4 && question
       ? [{ id: snakeCase(area), question, why: `Confidence in ${area} is ${percent(confidence)}.` }]
@@ -91,11 +91,12 @@ function actionProblems(action: Action, facts: Facts): string[] {
       if (action.do.prompts.length === 0) return ["run_prompts names no prompt."];
       return action.do.prompts.flatMap(({ name, inputs }) => {
         const prompt = facts.prompts.get(name);
-        if (!prompt || prompt.name === "phase_controller")
-          return [`There is no prompt "${name}". Use a name from the catalogue.`];
+        if (!prompt || !isListed(prompt)) return [`There is no prompt "${name}". Use a name from the catalogue.`];
         const given = new Set(inputs.map((input) => input.name));
         return [
-          ...[...given].filter((input) => !(input in prompt.inputs)).map((input) => `${name} has no input "${input}".`),
+          ...[...given]
+            .filter((input) => !Object.hasOwn(prompt.inputs, input))
+            .map((input) => `${name} has no input "${input}".`),
           ...Object.entries(prompt.inputs)
             .filter(([input, { required }]) => required && !given.has(input))
             .map(([input]) => `${name} needs the input "${input}".`),

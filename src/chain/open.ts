@@ -1,5 +1,5 @@
-import { renameSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { writeAtomic, readTextIfThere } from "../util/files.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { isRecord, parseJson, type Json } from "../util/json.ts";
@@ -9,7 +9,7 @@ import { openBlobs, type Blobs } from "../store/blobs.ts";
 import { tryLock, type Lock } from "../store/lock.ts";
 import { apply, replay } from "./apply.ts";
 import type { Context } from "./context.ts";
-import { event, type Body, type ChainEvent, type ChainLine, type Edit } from "./events.ts";
+import { event, type Body, type ChainEvent, type ChainLine, type Edit, type EventNamed } from "./events.ts";
 import { ledgerText } from "./ledger.ts";
 import { standing, writeView } from "./view.ts";
 
@@ -39,26 +39,41 @@ export interface Beginning {
   readonly listen: Listener;
 }
 
+export type Started = Omit<EventNamed<"chain_started">, "type" | "event" | "slug">;
+
 /** Begins a chain: its number, its journal with the first lines, its context file. */
-export function createChain(
-  beginning: Beginning,
-  started: Omit<Extract<ChainEvent, { event: "chain_started" }>, "type" | "event" | "slug">,
-): Chain {
+export function createChain(beginning: Beginning, started: Started): Chain {
   const { contexts } = beginning;
   const id = takeChainId(contexts);
   const slug = slugOf(started.goal);
   const viewPath = join(contexts, `chain-${id}-${slug}-${stamp(beginning.now())}.json`);
-  const chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lockOf(contexts, id));
-  chain.append(
-    { by: engineActor, bodies: [header(id, beginning.engine)] },
-    withLedger(beginning.by, [event("chain_started", { ...started, slug })]),
-  );
-  chain.writeView(true);
-  return chain;
+  let chain: Chain | undefined;
+  try {
+    chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lockOf(contexts, id));
+    begin(chain, beginning, [event("chain_started", { ...started, slug })]);
+    return chain;
+  } catch (error) {
+    chain?.close();
+    rmSync(chainPaths(contexts, id).journal);
+    throw error;
+  }
 }
 
-/** Takes up a chain that is there: proves its journal, cuts what a crash left torn, and sees to its context file. */
-export function openChain(beginning: Beginning, id: string): { chain: Chain; edits: Edit[] } {
+/** Header and task in one batch: a chain whose task is not on disk has not begun. */
+function begin(chain: Chain, { engine, by }: Beginning, events: readonly ChainEvent[]): void {
+  const { bodies } = withLedger(by, events);
+  chain.append({ by, bodies: [{ type: "header", format: 1, chain_id: chain.id, engine }, ...bodies] });
+}
+
+/**
+ * Takes up a chain that is there: proves its journal, cuts what a crash left torn, and sees to its context file. A
+ * context file without a journal begins one, with `settings`.
+ */
+export function openChain(
+  beginning: Beginning,
+  id: string,
+  settings: Omit<Started, "goal">,
+): { chain: Chain; edits: Edit[] } {
   const { contexts } = beginning;
   const paths = chainPaths(contexts, id);
   const file = contextFiles(contexts).get(id);
@@ -66,8 +81,8 @@ export function openChain(beginning: Beginning, id: string): { chain: Chain; edi
   try {
     const reading = readingOf(paths.journal, id);
     if (!reading || reading.lines.length === 0) {
-      if (!file) throw noChain(id);
-      return { chain: importChain(beginning, id, file, lock), edits: [] };
+      if (!file) throw neverBegun(id);
+      return { chain: importChain(beginning, id, file, lock, settings), edits: [] };
     }
     const viewPath = file ?? join(contexts, viewName(id, reading.lines));
     const chain = hold(beginning, id, viewPath, reading, lock);
@@ -87,37 +102,18 @@ export function openChain(beginning: Beginning, id: string): { chain: Chain; edi
 /** Reads a chain without holding it: for whoever only wants to know. */
 export function readChain(contexts: string, id: string): { context: Context; lines: readonly ChainLine[] } {
   const reading = readingOf(chainPaths(contexts, id).journal, id);
-  if (!reading || reading.lines.length === 0) throw noChain(id);
+  if (!reading) throw noChain(id);
+  if (reading.lines.length === 0) throw neverBegun(id);
   return { context: replay(reading.lines), lines: reading.lines };
 }
 
-/** Goes on from the last good line of a damaged journal, and keeps the damaged one beside it. */
-export function recoverChain(beginning: Beginning, id: string): { chain: Chain; lost: number; kept_as: string } {
-  const { contexts } = beginning;
-  const { journal: path } = chainPaths(contexts, id);
-  const lock = lockOf(contexts, id);
-  const reading = readJournal<Body>(path);
-  const text = readTextIfThere(path) ?? "";
-  const lost = text.split("\n").filter(Boolean).length - reading.lines.length;
-  if (lost <= 0) {
-    lock.release();
-    throw new UserError(
-      "nothing_to_recover",
-      `The journal of chain ${id} is whole.`,
-      `Go on: claude-exec resume ${id}`,
-    );
-  }
-  const kept_as = `${id}.damaged-${stamp(beginning.now())}`;
-  renameSync(path, `${path}.damaged-${stamp(beginning.now())}`);
-  writeAtomic(path, Buffer.from(text).subarray(0, reading.bytes));
-  const viewPath = contextFiles(contexts).get(id) ?? join(contexts, viewName(id, reading.lines));
-  const chain = hold(beginning, id, viewPath, reading, lock);
-  chain.append({ by: beginning.by, bodies: [event("recovered", { lost_lines: lost, kept_as })] });
-  chain.writeView(true);
-  return { chain, lost, kept_as };
-}
-
-function importChain(beginning: Beginning, id: string, file: string, lock: Lock): Chain {
+function importChain(
+  beginning: Beginning,
+  id: string,
+  file: string,
+  lock: Lock,
+  settings: Omit<Started, "goal">,
+): Chain {
   const context = parseJson(readTextIfThere(file) ?? "");
   if (!isRecord(context) || typeof context["goal"] !== "string") {
     throw new UserError(
@@ -128,17 +124,19 @@ function importChain(beginning: Beginning, id: string, file: string, lock: Lock)
   }
   const { journal } = chainPaths(beginning.contexts, id);
   writeAtomic(journal, "");
-  renameSync(file, `${file}.imported`);
+  copyFileSync(file, `${file}.imported`);
   const chain = hold(beginning, id, file, { lines: [], bytes: 0 }, lock);
-  chain.append(
-    { by: engineActor, bodies: [header(id, beginning.engine)] },
-    withLedger(beginning.by, [event("imported", { context: context as Record<string, Json> })]),
-  );
+  const { goal } = context;
+  begin(chain, beginning, [
+    event("chain_started", { ...settings, goal, slug: slugOf(goal) }),
+    event("imported", { context: context as Record<string, Json> }),
+  ]);
   chain.writeView(true);
   return chain;
 }
 
-function hold(
+/** What a process does with a chain once it has the lock. */
+export function hold(
   beginning: Beginning,
   id: string,
   viewPath: string,
@@ -186,10 +184,6 @@ export function withLedger(by: Actor, events: readonly ChainEvent[]): { by: Acto
   return { by, bodies: text ? [...events, event("ledger_extended", { text })] : events };
 }
 
-function header(id: string, engine: string): Body {
-  return { type: "header", format: 1, chain_id: id, engine };
-}
-
 function readingOf(path: string, id: string): Reading<Body> | undefined {
   if (!statSync(path, { throwIfNoEntry: false })) return undefined;
   const reading = readJournal<Body>(path);
@@ -204,9 +198,10 @@ function readingOf(path: string, id: string): Reading<Body> | undefined {
   return reading;
 }
 
-function lockOf(contexts: string, id: string): Lock {
+export function lockOf(contexts: string, id: string): Lock {
   const paths = chainPaths(contexts, id);
   if (!statSync(paths.journal, { throwIfNoEntry: false }) && !contextFiles(contexts).has(id)) throw noChain(id);
+  mkdirSync(dirname(paths.lock), { recursive: true, mode: 0o700 });
   const lock = tryLock(paths.lock);
   if (lock) return lock;
   throw new UserError(
@@ -217,11 +212,16 @@ function lockOf(contexts: string, id: string): Lock {
   );
 }
 
+function neverBegun(id: string): UserError {
+  const message = `Chain ${id} was stopped before its task was on disk. Nothing was asked of a model.`;
+  return new UserError("never_begun", message, 'Begin it again: claude-exec new "…"');
+}
+
 function noChain(id: string): UserError {
   return new UserError("no_chain", `No chain ${id}.`, "List chains with: claude-exec status all");
 }
 
-function viewName(id: string, lines: readonly ChainLine[]): string {
+export function viewName(id: string, lines: readonly ChainLine[]): string {
   const started = lines.find((line) => line.type === "event" && line.event === "chain_started");
   const slug = started?.type === "event" && started.event === "chain_started" ? started.slug : "recovered";
   return `chain-${id}-${slug}-${stamp(Date.parse(lines[0]?.at ?? ""))}.json`;
@@ -231,6 +231,7 @@ function viewName(id: string, lines: readonly ChainLine[]): string {
 export function slugOf(goal: string): string {
   const words = goal
     .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
     .toLowerCase()
     .match(/[\p{L}\p{N}]+/gu);
   const telling = (words ?? []).filter((word) => !fillers.has(word)).slice(0, 4);

@@ -137,7 +137,7 @@ function failure({ reason, message }: Extract<Outcome, { type: "failed" }>): Cha
         reason,
         exitCodes.failed,
         message,
-        "A recording only knows the way it was recorded. For a real run set ANTHROPIC_API_KEY, then: claude-exec resume {id}",
+        "A recording only knows the way it was recorded. For a real run set ANTHROPIC_API_KEY and resume the chain without --replay.",
       );
     case "rate_limited":
     case "overloaded":

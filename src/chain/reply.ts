@@ -28,7 +28,7 @@ export const solutionSchema = z.object({
   remaining_concerns: z.array(z.string()).default([]),
   files: z.array(
     z.object({
-      path: z.string(),
+      path: z.string().overwrite((path) => path.replace(/^(\.\/+)+/, "")),
       role: z.enum(["code", "test", "doc"]),
       change: z.enum(["new", "edit"]).default("edit"),
     }),

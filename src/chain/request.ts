@@ -1,7 +1,7 @@
 import type { Message, ModelRequest, ReplyBlock, TextBlock, ToolDefinition } from "../models/types.ts";
 import type { Blobs } from "../store/blobs.ts";
 import type { Prompt } from "../library/prompt.ts";
-import { rankFor } from "../library/catalogue.ts";
+import { isListed, rankFor } from "../library/catalogue.ts";
 import type { Context, Item, Turn } from "./context.ts";
 import type { FrozenRequest, Text } from "./events.ts";
 import { blocking, percent } from "./gates.ts";
@@ -20,13 +20,14 @@ export function buildRequest(
   const system = epoch.system.map((hash) => blobs.get(hash));
   const blocks = ledger.slice(0, frozen.ledger);
   const tail = item.tail ?? "";
+  const note = item.turns[0] ? item.turns[0].note : frozen.note;
   const first: TextBlock[] = [
     ...blocks.map((text, index): TextBlock => ({
       type: "text",
       text,
       ...(index === blocks.length - 1 ? { cache: "5m" as const } : {}),
     })),
-    { type: "text", text: frozen.note && item.turns.length === 0 ? `${tail}\n\n${frozen.note}` : tail },
+    { type: "text", text: note ? `${tail}\n\n${note}` : tail },
   ];
   return {
     key,
@@ -90,7 +91,7 @@ export function tailText(
   }
   if (key.endsWith("/controller"))
     lines.push(
-      `Prompts made for this phase: ${rankFor(prompts, context.current_phase)
+      `Prompts made for this phase: ${rankFor(prompts.filter(isListed), context.current_phase)
         .slice(0, 12)
         .map(({ name }) => name)
         .join(", ")}.`,

@@ -45,7 +45,8 @@ export async function runTurn(
   until: (chain: Chain) => boolean = () => false,
 ): Promise<Ending> {
   const work: Work = { chain, deps, signal };
-  try {
+  const goOn = async (): Promise<Ending> => {
+    chain.writeView(false);
     for (;;) {
       if (signal.aborted) return { type: "interrupted" };
       takeInbox(chain, deps.workspace);
@@ -56,9 +57,20 @@ export async function runTurn(
       await perform(work, step, policy);
       chain.writeView(false);
     }
-  } finally {
+  };
+  const ending = await goOn().catch((error: unknown) => failed(chain, error));
+  chain.writeView(true);
+  return ending;
+}
+
+/** What went wrong says more than that the context file cannot be written either. */
+function failed(chain: Chain, error: unknown): never {
+  try {
     chain.writeView(true);
+  } catch {
+    throw error;
   }
+  throw error;
 }
 
 /** Why a turn ends at this step; undefined: it goes on. */
@@ -125,8 +137,9 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
 }
 
 function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>, { answers }: Policy): ChainEvent[] {
+  const known = new Map(Object.entries(answers));
   return questions.flatMap(({ id, question }) => {
-    const answer = answers[id] ?? answers[question];
+    const answer = known.get(id) ?? known.get(question);
     return answer === undefined ? [] : [event("question_answered", { id, answer })];
   });
 }
@@ -143,15 +156,14 @@ const answersFile: Actor = { kind: "policy", name: "--answers", door: "cli" };
 const autoApproval: Actor = { kind: "policy", name: "--approve-policy auto", door: "cli" };
 
 function turnsUsedUp({ context }: Chain) {
-  const { engine } = context;
-  const inPrompt = (engine.item?.turns.length ?? 0) >= engine.limits.turns_per_prompt;
-  const what = inPrompt
-    ? `${engine.item?.prompt} has taken ${engine.limits.turns_per_prompt} turns without an end.`
-    : `The chain has used its ${engine.limits.turns} calls.`;
-  return park(
-    "turns",
-    exitCodes.budget,
-    what,
-    "Everything is kept. Allow more and go on: claude-exec resume {id} --turns <number>",
-  );
+  const { item, limits } = context.engine;
+  const [what, more] =
+    (item?.turns.length ?? 0) >= limits.turns_per_prompt
+      ? [
+          `${item?.prompt} has taken ${limits.turns_per_prompt} turns without an end.`,
+          `--turns-per-prompt ${limits.turns_per_prompt * 2}`,
+        ]
+      : [`The chain has used its ${limits.turns} calls.`, `--turns ${limits.turns * 2}`];
+  const hint = `Everything is kept. Allow more and go on: claude-exec resume {id} ${more}`;
+  return park("turns", exitCodes.budget, what, hint);
 }

@@ -4,10 +4,10 @@ import { toolNamed } from "../tools/catalogue.ts";
 import { allows, type CommandRun, type FileChange, type Seen } from "../tools/types.ts";
 import type { Context, Item } from "./context.ts";
 import type { Work } from "./deps.ts";
-import { event, type Body, type ChainEvent, type Verdict } from "./events.ts";
+import { event, type Body, type ChainEvent, type Intent, type Verdict } from "./events.ts";
 import { beside } from "./outcome.ts";
 import type { Step } from "./next.ts";
-import { engineActor, withLedger } from "./open.ts";
+import { engineActor, withLedger, type Chain } from "./open.ts";
 import { contentOf } from "./request.ts";
 
 type ToolStep = Extract<Step, { type: "run_tool" }>;
@@ -15,11 +15,11 @@ type ToolStep = Extract<Step, { type: "run_tool" }>;
 /** One tool call of a model: judged, planned, and only then, and only where it is allowed, carried out. */
 export async function useTool(work: Work, step: ToolStep): Promise<void> {
   const { chain, deps, signal } = work;
-  const { item } = chain.context.engine;
-  if (!item) throw new Error(`${step.key} is not at work.`);
+  const { item, open } = chain.context.engine;
+  if (!item?.source) throw new Error(`${step.key} is not at work.`);
   const input = inputOf(item, step.call.id, work);
   const tool = toolNamed(step.call.tool);
-  const granted = (await deps.library.find(item.prompt)).tools;
+  const granted = item.source.tools;
   deps.progress({ type: "using", key: step.key, tool: step.call.tool, input: brief(input) });
 
   if (!tool) return answer(work, step, `There is no tool ${step.call.tool}.`, true);
@@ -30,7 +30,10 @@ export async function useTool(work: Work, step: ToolStep): Promise<void> {
       `${item.prompt} may ${granted === "none" ? "use no tools" : `only ${granted}`}; ${tool.name} is refused.`,
       true,
     );
-  if (repeated(item, step, input, work))
+  if (open?.effect === "change" && open.key === step.key && open.call === step.call.id && isWritten(work, open)) {
+    return changed(work, step, open);
+  }
+  if (tool.needs === "read" && repeated(item, step, input, work))
     return answer(work, step, "The same call was made just before: its result is above. Do something else.", true);
   const plan = await tool.plan(input, deps.workspace, signal);
   if (signal.aborted) return;
@@ -46,6 +49,7 @@ export async function useTool(work: Work, step: ToolStep): Promise<void> {
   }
 }
 
+/** One batch with what follows from it: a change whose answer is on disk is known to have been made. */
 function answer(
   { chain }: Work,
   step: ToolStep,
@@ -54,19 +58,13 @@ function answer(
   seen: readonly Seen[] = [],
   events: readonly ChainEvent[] = [],
 ): void {
-  const clean = redact(text);
-  const content = beside(clean, chain.blobs.put);
-  const result: Body = {
-    type: "result",
-    effect: "tool",
-    key: step.key,
-    call: step.call.id,
-    tool: step.call.tool,
-    is_error: isError,
-    content,
-    seen,
-  };
-  chain.append({ by: engineActor, bodies: [result] }, withLedger(engineActor, events));
+  const result = answerTo(step, text, isError, chain, seen);
+  chain.append({ by: engineActor, bodies: [result, ...withLedger(engineActor, events).bodies] });
+}
+
+function answerTo({ key, call }: ToolStep, text: string, isError: boolean, chain: Chain, seen: readonly Seen[]): Body {
+  const content = beside(redact(text), chain.blobs.put);
+  return { type: "result", effect: "tool", key, call: call.id, tool: call.tool, is_error: isError, content, seen };
 }
 
 /** Writes a file of the approved solution, having said so in the journal first. */
@@ -74,52 +72,50 @@ function change(work: Work, step: ToolStep, planned: FileChange): void {
   const { chain, deps } = work;
   const { context } = chain;
   const found = deps.workspace.read(planned.path, "write");
-  const { open } = context.engine;
-  const begun = open?.effect === "change" && open.call === step.call.id && open.path === planned.path;
-  const current = found.type === "text" ? found.sha256 : null;
-  const refusal = permission(context, planned.path, begun && current === open.after ? open.before : current);
+  const refusal = permission(context, planned.path, found.type === "text" ? found.sha256 : null);
   if (refusal) return answer(work, step, refusal.text, true, [], refusal.events);
 
-  const role = roleOf(context, planned.path) ?? "code";
   if (planned.before) chain.blobs.put(planned.before.text);
-  const before = planned.before?.sha256 ?? null;
-  chain.append({
-    by: engineActor,
-    bodies: [
-      {
-        type: "intent",
-        effect: "change",
-        key: step.key,
-        call: step.call.id,
-        path: planned.path,
-        before,
-        after: planned.after.sha256,
-      },
-    ],
-  });
+  const intent: Change = {
+    type: "intent",
+    effect: "change",
+    key: step.key,
+    call: step.call.id,
+    path: planned.path,
+    before: planned.before?.sha256 ?? null,
+    after: planned.after.sha256,
+  };
+  chain.append({ by: engineActor, bodies: [intent] });
   const applied = deps.workspace.apply(planned);
   switch (applied.type) {
     case "refused":
-    case "failed":
       return answer(work, step, `${planned.path} was not written: ${applied.text}`, true);
+    case "failed":
+      return answer(work, step, applied.text, true);
     case "changed_meanwhile": {
       const voided = foreignChange(planned.path);
       return answer(work, step, voided.text, true, [], voided.events);
     }
     case "written":
-    case "already_there": {
-      const lines = planned.after.text.split("\n").length;
-      const changed = event("file_changed", { path: planned.path, role, before, after: planned.after.sha256 });
-      return answer(
-        work,
-        step,
-        `${planned.before ? "Changed" : "Created"} ${planned.path} (${lines} lines).`,
-        false,
-        [],
-        [changed],
-      );
-    }
+    case "already_there":
+      return changed(work, step, intent);
   }
+}
+
+type Change = Extract<Intent, { effect: "change" }>;
+
+/** Whether a change that was announced before a crash was carried out: then it is neither repeated nor refused. */
+function isWritten({ deps }: Work, { path, after }: Change): boolean {
+  const found = deps.workspace.read(path, "write");
+  return found.type === "text" && found.sha256 === after;
+}
+
+function changed(work: Work, step: ToolStep, { path, before, after }: Change): void {
+  const found = work.deps.workspace.read(path, "write");
+  const lines = found.text.split("\n").length;
+  const role = roleOf(work.chain.context, path) ?? "code";
+  const text = `${before === null ? "Created" : "Changed"} ${path} (${lines} lines).`;
+  answer(work, step, text, false, [], [event("file_changed", { path, role, before, after })]);
 }
 
 /** Why a file may not be written now, and what follows from the attempt; undefined: it may. */
@@ -193,8 +189,9 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const ran = await runCommand(deps.workspace, argv, { timeoutMs: deps.testTimeoutMs, signal, world: deps.world });
   if (signal.aborted) return;
   const run: CommandRun = { ...ran, output: redact(ran.output) };
+  const proved = verdict(chain.context, run);
   const judged = event("tests_judged", {
-    verdict: verdict(chain.context, run),
+    verdict: proved,
     argv,
     exit_code: run.exit_code ?? null,
     duration_ms: run.duration_ms,
@@ -202,17 +199,10 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
     tree_sha256: tree,
     output: run.output.slice(-3_000),
   });
-  chain.append(
-    { by: engineActor, bodies: [{ type: "result", effect: "command", key, call, run: { ...run, output: "" } }] },
-    withLedger(engineActor, [judged]),
-  );
-  if (step)
-    answer(
-      work,
-      step,
-      `exit ${run.exit_code ?? "none"}${run.timed_out ? " (timed out)" : ""}, recorded as ${judged.event === "tests_judged" ? judged.verdict : ""}\n${run.output}`,
-      false,
-    );
+  const ended: Body = { type: "result", effect: "command", key, call, run: { ...run, output: "" } };
+  const how = `exit ${run.exit_code ?? "none"}${run.timed_out ? " (timed out)" : ""}, recorded as ${proved}`;
+  const answers = step ? [answerTo(step, `${how}\n${run.output}`, false, chain, [])] : [];
+  chain.append({ by: engineActor, bodies: [ended, ...answers, ...withLedger(engineActor, [judged]).bodies] });
 }
 
 /** What a run proves, from what had been changed when it ran. */
@@ -235,9 +225,8 @@ function inputOf(item: Item, id: string, { chain }: Work): unknown {
   return block?.type === "tool_use" ? block.input : undefined;
 }
 
-/** Whether the turn before ended with this very call, and it was not the tests: those may change their mind. */
+/** Whether both turns before made this very call. Only looking again is idle: what was refused may be allowed now. */
 function repeated(item: Item, step: ToolStep, input: unknown, { chain }: Work): boolean {
-  if (step.call.tool === "run_tests") return false;
   const same = item.turns
     .slice(0, -1)
     .slice(-2)

@@ -16,7 +16,12 @@ export function view(context: Context, journal: { n: number; hash: string }): Re
       ...visit,
       duration: visit.ended && duration(visit, Date.parse(visit.ended)),
     })),
-    cost_tracking: { ...costs, estimated_cost: cents(costs.estimated_cost), by_phase: rounded(costs.by_phase) },
+    cost_tracking: {
+      ...costs,
+      estimated_cost: cents(costs.estimated_cost),
+      by_phase: rounded(costs.by_phase),
+      by_prompt: pricesRounded(costs.by_prompt),
+    },
     status: statusOf(context),
     size,
     scores,
@@ -119,6 +124,10 @@ export function duration(visit: Pick<PhaseVisit, "started">, end: number): strin
 
 function rounded(values: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, cents(value)]));
+}
+
+function pricesRounded(prompts: Context["cost_tracking"]["by_prompt"]): Context["cost_tracking"]["by_prompt"] {
+  return Object.fromEntries(Object.entries(prompts).map(([name, cost]) => [name, { ...cost, usd: cents(cost.usd) }]));
 }
 
 function cents(value: number): number {

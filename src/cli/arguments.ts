@@ -53,31 +53,56 @@ export function readArguments(
   };
 }
 
-/** A task is one argument with a space in it; anything else begins with a command's words. */
+/** A task is one argument with a space in it; anything else begins with a command's words. Flags may stand anywhere. */
 function chooseOperation(
   argv: readonly string[],
   operations: readonly Operation[],
 ): { operation?: Operation; rest: readonly string[] } {
-  const [first, second] = argv;
-  if (first === undefined || first === "help" || first === "--help" || first === "-h") {
-    const asked = operations.find(({ name }) => name === argv.slice(1).join(" ") || name === second);
-    return asked ? { operation: asked, rest: ["--help"] } : { rest: [] };
+  if (argv.length === 0) return { rest: [] };
+  if (argv[0] === "help" || argv[0] === "--help" || argv[0] === "-h") {
+    const words = argv.slice(1).filter((word) => !word.startsWith("-"));
+    if (words.length === 0) return { rest: [] };
+    return { operation: named(words, operations) ?? unknown(words[0], operations), rest: ["--help"] };
   }
-  const task = argv.findIndex((word) => !word.startsWith("-") && word.trim().includes(" "));
-  const named =
-    operations.find(({ name }) => name === `${first} ${second}`) ?? operations.find(({ name }) => name === first);
-  if (named) return { operation: named, rest: argv.slice(named.name.split(" ").length) };
+  const front = flagsInFront(argv, operations);
+  const words = argv.slice(front);
+  const command = named(words, operations);
+  if (command) {
+    return { operation: command, rest: [...argv.slice(0, front), ...words.slice(command.name.split(" ").length)] };
+  }
   const begin = operations.find(({ name }) => name === "new");
-  if (begin && task >= 0 && (task === 0 || first.startsWith("-"))) return { operation: begin, rest: argv };
+  if (begin && words[0]?.trim().includes(" ")) return { operation: begin, rest: argv };
+  return unknown(words[0], operations);
+}
+
+function named([first, second]: readonly string[], operations: readonly Operation[]): Operation | undefined {
+  return operations.find(({ name }) => name === `${first} ${second}`) ?? operations.find(({ name }) => name === first);
+}
+
+/** How many words stand before the command or the task: flags, and the values they take. */
+function flagsInFront(argv: readonly string[], operations: readonly Operation[]): number {
+  const takes = new Map(operations.flatMap(flagsOf).map((known) => [known.flag, known.takes !== ""]));
+  let front = 0;
+  for (let word = argv[front]; word?.startsWith("-"); word = argv[front]) {
+    const [flag = "", value] = word.replace(/^--/, "").split("=", 2);
+    if (flag !== "-h" && !(flag in doorFlags) && !takes.has(flag)) {
+      throw new UserError("wrong_usage", `Unknown option '${word}'.`, "Help: claude-exec --help", exitCodes.usage);
+    }
+    front += takes.get(flag) && value === undefined ? 2 : 1;
+  }
+  return front;
+}
+
+function unknown(first: string | undefined, operations: readonly Operation[]): never {
   const group = operations.filter(({ name }) => name.startsWith(`${first} `));
-  const hint =
-    group.length > 0
-      ? `It goes on with: ${group.map(({ name }) => name.split(" ")[1]).join(" | ")}`
-      : 'A task is one argument: claude-exec "Add JWT authentication". Commands: claude-exec --help';
+  if (group.length > 0) {
+    const hint = `It goes on with: ${group.map(({ name }) => name.split(" ")[1]).join(" | ")}`;
+    throw new UserError("unknown_command", `"${first}" alone is not a command.`, hint, exitCodes.usage);
+  }
   throw new UserError(
     "unknown_command",
-    group.length > 0 ? `"${first}" alone is not a command.` : `There is no command "${first}".`,
-    hint,
+    first === undefined ? "There is no command." : `There is no command "${first}".`,
+    'A task is one argument: claude-exec "Add JWT authentication". Commands: claude-exec --help',
     exitCodes.usage,
   );
 }

@@ -73,14 +73,10 @@ export async function askApproval(): Said<Verdict> {
   }
 }
 
-export async function askTrust(folder: string): Said<boolean> {
+export async function askTrust(): Said<boolean> {
   const clack = await import("@clack/prompts");
-  return said(
-    clack.confirm({
-      message: `Do you know what is in ${folder}? Its prompts, rules and settings would count, and its files be read.`,
-      initialValue: false,
-    }),
-  );
+  const message = "Do you know what is in it? Its prompts, rules and settings would count, and its files be read.";
+  return said(clack.confirm({ message, initialValue: false }));
 }
 
 /** A terminal that goes away ends the question too. */

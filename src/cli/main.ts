@@ -3,7 +3,7 @@ import type { Caller } from "../app/app.ts";
 import type { Answer } from "../app/operation.ts";
 import { operations } from "../app/operations.ts";
 import { demoAnswers } from "../app/setup.ts";
-import { exitCodes, systemCode, UserError } from "../util/errors.ts";
+import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { isRecord } from "../util/json.ts";
 import { realWorld } from "../util/world.ts";
 import { readArguments, type Order } from "./arguments.ts";
@@ -11,11 +11,15 @@ import { askApproval, askQuestion, askTrust, type Question } from "./ask.ts";
 import { helpText } from "./help.ts";
 import { narrate } from "./narrate.ts";
 import { openLive } from "./progress.ts";
-import { reportText } from "./report.ts";
-import { openScreen, type Screen } from "./terminal.ts";
+import { reportText, standing } from "./report.ts";
+import { harmless, harmlessJson, openScreen, type Screen } from "./terminal.ts";
 
 process.stdout.on("error", quietly);
 process.stderr.on("error", quietly);
+
+/** Whether a chain is at work: whoever stops listening to it has interrupted it. */
+let running = false;
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -35,7 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
 async function carryOut(order: Order): Promise<number> {
   const world = realWorld();
   const { output } = order;
-  const plain = order.plain || !!world.env["ACCESSIBLE"];
+  const plain = order.plain || !!world.env["ACCESSIBLE"] || world.env["TERM"] === "dumb";
   const screen = openScreen(process.stderr, { plain, quiet: output !== "text" });
   const live = openLive(screen, world.now);
   const interactive = output === "text" && process.stdin.isTTY && process.stdout.isTTY && !world.env["CI"];
@@ -46,18 +50,21 @@ async function carryOut(order: Order): Promise<number> {
     by: { kind: "person", name: userInfo().username, door: "cli" },
     signal: stop.signal,
     listen(line) {
-      if (output === "stream-json") process.stdout.write(`${JSON.stringify(line)}\n`);
+      if (output === "stream-json") process.stdout.write(`${harmlessJson(line)}\n`);
       live.line(line);
-      narrate(line, screen);
+      if (!interactive || line.type !== "event" || line.event !== "questions_asked") narrate(line, screen);
     },
     progress: live.sign,
   };
   const release = stopOnSignals(stop);
+  running = order.operation.permission === "run";
   try {
     const rehearsed = order.operation.name === "demo" ? rehearse(order, interactive, screen) : order;
     let answer = await withTrust(rehearsed, caller, interactive, screen);
     live.stop();
     if (interactive) answer = await converse(answer, rehearsed, caller, screen, live.stop);
+    if ("ending" in answer.data) screen.print("");
+    running = false;
     print(rehearsed, answer);
     return answer.exit;
   } finally {
@@ -88,7 +95,7 @@ async function withTrust(
   } catch (error) {
     if (!interactive || !(error instanceof UserError) || error.code !== "untrusted") throw error;
     screen.print(error.message);
-    if ((await askTrust(caller.cwd)) !== true) throw error;
+    if ((await askTrust()) !== true) throw error;
     return operation.run({ ...input, trust: true }, caller);
   }
 }
@@ -115,20 +122,24 @@ async function converse(
     if (!isRecord(ending)) return answer;
     const next = await ask(ending, answer, screen);
     if (next === "nothing to ask") return answer;
-    if (next === "left") {
-      return { exit: exitCodes.interrupted, data: { ...answer.data, ending: { type: "interrupted" } } };
-    }
-    const { name, ...input } = next;
+    if (next === "left") return paused(answer);
+    const { name, leaving, ...input } = next;
     const operation = operations.find((known) => known.name === name);
     if (!operation) throw new Error(`There is no operation ${name}.`);
     const given = operation.input.parse({ ...kept, ...input, chain: answer.data["chain_id"] });
     const went = await operation.run(given, caller);
     quiet();
     answer = { ...went, data: { ...went.data, ...(rehearsal ? { rehearsal, folder } : {}) } };
+    if (leaving) return paused(answer);
   }
 }
 
-type Next = { readonly name: string; readonly [field: string]: unknown };
+function paused({ data }: Answer): Answer {
+  return { exit: exitCodes.interrupted, data: { ...data, ending: { type: "interrupted" } } };
+}
+
+/** What the person said, as an operation with its input; `leaving`: and then they left. */
+type Next = { readonly name: string; readonly leaving?: boolean; readonly [field: string]: unknown };
 
 async function ask(
   ending: Record<string, unknown>,
@@ -137,15 +148,18 @@ async function ask(
 ): Promise<Next | "left" | "nothing to ask"> {
   switch (ending["type"]) {
     case "needs_answers": {
+      screen.print(screen.style("dim", `  ${standing(answer.data)}`));
       const given: string[] = [];
       for (const question of ending["questions"] as Question[]) {
         const said = await askQuestion(question, screen);
-        if (said === undefined) break;
+        if (said === undefined)
+          return given.length === 0 ? "left" : { name: "answer", answers_given: given, leaving: true };
         given.push(`${question.id}=${said}`);
       }
-      return given.length === 0 ? "left" : { name: "answer", answers_given: given };
+      return { name: "answer", answers_given: given };
     }
     case "needs_approval": {
+      screen.print(screen.style("dim", `  ${standing(answer.data)}`));
       const said = await askApproval();
       if (said === undefined) return "left";
       const { type, ...what } = said;
@@ -158,8 +172,8 @@ async function ask(
 
 function print({ output, operation }: Order, { data }: Answer): void {
   if (output === "text") process.stdout.write(`${reportText(operation.name, data)}\n`);
-  else if (output === "json") process.stdout.write(`${JSON.stringify(data, null, 2)}\n`);
-  else process.stdout.write(`${JSON.stringify({ type: "answer", ...data })}\n`);
+  else if (output === "json") process.stdout.write(`${harmlessJson(data, 2)}\n`);
+  else process.stdout.write(`${harmlessJson({ type: "answer", ...data })}\n`);
 }
 
 /** What happened, what is kept, what to type next; a bug is told apart from all that. */
@@ -168,11 +182,15 @@ function explain(error: unknown, wantsJson: boolean): number {
     process.stderr.write(
       `This is a bug in claude-exec, not a mistake of yours. What was journalled is kept.\n${error instanceof Error ? error.stack : String(error)}\n`,
     );
+    if (wantsJson)
+      process.stdout.write(
+        `${harmlessJson({ schema_version: 1, error: { code: "bug", message: messageOf(error), hint: "" } })}\n`,
+      );
     return exitCodes.failed;
   }
   const { code, message, hint } = error;
-  if (wantsJson) process.stdout.write(`${JSON.stringify({ schema_version: 1, error: { code, message, hint } })}\n`);
-  else process.stderr.write(`${message}\n${hint}\n`);
+  if (wantsJson) process.stdout.write(`${harmlessJson({ schema_version: 1, error: { code, message, hint } })}\n`);
+  else process.stderr.write(`${harmless(`${message}\n${hint}`)}\n`);
   return error.exitCode;
 }
 
@@ -187,7 +205,7 @@ function stopOnSignals(stop: AbortController): () => void {
 }
 
 function quietly(error: unknown): void {
-  if (systemCode(error) === "EPIPE") process.exit(exitCodes.done);
+  if (systemCode(error) === "EPIPE") process.exit(running ? exitCodes.interrupted : exitCodes.done);
   throw error;
 }
 

@@ -67,7 +67,12 @@ export function narrate(line: ChainLine, screen: Screen): void {
         `Taken over from the edited context file: ${line.changes.map(({ path }) => path.join(".")).join(", ")}`,
       );
     case "recovered":
-      return say("·", `Went on from the last whole line; ${line.lost_lines} were lost.`);
+      return say(
+        "·",
+        line.kept_as === null
+          ? "Damaged texts are frozen anew."
+          : `Went on from the last whole line; ${line.lost_lines} were lost.`,
+      );
     case "cost_alerted":
       return say(
         style("yellow", "!"),

@@ -28,15 +28,27 @@ function textOf(operation: string, data: Data): string {
     case "doctor":
       return doctorText(data);
     case "recover":
-      return `Chain ${word(data["chain_id"])} goes on from its last whole line; ${word(data["lost_lines"])} lines were lost.\nThe damaged journal is kept as ${word(data["kept_as"])}.\nGo on: claude-exec resume ${word(data["chain_id"])}`;
+      return recoverText(data);
     default:
       return JSON.stringify(data, null, 2);
   }
 }
 
+function recoverText(data: Data): string {
+  const id = word(data["chain_id"]);
+  const lost = number(data["lost_lines"]);
+  const found = data["kept_as"]
+    ? `Chain ${id} goes on from its last whole line; ${lost} ${lost === 1 ? "line was" : "lines were"} lost.\nThe damaged journal is kept as ${word(data["kept_as"])}.`
+    : `The journal of chain ${id} is whole; damaged texts beside it are frozen anew, and the step at work begins again.`;
+  return `${found}\nGo on: claude-exec resume ${id}`;
+}
+
 /** How a chain stands at the end of a turn: what happened, what is kept, what to type next. */
 function chainText(data: Data, operation: string): string {
   const id = word(data["chain_id"]);
+  const again = word(data["again"]);
+  const same = `${id}${again}`;
+  const home = /^ --home ('[^']*'|\S+)/.exec(again)?.[0] ?? "";
   const ending = record(data["ending"]);
   const file = word(data["context_file"]);
   const demo = data["rehearsal"] === true;
@@ -54,7 +66,7 @@ function chainText(data: Data, operation: string): string {
       }
       lines.push(
         "",
-        `Answer: claude-exec answer ${id} ${list(ending["questions"])
+        `Answer: claude-exec answer ${same} ${list(ending["questions"])
           .map((question) => `${word(record(question)["id"])}="…"`)
           .join(" ")}`,
       );
@@ -67,10 +79,10 @@ function chainText(data: Data, operation: string): string {
         `Chain ${id} waits for approval of ${word(presented["hash"])}.`,
       );
       lines.push(
-        `Approve:  claude-exec approve ${id} ${word(presented["hash"])}`,
-        `Change:   claude-exec change ${id} "what should be different"`,
-        `Ask:      claude-exec ask ${id} "your question"`,
-        `Reject:   claude-exec reject ${id} "why"`,
+        `Approve:  claude-exec approve ${same} ${word(presented["hash"])}`,
+        `Change:   claude-exec change ${same} "what should be different"`,
+        `Ask:      claude-exec ask ${same} "your question"`,
+        `Reject:   claude-exec reject ${same} "why"`,
       );
       break;
     }
@@ -78,7 +90,9 @@ function chainText(data: Data, operation: string): string {
       lines.push(`Chain ${id} is paused. ${word(ending["message"])}`, word(ending["hint"]));
       break;
     case "interrupted":
-      lines.push(`Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume ${id}`);
+      lines.push(
+        `Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume ${same}`,
+      );
       break;
     default:
       lines.push(`Chain ${id} stands at ${title(word(data["phase"])).toLowerCase()}.`);
@@ -90,11 +104,18 @@ function chainText(data: Data, operation: string): string {
     number(cost["unpriced_calls"]) > 0 ? ` (the price of ${number(cost["unpriced_calls"])} calls is not known)` : "";
   lines.push(
     "",
-    `${demo ? "Would have cost" : "Cost"}: ${money(cost["usd"])}, ${number(cost["tokens"]).toLocaleString("en")} tokens${unpriced}. Details: claude-exec chain-cost ${id}${demo ? ` --home ${quoted(`${word(data["folder"])}/.claude-exec`)}` : ""}`,
+    `${again.includes(" --replay ") ? "Would have cost" : "Cost"}: ${money(cost["usd"])}, ${number(cost["tokens"]).toLocaleString("en")} tokens${unpriced}. Details: claude-exec chain-cost ${id}${home}`,
   );
   lines.push(`Context: ${file}`);
   if (demo) lines.push(...demoText(data, file));
   return lines.join("\n");
+}
+
+/** What a person wants to know before they answer: money, tokens, confidence. */
+export function standing(data: Data): string {
+  const cost = record(data["cost"]);
+  const { overall } = record(data["confidence"]);
+  return `${money(cost["usd"])} · ${number(cost["tokens"]).toLocaleString("en")} tokens · confidence ${percent(number(overall))}`;
 }
 
 function demoText(data: Data, file: string): string[] {
@@ -224,7 +245,7 @@ function costText(data: Data): string {
     "By prompt:",
     ...rows.map(
       (row) =>
-        `  ${word(row["name"]).padEnd(width)}  ${money(row["usd"]).padStart(8)}  ${percent(number(row["share"])).padStart(4)}  ${number(row["calls"])} calls, ${number(row["tokens"]).toLocaleString("en")} tokens`,
+        `  ${word(row["name"]).padEnd(width)}  ${money(row["usd"]).padStart(8)}  ${percent(number(row["share"])).padStart(4)}  ${number(row["calls"])} ${number(row["calls"]) === 1 ? "call" : "calls"}, ${number(row["tokens"]).toLocaleString("en")} tokens`,
     ),
   ].join("\n");
 }

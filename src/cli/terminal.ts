@@ -20,7 +20,7 @@ export function openScreen(stream: NodeJS.WriteStream, { plain, quiet }: { plain
 
   const draw = (text: string) => {
     const up = shown > 0 ? `\x1b[${shown}A\r\x1b[J` : "";
-    const below = now.map((line) => `${cut(line, columns() - 1)}\n`).join("");
+    const below = now.map((line) => `${cut(line.replaceAll("\n", " "), columns() - 1)}\n`).join("");
     shown = now.length;
     if (up || text || below) stream.write(`\x1b[?2026h${up}${text}${below}\x1b[?2026l`);
   };
@@ -50,6 +50,12 @@ export function openScreen(stream: NodeJS.WriteStream, { plain, quiet }: { plain
 /** Text of models and files may hold control sequences: nothing but the text itself reaches the terminal. */
 export function harmless(text: string): string {
   return stripVTControlCharacters(text).replace(unseen, "");
+}
+
+/** The same for JSON, where nothing is lost: what a terminal would act on is written as an escape. */
+export function harmlessJson(data: object, indent?: number): string {
+  const escape = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(data, null, indent).replace(unseen, escape);
 }
 
 // oxlint-disable-next-line no-control-regex

@@ -63,7 +63,7 @@ export function addBooking(costs: Costs, { phase, prompt, usage, usd, unknown }:
   const writes = usage.cacheWrite5m + usage.cacheWrite1h;
   const tokens = usage.input + usage.output + usage.cacheRead + writes;
   const paid = usd ?? 0;
-  const spent = costs.by_prompt[prompt] ?? { calls: 0, tokens: 0, usd: 0 };
+  const spent = (Object.hasOwn(costs.by_prompt, prompt) && costs.by_prompt[prompt]) || { calls: 0, tokens: 0, usd: 0 };
   const { by_kind: kinds } = costs;
   return {
     tokens_used: costs.tokens_used + tokens,

@@ -11,6 +11,11 @@ export function catalogueText(prompts: readonly Prompt[]): string {
   return [...folders.keys()].sort().map(section).join("\n");
 }
 
+/** The engine runs these two itself; all others are for the model to choose. */
+export function isListed({ name }: Prompt): boolean {
+  return name !== "new_case" && name !== "phase_controller";
+}
+
 /** All of them: first those made for this phase, then those made for none in particular, then the others. */
 export function rankFor(prompts: readonly Prompt[], phase: Phase): Prompt[] {
   const distance = ({ phases }: Prompt) => (phases.includes(phase) ? 0 : phases.length === 0 ? 1 : 2);

@@ -5,7 +5,7 @@ import { systemCode } from "../util/errors.ts";
  * Keeps what was made of files for as long as they stay as they were: asking again costs a look at each, not a
  * reading. `make` says `reads(path)` of each file and folder before it reads it. What it throws is not kept.
  */
-export function remember<Value>() {
+export function remember<Value>(now: () => number = Date.now) {
   const known = new Map<string, { readonly stamps: ReadonlyMap<string, string>; readonly value: Value }>();
   return async (key: string, make: (reads: (path: string) => void) => Promise<Value>): Promise<Value> => {
     const kept = known.get(key);
@@ -16,7 +16,7 @@ export function remember<Value>() {
       const { stamp, changedAt } = look(path);
       stamps.set(path, stamp);
       // Within one tick of the clock a file can change twice and look the same.
-      settled &&= Date.now() - changedAt > 20;
+      settled &&= now() - changedAt > 20;
     });
     if (settled) known.set(key, { stamps, value });
     else known.delete(key);

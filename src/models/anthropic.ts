@@ -124,7 +124,7 @@ async function connect({ apiKey, baseUrl, log, idleMs }: AnthropicOptions) {
     timeout: 2 ** 31 - 1,
     openTelemetry: false,
     logger: log ?? silent,
-    logLevel: "warn",
+    logLevel: log ? "debug" : "off",
     fetch: watchedFetch(wire, idleMs ?? defaultIdleMs),
   });
   return { client, wire, APIError };

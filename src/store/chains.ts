@@ -1,5 +1,4 @@
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
 import { parseJson } from "../util/json.ts";
@@ -53,7 +52,7 @@ export function contextFiles(contexts: string): Map<string, string> {
 
 /** Puts a message where the process that next works on the chain takes it in. Any process may do so. */
 export function dropMessage(inbox: string, message: object, now: number): void {
-  const name = `${String(now).padStart(15, "0")}-${randomUUID()}.json`;
+  const name = `${String(now).padStart(15, "0")}-${crypto.randomUUID()}.json`;
   writeAtomic(join(inbox, name), JSON.stringify(message));
 }
 

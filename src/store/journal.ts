@@ -48,7 +48,7 @@ export function readJournal<Body>(path: string): Reading<Body> {
   let damage: Reading<Body>["damage"];
   for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
     const line = bytes.subarray(start, end);
-    const proved = prove<Body>(line.toString(), previous, lines.length + 1);
+    const proved = prove<Body>(line, previous, lines.length + 1);
     if (typeof proved === "string") {
       // After power loss the last write may come back with holes of zero bytes: torn, not damaged.
       const torn = line.includes(0) && end === bytes.length - 1;
@@ -67,11 +67,13 @@ export function readJournal<Body>(path: string): Reading<Body> {
   return { lines, bytes: batchStart, torn: damage ? 0 : bytes.length - batchStart, damage };
 }
 
-function prove<Body>(text: string, previous: string, n: number): Line<Body> | string {
+/** Over the bytes as they lie there: different bytes can read as the same text. */
+function prove<Body>(line: Buffer, previous: string, n: number): Line<Body> | string {
+  const text = line.toString();
   const seal = /,"hash":"([0-9a-f]{64})"\}$/.exec(text);
   if (!seal) return "it carries no hash";
-  const body = `${text.slice(0, seal.index)}}`;
-  if (sha256(previous, body) !== seal[1]) return "its content does not match its hash";
+  const body = line.subarray(0, line.length - seal[0].length);
+  if (sha256(previous, body, "}") !== seal[1]) return "its content does not match its hash";
   const parsed = parseJson(text);
   if (!isRecord(parsed) || parsed["n"] !== n) return `it is not line ${n}`;
   return parsed as Line<Body>;

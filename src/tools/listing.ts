@@ -1,6 +1,5 @@
 import type fs from "node:fs";
 import { join, matchesGlob } from "node:path";
-import { execa } from "execa";
 import glob from "fast-glob";
 import { UserError } from "../util/errors.ts";
 import { statsOf } from "./place.ts";
@@ -40,6 +39,7 @@ async function gitFiles(root: string): Promise<string[] | undefined> {
     reject: false,
     stripFinalNewline: false,
   } as const;
+  const { execa } = await import("execa");
   const result = await execa("git", argv, options);
   if (result.exitCode === 0) return result.stdout === "" ? undefined : result.stdout.split("\0").slice(0, -1);
   if (result.code === "ENOENT" || /not a git repository|must be run in a work tree/.test(result.stderr))

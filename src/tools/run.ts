@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { stripVTControlCharacters } from "node:util";
-import { execa } from "execa";
 import { z } from "zod";
 import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
@@ -71,6 +70,7 @@ export async function runCommand(
   argv: readonly string[],
   { timeoutMs, signal, world }: RunOptions,
 ): Promise<CommandRun> {
+  const { execa } = await import("execa");
   const [program, ...rest] = argv;
   if (program === undefined) throw new Error("A command needs a program.");
   const started = world.now();

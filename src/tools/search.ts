@@ -1,5 +1,4 @@
 import { setImmediate } from "node:timers/promises";
-import { execa } from "execa";
 import { messageOf } from "../util/errors.ts";
 import { closedBecause } from "./place.ts";
 import type { Refused } from "./place.ts";
@@ -62,6 +61,7 @@ async function withRipgrep(
 ): Promise<Hit[] | undefined> {
   const format = ["--null", "--line-number", "--with-filename", "--no-heading", "--color=never", "--max-columns=1"];
   const how = ["--crlf", "--engine=auto", "--threads=1", "--no-messages", `--max-count=${limit}`];
+  const { execa } = await import("execa");
   const hits: Hit[] = [];
   for (const part of parts(files)) {
     const argv = ["--no-config", ...format, ...how, "-e", pattern, "--", ...part];

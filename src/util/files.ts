@@ -10,7 +10,6 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { randomUUID } from "node:crypto";
 import { systemCode } from "./errors.ts";
 
 /** Writes all of `bytes`: a full disk can make one write short without an error (the next one then fails). */
@@ -32,7 +31,7 @@ export function writeAtomic(
 ): void {
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const temporary = join(folder, `.${randomUUID()}.tmp`);
+  const temporary = join(folder, `.${crypto.randomUUID()}.tmp`);
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   try {
     const fd = openSync(temporary, "wx", mode);

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import type { ChainLine } from "../../src/chain/events.ts";
+import type { ChainEvent, ChainLine, EventNamed } from "../../src/chain/events.ts";
 import { folderWith, recordingAt, wholeWayAnswers, type Replies } from "./script.ts";
 
 export interface Ran {
@@ -32,6 +32,7 @@ export interface Place {
   replay(replies: Replies, name?: string): string;
   readonly answers: string;
   journal(id?: string): ChainLine[];
+  events<Name extends ChainEvent["event"]>(name: Name, id?: string): EventNamed<Name>[];
   contextFile(id?: string): string;
   context(id?: string): Record<string, unknown>;
 }
@@ -60,11 +61,16 @@ export function placeWith(files: Record<string, string>): Place {
     run: (argv, options) => place.start(argv, options).ended,
     start: (argv, options = {}) => start(argv, options.cwd ?? workspace, { ...env, ...options.env }),
     replay: (replies, name) => `--replay=${recordingAt(beside, replies, name)}`,
+    events: (name, id) => place.journal(id).flatMap((line) => (isNamed(line, name) ? [line] : [])),
     journal: (id = "001") => journalLines(join(home, "contexts", "journal", `${id}.jsonl`)),
     contextFile: (id = "001") => contextFile(join(home, "contexts"), id),
     context: (id) => JSON.parse(readFileSync(place.contextFile(id), "utf8")) as Record<string, unknown>,
   };
   return place;
+}
+
+function isNamed<Name extends ChainEvent["event"]>(line: object, name: Name): line is EventNamed<Name> {
+  return "event" in line && line.event === name;
 }
 
 export function userEnv(beside: string): Record<string, string> {
@@ -93,7 +99,7 @@ function start(argv: readonly string[], cwd: string, env: Record<string, string>
 }
 
 /** What a child says, and how it ends: its exit code, or the signal that ended it. */
-export function followed(child: ChildProcess): Pick<Started, "said" | "ended"> {
+export function followed(child: ChildProcess, stderrOf = withoutNotice): Pick<Started, "said" | "ended"> {
   let stdout = "";
   let stderr = "";
   const heard = new Set<() => void>();
@@ -104,7 +110,7 @@ export function followed(child: ChildProcess): Pick<Started, "said" | "ended"> {
   });
   const ended = new Promise<Ran>((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "", stdout, stderr: withoutNotice(stderr) }));
+    child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "", stdout, stderr: stderrOf(stderr) }));
   });
   const said = (text: string) =>
     new Promise<void>((resolve, reject) => {

@@ -1,0 +1,114 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { event } from "../src/chain/events.ts";
+import type { Deps } from "../src/chain/deps.ts";
+import { createChain, engineActor, withLedger, type Chain } from "../src/chain/open.ts";
+import { runTurn } from "../src/chain/run.ts";
+import { configSchema } from "../src/app/config.ts";
+import { packageFolder } from "../src/app/places.ts";
+import { openLibrary } from "../src/library/library.ts";
+import type { Model, ModelRequest, Outcome } from "../src/models/types.ts";
+import { openWorkspace } from "../src/tools/workspace.ts";
+import { realWorld } from "../src/util/world.ts";
+
+const factBytes = 200;
+const config = configSchema.parse({});
+
+/** A chain that knows 20 KB already; its files lie in `<folder>/contexts`. */
+export function beginLongChain(folder: string, goal = "Make the parser of the importer faster"): Chain {
+  const contexts = join(folder, "contexts");
+  mkdirSync(contexts, { recursive: true });
+  const beginning = { contexts, engine: "bench", by: engineActor, now: Date.now, listen: () => {} };
+  const chain = createChain(beginning, {
+    goal,
+    size: "normal",
+    workspace: folder,
+    gates: config.gates,
+    limits: {
+      budget_usd: 1e6,
+      budget_tokens: null,
+      cost_alert_usd: null,
+      turns: 1e6,
+      turns_per_prompt: 40,
+      rounds: 6,
+      repeats: 3,
+    },
+    test_command: null,
+  });
+  const facts = Array.from({ length: 20_000 / factBytes }, (_, index) => fact(`known_${index}`));
+  const discovered = Object.fromEntries(facts.map(({ key, value }) => [key, value]));
+  chain.append(withLedger(engineActor, [event("imported", { context: { discovered } })]));
+  return chain;
+}
+
+/**
+ * Takes so many steps (calls of the model) with everything real but the model, whose replies are made on the spot.
+ * `beforeCall` is called where the engine hands a step over to the model. The chain alternates as every chain does
+ * between the controller and a prompt; each report adds 400 bytes of facts, which is 200 a step.
+ */
+export async function takeSteps(
+  chain: Chain,
+  folder: string,
+  steps: number,
+  beforeCall: (call: number) => void = () => {},
+): Promise<void> {
+  const stop = new AbortController();
+  let call = 0;
+  const model: Model = {
+    name: "bench",
+    live: false,
+    async *ask(request) {
+      yield { type: "started", attempt: 1 };
+      beforeCall(++call);
+      if (call > steps) stop.abort();
+      yield {
+        type: "outcome",
+        outcome: call > steps ? { type: "cancelled", attempts: [] } : replyTo(request, chain.context.engine.turns),
+      };
+    },
+  };
+  const deps: Deps = {
+    world: realWorld({}),
+    model,
+    routes: config.models,
+    maxTokens: config.limits.max_tokens_per_prompt,
+    contextWindow: 1_000_000,
+    warningThreshold: config.limits.warning_threshold,
+    prices: config.prices,
+    library: openLibrary([
+      { scope: "workspace", path: join(folder, "prompts") },
+      { scope: "builtin", path: join(packageFolder, "prompts") },
+      { scope: "custom", path: join(folder, "prompts", "custom") },
+    ]),
+    workspace: openWorkspace(folder, { hide: [] }),
+    rules: "Keep it small.",
+    testTimeoutMs: 1000,
+    progress: () => {},
+  };
+  const ending = await runTurn(chain, deps, { answers: {}, approve: "ask" }, stop.signal);
+  if (ending.type !== "interrupted") throw new Error(`The chain ended early: ${JSON.stringify(ending)}`);
+}
+
+function replyTo({ key, model }: ModelRequest, turn: number): Outcome {
+  const reply = key.includes("/controller/")
+    ? { kind: "action", say: `I look at part ${turn}.`, do: { type: "run_prompts", prompts: [prompt] } }
+    : { kind: "report", summary: `Part ${turn} is seen.`, discovered: [fact(`a_${turn}`), fact(`b_${turn}`)] };
+  return {
+    type: "replied",
+    stop: "end_turn",
+    content: [{ type: "text", text: JSON.stringify({ reply }) }],
+    attempts: [{ model, usage, requestId: undefined, ms: 0 }],
+  };
+}
+
+const prompt = { name: "component_mapper", inputs: [] };
+const usage = { input: 900, output: 300, cacheRead: 4_000, cacheWrite5m: 400, cacheWrite1h: 0 };
+
+/** As JSON, key and punctuation included, it is 200 bytes long. */
+function fact(key: string): { key: string; value: string } {
+  const frame = Buffer.byteLength(JSON.stringify({ [key]: "" })) - 1;
+  return {
+    key,
+    value: "The importer reads its rows one by one and parses them twice. ".repeat(4).slice(0, factBytes - frame),
+  };
+}

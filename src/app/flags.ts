@@ -1,0 +1,34 @@
+import { z } from "zod";
+
+export const common = {
+  home: z.string().optional().describe("Folder that keeps the chains"),
+  model: z.string().optional().describe("Use this model for every route"),
+  replay: z.string().optional().describe("Play the replies of a recorded run instead of asking a model"),
+  record: z.string().optional().describe("Write the replies of this run to a file that --replay plays"),
+  trust: z.boolean().optional().describe("Trust this folder from now on"),
+};
+export const running = {
+  ...common,
+  answers: z.string().optional().describe("JSON file with answers to questions, by id or wording"),
+  approve_policy: z
+    .enum(["ask", "auto"], "is neither ask nor auto")
+    .default("ask")
+    .describe("auto approves solutions that nobody has read"),
+  budget_usd: z.string().optional().describe("Pause before this much money is passed (none: no limit)"),
+  budget_tokens: z.string().optional().describe("Pause before so many tokens are passed (none: no limit)"),
+  turns: z.coerce
+    .number("is not a number")
+    .int("is not a whole number")
+    .positive("is not above 0")
+    .optional()
+    .describe("Pause after so many calls of the model"),
+  turns_per_prompt: z.coerce
+    .number("is not a number")
+    .int("is not a whole number")
+    .positive("is not above 0")
+    .optional()
+    .describe("Pause after so many calls within one step"),
+};
+export type Running = z.infer<z.ZodObject<typeof running>>;
+
+export const chainId = z.string().regex(/^\d+$/, "is a chain's number, such as 001").describe("The chain's number");

@@ -1,0 +1,39 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readAnswers } from "../../src/app/answers.ts";
+import { folderWith } from "../support/script.ts";
+
+const hint = 'It holds one JSON object: {"refresh_tokens": "yes"}';
+
+test("answers are read by their question's id or words", () => {
+  const path = join(folderWith({ "a.json": '{"api_name": "product", "Is it big?": ""}' }), "a.json");
+  expect(readAnswers(path)).toEqual({ api_name: "product", "Is it big?": "" });
+});
+
+test.each([
+  ["torn", '{"api_name": "prod'],
+  ["a list", '["product"]'],
+  ["a number", '{"api_name": 1}'],
+  ["nested", '{"api_name": {"answer": "product"}}'],
+])("answers that are %s are refused as a whole", (_, text) => {
+  const path = join(folderWith({ "a.json": text }), "a.json");
+  expect(() => readAnswers(path)).toThrow(
+    expect.objectContaining({ code: "answers_invalid", message: `${path} does not hold answers.`, hint, exitCode: 64 }),
+  );
+});
+
+test("a file that is not there, or is none, is named", () => {
+  const folder = folderWith({});
+  const missing = join(folder, "none.json");
+  expect(() => readAnswers(missing)).toThrow(
+    expect.objectContaining({ code: "answers_missing", message: `There is no file ${missing}.`, hint, exitCode: 64 }),
+  );
+  expect(() => readAnswers(folder)).toThrow(
+    expect.objectContaining({
+      code: "answers_unreadable",
+      message: `The answers in ${folder} cannot be read: EISDIR: illegal operation on a directory, read`,
+      hint,
+      exitCode: 64,
+    }),
+  );
+});

@@ -1,0 +1,143 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { expect, test } from "vitest";
+import { configJsonSchema, configSchema, readConfig } from "../../src/app/config.ts";
+import { withEnv } from "../../src/app/settings.ts";
+import { folderWith } from "../support/script.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+
+test("without a config.json every key has its default", () => {
+  const defaults = {
+    models: { default: "claude-opus-5-5", fast: "claude-haiku-5-5", smart: "claude-opus-5-5" },
+    limits: {
+      max_tokens_per_prompt: 32_000,
+      context_window: 100_000,
+      warning_threshold: 0.8,
+      budget_usd: 10,
+      budget_tokens: null,
+      cost_alert_usd: 5,
+      turns: 400,
+      turns_per_prompt: 40,
+      rounds: 6,
+      repeats: 3,
+    },
+    prompts: { system_dir: "./prompts/system", custom_dir: "./prompts/custom" },
+    gates: {
+      requirements: 0.9,
+      ambiguity: 0.3,
+      overall: 0.8,
+      area: 0.6,
+      unproven: 0.6,
+      simplicity: 7,
+      quality: ["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"],
+    },
+    tests: { timeout_seconds: 600 },
+    prices: {},
+  };
+  expect(readConfig(undefined)).toEqual(defaults);
+  expect(readConfig(folderWith({}))).toEqual(defaults);
+  expect(readConfig(folderWith({ "config.json": "{}" }))).toEqual(defaults);
+});
+
+test("the keys of the first design are understood, and what they leave out keeps its default", () => {
+  const text = JSON.stringify({
+    models: { default: "a", fast: "b", smart: "c" },
+    limits: { max_tokens_per_prompt: 9_000, context_window: 50_000, warning_threshold: 0.5 },
+    prompts: { system_dir: "./prompts/system", custom_dir: "./mine" },
+  });
+  const config = readConfig(folderWith({ "config.json": text }));
+  expect(config.models).toEqual({ default: "a", fast: "b", smart: "c" });
+  expect(config.limits).toMatchObject({ max_tokens_per_prompt: 9_000, context_window: 50_000, warning_threshold: 0.5 });
+  expect(config.limits).toMatchObject({ budget_usd: 10, turns: 400 });
+  expect(config.prompts).toEqual({ system_dir: "./prompts/system", custom_dir: "./mine" });
+});
+
+test.each([
+  ["an unknown key", '{"modles": {}}', '✖ Unrecognized key: "modles"'],
+  ["an unknown key further down", '{"limits": {"tokens": 1}}', '✖ Unrecognized key: "tokens"   → at limits'],
+  ["an endpoint", '{"base_url": "http://127.0.0.1:1"}', '✖ Unrecognized key: "base_url"'],
+  [
+    "an endpoint among the models",
+    '{"models": {"base_url": "http://127.0.0.1:1"}}',
+    '✖ Unrecognized key: "base_url"   → at models',
+  ],
+  [
+    "another folder for system prompts",
+    '{"prompts": {"system_dir": "./mine"}}',
+    '✖ Invalid input: expected "./prompts/system"   → at prompts.system_dir',
+  ],
+  [
+    "a wrong type",
+    '{"limits": {"turns": "many"}}',
+    "✖ Invalid input: expected number, received string   → at limits.turns",
+  ],
+  [
+    "less output than a prompt needs",
+    '{"limits": {"max_tokens_per_prompt": 4000}}',
+    "✖ Too small: expected number to be >=8000   → at limits.max_tokens_per_prompt",
+  ],
+  ["broken JSON", '{"limits": {', "it is not valid JSON"],
+  ["a list", "[]", "it is not an object"],
+])("%s in config.json is refused with the file's name", (_, text, problem) => {
+  const home = folderWith({ "config.json": text });
+  const path = join(home, "config.json");
+  expect(() => readConfig(home)).toThrow(
+    expect.objectContaining({
+      code: "config_invalid",
+      message: `${path} cannot be used: ${problem}`,
+      hint: "Mend it; claude-exec.schema.json says what may stand there.",
+      exitCode: 78,
+    }),
+  );
+});
+
+test("a home may make gates and budgets tighter than its user has them, never looser", () => {
+  const user = folderWith({ "config.json": JSON.stringify({ gates: { overall: 0.85 }, limits: { budget_usd: 20 } }) });
+  const home = (config: object) => folderWith({ "config.json": JSON.stringify(config) });
+  const tight = readConfig(home({ gates: { overall: 0.9, simplicity: 6 }, limits: { budget_usd: 15 } }), user);
+  expect([tight.gates.overall, tight.gates.simplicity, tight.limits.budget_usd]).toEqual([0.9, 6, 15]);
+
+  const loose = home({
+    gates: { overall: 0.8, ambiguity: 0.5, quality: ["code_reviewer"] },
+    limits: { budget_usd: null, turns: 4000 },
+  });
+  expect(() => readConfig(loose, user)).toThrow(
+    expect.objectContaining({
+      code: "config_looser",
+      message: `${join(loose, "config.json")} loosens gates.overall, gates.ambiguity, gates.quality, limits.budget_usd, limits.turns. A project may tighten gates and budgets, never loosen them.`,
+      hint: `Take that out, or set it for yourself in ${join(user, "config.json")}`,
+      exitCode: 78,
+    }),
+  );
+});
+
+test("what a user sets holds in every home that says nothing else", () => {
+  const user = folderWith({ "config.json": JSON.stringify({ models: { default: "mine", fast: "mine too" } }) });
+  const home = folderWith({ "config.json": JSON.stringify({ models: { fast: "theirs" } }) });
+  expect(readConfig(home, user).models).toEqual({ default: "mine", fast: "theirs", smart: "claude-opus-5-5" });
+  expect(readConfig(undefined, user).models.default).toBe("mine");
+});
+
+test("the schema for editors that is shipped is the one the program checks by", () => {
+  const shipped = JSON.parse(readFileSync(join(root, "claude-exec.schema.json"), "utf8")) as unknown;
+  expect(shipped).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
+});
+
+test("the shipped config.json holds nothing but defaults, and names its schema", () => {
+  const { $schema, ...shipped } = readConfig(root);
+  expect($schema).toBe("./claude-exec.schema.json");
+  expect(shipped).toEqual(configSchema.parse({}));
+});
+
+test("the shipped .env.example can be copied as it is", () => {
+  const values = parseEnv(readFileSync(join(root, ".env.example"), "utf8"));
+  expect(values).toEqual({
+    ANTHROPIC_API_KEY: "",
+    TOKEN_LIMIT_WARNING: "80000",
+    COST_ALERT_THRESHOLD: "5.00",
+    DEFAULT_MODEL: "claude-opus-5-5",
+  });
+  expect(withEnv(configSchema.parse({}), values)).toEqual(configSchema.parse({}));
+});

@@ -1,0 +1,151 @@
+import { spawn, spawnSync } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { followed, userEnv, type Ran } from "../support/cli.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A copy of what is shipped to start with, and nothing else of this repository. */
+function copy(files: Record<string, string> = {}): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "claude-exec-bin-")));
+  folders.push(folder);
+  for (const name of ["bin", "package.json"]) cpSync(join(root, name), join(folder, name), { recursive: true });
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+function start(folder: string, argv: readonly string[], node = process.execPath, cwd = folder) {
+  const user = mkdtempSync(join(tmpdir(), "claude-exec-user-"));
+  folders.push(user);
+  const child = spawn(node, [join(folder, "bin", "claude-exec.js"), ...argv], {
+    cwd,
+    env: userEnv(user),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return { child, ...followed(child, String) };
+}
+
+function run(...given: Parameters<typeof start>): Promise<Ran> {
+  return start(...given).ended;
+}
+
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+const echo = "console.log(process.version, ...process.argv.slice(2)); process.exitCode = 10;\n";
+
+const oldNode = "/usr/bin/node";
+const oldVersion = spawnSync(oldNode, ["--version"], { encoding: "utf8" }).stdout?.trim() ?? "";
+const hasOldNode = Number(/^v(\d+)/.exec(oldVersion)?.[1] ?? 99) < 24;
+if (!hasOldNode) console.warn(`${oldNode} is not there, or is not old: what an old Node is told is not tried.`);
+const tooOld = `claude-exec needs Node 24.15 or later; this is ${oldVersion}. Install it, or add it to your project: npm install --save-dev node@24\n`;
+
+test("--version prints the version, and needs nothing but package.json", async () => {
+  const folder = copy({ "dist/cli.js": "throw new Error('loaded');", "src/cli/main.ts": "throw new Error('loaded');" });
+  for (const flag of ["--version", "-v", "-V"]) {
+    expect(await run(folder, [flag])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+  }
+});
+
+test.skipIf(!hasOldNode)("an old Node too prints the version", async () => {
+  expect(await run(copy(), ["--version"], oldNode)).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test.skipIf(!hasOldNode)("an old Node says in one line what is needed", async () => {
+  const folder = copy({ "dist/cli.js": echo });
+  expect(await run(folder, ["status"], oldNode)).toEqual({ code: 78, stdout: "", stderr: tooOld });
+});
+
+test.skipIf(!hasOldNode).each(["of the program", "of the project"])(
+  "an old Node goes on with the local Node %s",
+  async (whose) => {
+    const folder = copy({ "dist/cli.js": echo });
+    const project = copy();
+    linkNode(whose === "of the program" ? folder : project, process.execPath);
+    expect(await run(folder, ["status", "a b"], oldNode, project)).toEqual({
+      code: 10,
+      stdout: `${process.version} status a b\n`,
+      stderr: "",
+    });
+  },
+);
+
+test.skipIf(!hasOldNode)("a local Node that is old as well ends it, not in circles", async () => {
+  const folder = copy({ "dist/cli.js": echo });
+  linkNode(folder, oldNode);
+  expect(await run(folder, ["status"], oldNode)).toEqual({ code: 78, stdout: "", stderr: tooOld });
+});
+
+test.skipIf(!hasOldNode)("a signal reaches the Node that does the work", async () => {
+  const folder = copy({
+    "dist/cli.js":
+      "process.on('SIGTERM', () => process.exit(143)); setInterval(() => {}, 1000); console.error('working');\n",
+  });
+  linkNode(folder, process.execPath);
+  const { child, said, ended } = start(folder, ["status"], oldNode);
+  await said("working");
+  child.kill("SIGTERM");
+  expect(await ended).toMatchObject({ code: 143 });
+});
+
+test("a build that is as new as its sources is run, and so is one that was shipped without sources", async () => {
+  const built = { code: 10, stdout: `${process.version} status\n`, stderr: "" };
+  expect(await run(copy({ "dist/cli.js": echo }), ["status"])).toEqual(built);
+  const folder = copy({ "dist/cli.js": echo, "src/cli/main.ts": "console.log('sources');\n" });
+  touch(folder, "src/cli/main.ts", -60);
+  expect(await run(folder, ["status"])).toEqual(built);
+});
+
+test("a build older than any of its sources is not run, and that is said", async () => {
+  const folder = copy({
+    "dist/cli.js": echo,
+    "src/cli/main.ts": "console.log('sources' as string);\n",
+    "src/util/deep.ts": "",
+  });
+  touch(folder, "src/cli/main.ts", -60);
+  touch(folder, "src/util/deep.ts", 60);
+  expect(await run(folder, ["status"])).toEqual({
+    code: 0,
+    stdout: "sources\n",
+    stderr: "claude-exec: the build is older than its sources; running the sources. Build with: npm run prepare\n",
+  });
+});
+
+test("without a build the sources themselves run, and that is said", async () => {
+  const folder = copy();
+  for (const name of ["src", "prompts"]) cpSync(join(root, name), join(folder, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const ran = await run(folder, ["prompts", "list", "--json"]);
+  expect(ran).toMatchObject({
+    code: 0,
+    stderr: "claude-exec: nothing is built yet; running the sources. Build with: npm run prepare\n",
+  });
+  expect(JSON.parse(ran.stdout)).toMatchObject({ schema_version: 1, problems: [] });
+});
+
+function linkNode(folder: string, node: string): void {
+  mkdirSync(join(folder, "node_modules", ".bin"), { recursive: true });
+  symlinkSync(node, join(folder, "node_modules", ".bin", "node"));
+}
+
+function touch(folder: string, path: string, seconds: number): void {
+  const time = Date.now() / 1000 + seconds;
+  utimesSync(join(folder, path), time, time);
+}

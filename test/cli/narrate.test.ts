@@ -1,0 +1,208 @@
+import { expect, test } from "vitest";
+import { event, type ChainEvent, type ChainLine } from "../../src/chain/events.ts";
+import type { Report } from "../../src/chain/reply.ts";
+import { narrate, percent, title } from "../../src/cli/narrate.ts";
+import type { Screen } from "../../src/cli/terminal.ts";
+import { productSolution } from "../support/script.ts";
+
+const person = { kind: "person", name: "ada", door: "cli" } as const;
+
+function told(body: ChainEvent, by: ChainLine["by"] = person, columns = 60): string {
+  const printed: string[] = [];
+  const screen: Screen = {
+    columns,
+    style: (_, text) => text,
+    print: (text) => printed.push(text),
+    live: () => undefined,
+    close: () => undefined,
+  };
+  narrate({ n: 1, at: "2026-11-20T12:00:00.000Z", by, hash: "", ...body }, screen);
+  return printed.join("\n");
+}
+
+/** Every event that is told, with `words` wherever a model, a person or a file has a say. */
+function story(words: string): Record<string, [ChainEvent, string]> {
+  const report: Report = { kind: "report", summary: words };
+  const counted = [
+    { area: "requirements", score: 0.6, claimed: 0.95, missing: ["src/a.js:1"] },
+    { area: words, score: 0.7, claimed: 0.7, missing: [] },
+  ];
+  const limits = {
+    budget_usd: 10,
+    budget_tokens: null,
+    cost_alert_usd: 5,
+    turns: 4,
+    turns_per_prompt: 4,
+    rounds: 6,
+    repeats: 3,
+  };
+  const gates = {
+    requirements: 0.9,
+    ambiguity: 0.3,
+    overall: 0.8,
+    area: 0.6,
+    unproven: 0.6,
+    simplicity: 7,
+    quality: [],
+  };
+  const started = { goal: words, slug: "s", workspace: "/w", gates, limits, test_command: null };
+  const judged = { argv: ["npm", words], duration_ms: 1_240, output_sha256: "", tree_sha256: "", output: words };
+  const say = { kind: "action" as const, say: words, do: { type: "complete" as const, summary: words } };
+  return {
+    "a task": [event("chain_started", { ...started, size: "normal" }), `${words}\n\nRequirements clarification`],
+    "a tiny task": [
+      event("chain_started", { ...started, size: "tiny" }),
+      `${words}  (tiny)\n\nRequirements clarification`,
+    ],
+    "an import": [event("imported", { context: {} }), "  · Taken over from a context file that has no journal."],
+    "a decision": [event("decision_taken", { key: "k", action: say }), `  → ${words}`],
+    "a report": [
+      event("report_recorded", {
+        key: "k",
+        prompt: "p",
+        report,
+        counted: [],
+        assumptions: [],
+        moved: true,
+        grounded: true,
+      }),
+      `  ✓ p: ${words}`,
+    ],
+    "a report with scores": [
+      event("report_recorded", {
+        key: "k",
+        prompt: "p",
+        report,
+        counted,
+        assumptions: [],
+        moved: true,
+        grounded: true,
+      }),
+      `  ✓ p: ${words}  [requirements 60% (claimed 95% without\n    evidence), ${words} 70%]`,
+    ],
+    "a rejected reply": [
+      event("reply_rejected", { key: "k", problems: [words] }),
+      `  ! The reply could not be used: ${words}`,
+    ],
+    "a gap": [
+      event("gap_reported", { gaps: [{ description: words, prompt_kind: "x" }] }),
+      `  ! No prompt fits: ${words}`,
+    ],
+    questions: [
+      event("questions_asked", {
+        questions: [
+          { id: "a", question: words },
+          { id: "b", question: "And?" },
+        ],
+      }),
+      `  ? ${words}\n    And?`,
+    ],
+    "an answer": [event("question_answered", { id: "a", answer: words }), `  · a: ${words}`],
+    "a phase": [
+      event("phase_changed", { from: "context-building", to: "implementation", reason: words, focus: "" }),
+      "\nImplementation",
+    ],
+    "a phase with a focus": [
+      event("phase_changed", { from: "uncertainty-analysis", to: "context-building", reason: "", focus: words }),
+      `\nContext building  focus: ${words}`,
+    ],
+    "a refusal": [
+      event("gate_refused", { to: "implementation", reasons: [words, "No."] }),
+      `  ✗ Refused (implementation): ${words} No.`,
+    ],
+    "a waiver": [event("area_waived", { area: "speed", reason: words }), `  · speed is set aside: ${words}`],
+    "a size": [event("size_changed", { to: "normal", reason: words }), `  · This task now counts as normal: ${words}`],
+    "a solution": [
+      event("solution_presented", { solution: productSolution as never, text: `${words}\n- one`, id: "i", base: {} }),
+      `\n  │ ${words}\n  │ - one\n`,
+    ],
+    "an approval": [event("approval_given", { solution: "abc" }), "  ✓ Approved abc by ada."],
+    "a rejection": [event("approval_refused", { solution: "abc", reason: words }), `  ✗ Rejected: ${words}.`],
+    "a rejection without a reason": [event("approval_refused", { solution: "abc", reason: "" }), "  ✗ Rejected."],
+    "a wish": [event("changes_requested", { solution: "abc", request: words }), `  · Changes asked for: ${words}`],
+    "a question back": [event("more_info_asked", { solution: "abc", question: words }), `  · Asked: ${words}`],
+    "a voided approval": [event("approval_voided", { reason: words }), `  ! The approval no longer holds. ${words}`],
+    "an ignored message": [event("message_ignored", { reason: words, from: "m" }), `  ! Not taken in: ${words}`],
+    "a new file": [
+      event("file_changed", { path: words, role: "test", before: null, after: "h" }),
+      `  + ${words} (test)`,
+    ],
+    "a changed file": [
+      event("file_changed", { path: words, role: "code", before: "g", after: "h" }),
+      `  ~ ${words} (code)`,
+    ],
+    "a run before": [
+      event("tests_judged", { ...judged, verdict: "baseline", exit_code: 0 }),
+      `  · npm ${words}: exit 0 in 1.2 s, before any change`,
+    ],
+    "a red run": [
+      event("tests_judged", { ...judged, verdict: "red", exit_code: 1 }),
+      `  ● npm ${words}: exit 1 in 1.2 s, red: the new tests fail, as\n    they must`,
+    ],
+    "an unproven run": [
+      event("tests_judged", { ...judged, verdict: "unproven", exit_code: 0 }),
+      `  ✗ npm ${words}: exit 0 in 1.2 s, the new tests pass already,\n    so they prove nothing yet`,
+    ],
+    "a killed run": [
+      event("tests_judged", { ...judged, verdict: "failing", exit_code: null }),
+      `  ✗ npm ${words}: exit none in 1.2 s, still failing`,
+    ],
+    "a green run": [
+      event("tests_judged", { ...judged, verdict: "green", exit_code: 0 }),
+      `  ✓ npm ${words}: exit 0 in 1.2 s, green`,
+    ],
+    "a condensed record": [
+      event("epoch_opened", { number: 2, tools: "", system: [], bytes: 0, digest: words }),
+      "  · The record was condensed, so that it fits the model's\n    context.",
+    ],
+    "an edit": [
+      event("context_edited", { changes: [{ path: ["decisions", words], before: 1, after: 2 }] }),
+      `  · Taken over from the edited context file: decisions.run\n    it`,
+    ],
+    "a recovery": [
+      event("recovered", { lost_lines: 3, kept_as: "k" }),
+      "  · Went on from the last whole line; 3 were lost.",
+    ],
+    "texts frozen anew": [event("recovered", { lost_lines: 0, kept_as: null }), "  · Damaged texts are frozen anew."],
+    "a cost alert": [
+      event("cost_alerted", { usd: 5.012, threshold: 5 }),
+      "  ! This chain has cost $5.01, more than the $5.00 you\n    wanted to hear of.",
+    ],
+  };
+}
+
+test.each(Object.entries(story("run it")))("%s is told in one plain line or block", (_, [body, line]) => {
+  expect(told(body)).toBe(line);
+});
+
+test("an answer from a file says so", () => {
+  const policy = { kind: "policy", name: "--answers", door: "cli" } as const;
+  expect(told(event("question_answered", { id: "a", answer: "yes" }), policy)).toBe("  · a: yes  (from --answers)");
+});
+
+test("what the end says anyway, and what only the engine needs, is not told", () => {
+  const silent: ChainEvent[] = [
+    event("completed", { summary: "done" }),
+    event("parked", { code: "c", exit: 1, message: "m", hint: "h" }),
+    event("resumed", {}),
+    event("prompts_queued", { why: "w", prompts: [] }),
+    event("ledger_extended", { text: "t" }),
+    event("epoch_opened", { number: 1, tools: "", system: [], bytes: 0, digest: null }),
+  ];
+  for (const body of silent) expect(told(body)).toBe("");
+});
+
+// oxlint-disable-next-line no-control-regex
+const dangerous = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+
+test("whatever a model, a person or a file says, nothing a terminal acts on is printed", () => {
+  const hostile = "\x1b]0;t\x07\x1b[2Jx\u009b31m\u202ey\u2066\r\b\x1b";
+  for (const [body] of Object.values(story(hostile))) {
+    expect(told(body, { ...person, name: hostile })).not.toMatch(dangerous);
+  }
+});
+
+test("phases are written as words, shares as whole percents", () => {
+  expect(title("requirements-clarification")).toBe("Requirements clarification");
+  expect([0, 0.005, 0.825, 1].map(percent)).toEqual(["0%", "1%", "83%", "100%"]);
+});

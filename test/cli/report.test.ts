@@ -1,0 +1,366 @@
+import { expect, test } from "vitest";
+import { reportText } from "../../src/cli/report.ts";
+import type { Json } from "../../src/util/json.ts";
+
+function lines(...text: string[]): string {
+  return text.join("\n");
+}
+
+const at = (minute: number) => new Date(Date.UTC(2026, 10, 20, 14, minute)).toISOString();
+const visit = (phase: string, started: number, ended: number | null) => ({
+  phase,
+  started: at(started),
+  ended: ended === null ? null : at(ended),
+});
+
+const finished = {
+  chain_id: "047",
+  goal: "Add JWT authentication to my app",
+  current_phase: "implementation",
+  phase_history: [
+    visit("requirements-clarification", 0, 3),
+    visit("context-building", 3, 8),
+    visit("uncertainty-analysis", 8, 10),
+    visit("context-building", 10, 13),
+    visit("uncertainty-analysis", 13, 14),
+    visit("solution-approval", 14, 18),
+    visit("implementation", 18, 30),
+  ],
+  confidence_scores: { overall: 0.95, requirements: 0.97 },
+  cost_tracking: { estimated_cost: 0.44 },
+  status: { state: "completed", waiting_for: null, hint: null },
+  context_file: "/w/contexts/chain-047-jwt.json",
+};
+
+test("the status of a finished chain: what was done, how long it took, what it cost, how sure it is", () => {
+  expect(reportText("status", { schema_version: 1, all: false, chains: [finished] })).toBe(
+    lines(
+      "Chain 047: Add JWT authentication to my app",
+      "✓ Requirements clarified (3 min)",
+      "✓ Context built (8 min)",
+      "✓ Uncertainty analysed (3 min)",
+      "✓ Solution approved (4 min)",
+      "✓ Implementation complete (12 min)",
+      "Total time: 30 min",
+      "Total cost: $0.44",
+      "Confidence: 95%",
+      "Completed.",
+      "Context: /w/contexts/chain-047-jwt.json",
+    ),
+  );
+});
+
+test("the status of a chain that waits says for what, and what to type", () => {
+  const waiting = {
+    ...finished,
+    current_phase: "context-building",
+    phase_history: [visit("requirements-clarification", 0, 3), visit("context-building", 3, null)],
+    status: { state: "waiting", waiting_for: "answers: a", hint: 'claude-exec answer 047 a="…"' },
+  };
+  expect(reportText("status", { all: false, chains: [waiting] })).toBe(
+    lines(
+      "Chain 047: Add JWT authentication to my app",
+      "✓ Requirements clarified (3 min)",
+      "→ Context building",
+      "Total time: 3 min",
+      "Total cost: $0.44",
+      "Confidence: 95%",
+      "Waiting: answers: a",
+      'Next: claude-exec answer 047 a="…"',
+      "Context: /w/contexts/chain-047-jwt.json",
+    ),
+  );
+});
+
+test("the list of chains has a line for each, the damaged ones too", () => {
+  const damaged = { chain_id: "048", problem: "The journal of chain 048 is damaged at line 3: it carries no hash." };
+  const running = { ...finished, chain_id: "049", goal: `${"long ".repeat(30)}\nmore`, status: { state: "parked" } };
+  expect(reportText("status", { all: true, chains: [finished, damaged, running] })).toBe(
+    lines(
+      "047  completed   95%    $0.44  Add JWT authentication to my app",
+      "048  damaged    The journal of chain 048 is damaged at line 3: it carries no hash.",
+      `049  parked      95%    $0.44  ${"long ".repeat(14)}`,
+    ),
+  );
+  expect(reportText("status", { all: false, chains: [{ ...damaged, hint: "Restore it." }] })).toBe(
+    lines("Chain 048: The journal of chain 048 is damaged at line 3: it carries no hash.", "Restore it."),
+  );
+});
+
+test("without chains it says how to begin one", () => {
+  expect(reportText("status", { chains: [] })).toBe('No chains yet. Begin one: claude-exec "what is to be done"');
+});
+
+test.each([
+  [0, "0 s"],
+  [59, "59 s"],
+  [60, "1 min"],
+  [89 * 60, "89 min"],
+  [90 * 60, "1.5 h"],
+  [3 * 3600, "3.0 h"],
+])("%i seconds are written as %s", (seconds, text) => {
+  const started = at(0);
+  const ended = new Date(Date.parse(started) + seconds * 1000).toISOString();
+  const chain = { ...finished, phase_history: [{ phase: "context-building", started, ended }] };
+  expect(reportText("status", { chains: [chain] })).toContain(`✓ Context built (${text})\nTotal time: ${text}\n`);
+});
+
+test.each([
+  [0, "$0.00"],
+  [0.0004, "$0.000"],
+  [0.027, "$0.027"],
+  [0.0999, "$0.100"],
+  [0.1, "$0.10"],
+  [12.345, "$12.35"],
+])("%d dollars are written as %s", (usd, text) => {
+  const chain = { ...finished, cost_tracking: { estimated_cost: usd } };
+  expect(reportText("status", { chains: [chain] })).toContain(`\nTotal cost: ${text}\n`);
+});
+
+const costs = {
+  chain_id: "047",
+  goal: "jwt auth",
+  duration_ms: 12 * 60_000,
+  prompts_executed: 8,
+  tokens: 12_450,
+  usd: 0.22,
+  calls: 9,
+  usd_per_call: 0.0244,
+  complete: true,
+  unpriced_calls: 0,
+  unknown_calls: 0,
+  unknown_usd: 0,
+  by_phase: { requirements: 0.02, implementation: 0.2 },
+  by_prompt: [
+    { name: "phase_controller", calls: 8, tokens: 12_000, usd: 0.2, share: 0.909 },
+    { name: "code_reviewer", calls: 1, tokens: 450, usd: 0.02, share: 0.091 },
+  ],
+  by_kind: { input: 1_000, output: 450, cache_read: 10_000, cache_write: 1_000 },
+};
+
+test("what a chain cost, in all, by phase and by prompt", () => {
+  expect(reportText("chain-cost", costs)).toBe(
+    lines(
+      "Chain 047 (jwt auth):",
+      "  - Total tokens: 12,450 (fresh 1,000, cache read 10,000, cache written 1,000, output 450)",
+      "  - Estimated cost: $0.22",
+      "  - Duration: 12 min",
+      "  - Prompts executed: 8, calls: 9",
+      "  - Cost per call: $0.024",
+      "",
+      "By phase:",
+      "  requirements      $0.020",
+      "  implementation    $0.20",
+      "",
+      "By prompt:",
+      "  phase_controller     $0.20   91%  8 calls, 12,000 tokens",
+      "  code_reviewer       $0.020    9%  1 call, 450 tokens",
+    ),
+  );
+});
+
+test("a cost that is not the whole cost says so", () => {
+  const text = reportText("chain-cost", {
+    ...costs,
+    complete: false,
+    unpriced_calls: 2,
+    unknown_calls: 1,
+    unknown_usd: 0.05,
+  });
+  expect(text).toContain("\n  - Estimated cost: $0.22, without 2 calls whose price is not known\n");
+  expect(text).toContain("\n  - Of it $0.050 for 1 calls whose fate is unknown: counted at what was reserved\n");
+});
+
+const stands = {
+  chain_id: "047",
+  phase: "implementation",
+  confidence: { overall: 0.5, requirements: 1 },
+  cost: { usd: 0.44, tokens: 12_450, unpriced_calls: 0 },
+  files: [] as Json[],
+  test_runs: [] as Json[],
+  context_file: "/w/c.json",
+};
+const cost = ["", "Cost: $0.44, 12,450 tokens. Details: claude-exec chain-cost 047", "Context: /w/c.json"];
+
+test("a chain that is done names what it changed and how its tests went", () => {
+  const done = {
+    ...stands,
+    ending: { type: "completed", summary: "It works." },
+    files: [
+      { path: "src/a.js", new: false },
+      { path: "test/a.test.js", new: true },
+    ],
+    test_runs: [{ verdict: "baseline" }, { verdict: "red" }, { verdict: "green" }],
+  };
+  expect(reportText("new", done)).toBe(
+    lines(
+      "Chain 047 is done. It works.",
+      "",
+      "Changed:",
+      "  ~ src/a.js",
+      "  + test/a.test.js",
+      "",
+      "Tests: baseline → red → green",
+      ...cost,
+    ),
+  );
+});
+
+test("a chain that waits for answers lists its questions and the command that answers", () => {
+  const questions = [
+    { id: "api_name", question: "What is it called?" },
+    { id: "big", question: "Big integers?", options: ["yes", "no"] },
+  ];
+  expect(reportText("new", { ...stands, ending: { type: "needs_answers", questions } })).toBe(
+    lines(
+      "Chain 047 waits for answers:",
+      "  api_name: What is it called?",
+      "  big: Big integers?  (yes | no)",
+      "",
+      'Answer: claude-exec answer 047 api_name="…" big="…"',
+      ...cost,
+    ),
+  );
+});
+
+test("a chain that waits for approval shows what is to be approved, and every way to answer", () => {
+  const presented = { text: "A product\n\n- one file", hash: "abc123" };
+  expect(reportText("new", { ...stands, ending: { type: "needs_approval", presented } })).toBe(
+    lines(
+      "  A product",
+      "",
+      "  - one file",
+      "",
+      "Chain 047 waits for approval of abc123.",
+      "Approve:  claude-exec approve 047 abc123",
+      'Change:   claude-exec change 047 "what should be different"',
+      'Ask:      claude-exec ask 047 "your question"',
+      'Reject:   claude-exec reject 047 "why"',
+      ...cost,
+    ),
+  );
+});
+
+test("a chain that paused says why, and what to type next", () => {
+  const parked = {
+    type: "parked",
+    code: "turns",
+    message: "It used its 4 calls.",
+    hint: "Go on: claude-exec resume 047",
+  };
+  expect(reportText("resume", { ...stands, ending: parked })).toBe(
+    lines("Chain 047 is paused. It used its 4 calls.", "Go on: claude-exec resume 047", ...cost),
+  );
+  expect(reportText("resume", { ...stands, ending: { type: "interrupted" } })).toBe(
+    lines("Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume 047", ...cost),
+  );
+  const unpriced = { usd: 0, tokens: 5, unpriced_calls: 2 };
+  expect(reportText("resume", { ...stands, cost: unpriced, ending: parked })).toContain(
+    "\nCost: $0.00, 5 tokens (the price of 2 calls is not known). Details:",
+  );
+});
+
+test("a measurement shows every area as a bar", () => {
+  expect(reportText("uncertainty-check", { ...stands, ending: { type: "reached" } })).toBe(
+    lines(
+      "Chain 047 stands at implementation.",
+      "  overall                  ██████████░░░░░░░░░░ 50%",
+      "  requirements             ████████████████████ 100%",
+      ...cost,
+    ),
+  );
+});
+
+test("prompts are listed by folder, and broken ones named below", () => {
+  const prompt = { name: "code_reviewer", folder: "quality", scope: "builtin", purpose: "Review" };
+  expect(
+    reportText("prompts list", {
+      prompts: [prompt, { ...prompt, name: "tdd", folder: "design", scope: "workspace", purpose: "Build" }],
+      problems: [{ file: "/p/bad.md", message: "/p/bad.md:1: no front matter", hint: "Mend it." }],
+    }),
+  ).toBe(
+    lines(
+      "design/",
+      "  tdd            Build  (workspace)",
+      "quality/",
+      "  code_reviewer  Review",
+      "! /p/bad.md:1: no front matter",
+      "  Mend it.",
+    ),
+  );
+});
+
+test("a prompt is shown with where it lies, what it takes and what it costs", () => {
+  const text = reportText("prompts show", {
+    name: "tdd",
+    purpose: "Build",
+    scope: "builtin",
+    file: "/p/tdd.md",
+    cost_estimate: "low",
+    tokens: 12,
+    tools: "run",
+    model: "smart",
+    phases: [],
+    inputs: { focus: { description: "Where to look", required: true }, hint: { description: "More" } },
+    body: "\nDo it.\n",
+  });
+  expect(text).toBe(
+    lines(
+      "tdd: Build",
+      "builtin, /p/tdd.md",
+      "cost low, about 12 tokens; tools run; model smart; phases any",
+      "input focus (required): Where to look",
+      "input hint: More",
+      "",
+      "Do it.",
+    ),
+  );
+});
+
+test("doctor, trust and a delivered message are told in a line each", () => {
+  const checks = [
+    { what: "Node", ok: "yes", found: "v24.15.0", hint: null },
+    { what: "model", ok: "no", found: "no key", hint: "export ANTHROPIC_API_KEY=…" },
+    { what: "rg", ok: "optional", found: "not installed", hint: null },
+  ];
+  expect(reportText("doctor", { version: "1.2.3", checks })).toBe(
+    lines(
+      "claude-exec 1.2.3",
+      "✓ Node     v24.15.0",
+      "✗ model    no key",
+      "           export ANTHROPIC_API_KEY=…",
+      "· rg       not installed",
+    ),
+  );
+  expect(reportText("trust", { trusted: "/w" })).toBe("Trusted: /w");
+  expect(reportText("answer", { chain_id: "047", delivered: true })).toBe(
+    "Delivered. Another process is at work on chain 047 and takes it in.",
+  );
+});
+
+test("whatever stands in the data, nothing a terminal acts on is printed", () => {
+  const hostile = "a\x1b[2J\x1b]0;t\x07b\u202ec\u009bm\rd";
+  const poisoned = (value: Json): Json => {
+    if (typeof value === "string") return Number.isNaN(Date.parse(value)) ? `${value}${hostile}` : value;
+    if (Array.isArray(value)) return value.map(poisoned);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, poisoned(inner)]));
+  };
+  const all: [string, object][] = [
+    ["status", { all: false, chains: [finished] }],
+    ["status", { all: true, chains: [finished, { chain_id: "1", problem: "p", hint: "h" }] }],
+    ["chain-cost", costs],
+    ["unknown", costs],
+    ["prompts show", { name: "n", purpose: "p", body: "b" }],
+    ["prompts list", { prompts: [{ name: "n", folder: "f", purpose: "p" }], problems: [{ message: "m", hint: "h" }] }],
+    ["doctor", { checks: [{ what: "w", found: "f", hint: "h" }] }],
+  ];
+  for (const [operation, data] of all) {
+    const text = reportText(operation, poisoned(data as Json) as Record<string, Json>);
+    expect(text).toContain("a");
+    // oxlint-disable-next-line no-control-regex
+    expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+  }
+  const ending = { type: "completed", summary: hostile };
+  expect(reportText("new", { ...stands, ending })).toContain("Chain 047 is done. abcd\n");
+});
