@@ -4,7 +4,6 @@ import { flagsOf, readArguments } from "../src/cli/arguments.ts";
 import { operations } from "../src/app/operations.ts";
 import { configSchema } from "../src/app/config.ts";
 import { exitCodes } from "../src/util/errors.ts";
-import { placeWith } from "./support/cli.ts";
 
 const pages = [
   "README.md",
@@ -14,24 +13,6 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 const text = (page: string) => readFileSync(page, "utf8");
-
-test("the README shows what the rehearsal prints, line by line", async () => {
-  const shown = /```text\n(.*?)```/s.exec(text("README.md"))?.[1]?.trimEnd().split("\n") ?? [];
-  const { stdout, stderr } = await placeWith({}).run(["demo"]);
-  const printed = `${stderr}\n${stdout}`.split("\n");
-  let at = 0;
-  for (const line of shown.filter((shownLine) => shownLine !== "…" && shownLine !== "")) {
-    const pattern = new RegExp(
-      `^${line
-        .split("…")
-        .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
-        .join(".+")}$`,
-    );
-    const found = printed.findIndex((candidate, index) => index >= at && pattern.test(candidate));
-    expect(found, `the run prints: ${line}`).toBeGreaterThanOrEqual(0);
-    at = found + 1;
-  }
-});
 
 test.each(pages)("every command in %s can be given as it stands there", (page) => {
   const commands = [...text(page).matchAll(/(?:^|`|: )claude-exec ((?:"[^"]+"|[a-z-]+)[^`\n]*)/gm)].map(

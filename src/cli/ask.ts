@@ -1,7 +1,7 @@
 import type { Screen } from "./terminal.ts";
 import { harmless } from "./terminal.ts";
 
-/** What a person said at a question; undefined: they left (Ctrl+C, or the input ended), which never means yes. */
+/** What a person said at a question; undefined: they left (Ctrl+C, a signal, or the input ended), which never means yes. */
 export type Said<T> = Promise<T | undefined>;
 
 export interface Question {
@@ -11,7 +11,7 @@ export interface Question {
   readonly options?: readonly string[];
 }
 
-export async function askQuestion(question: Question, screen: Screen): Said<string> {
+export async function askQuestion(question: Question, screen: Screen, signal: AbortSignal): Said<string> {
   const clack = await import("@clack/prompts");
   const message =
     harmless(question.question) + (question.why ? `\n${screen.style("dim", harmless(question.why))}` : "");
@@ -21,6 +21,7 @@ export async function askQuestion(question: Question, screen: Screen): Said<stri
     const chosen = await said(
       clack.select({
         message,
+        signal,
         options: [...options.map((value) => ({ value, label: value })), { value: own, label: "Something else" }],
       }),
     );
@@ -29,6 +30,7 @@ export async function askQuestion(question: Question, screen: Screen): Said<stri
   return said(
     clack.text({
       message: options.length > 0 ? "What then?" : message,
+      signal,
       validate: (value) => (value?.trim() ? undefined : "An answer is needed; Ctrl+C pauses."),
     }),
   );
@@ -41,10 +43,14 @@ export type Verdict =
   | { readonly type: "change"; readonly request: string };
 
 /** `[Y/n/more-info]`; any other words are taken as what should change. */
-export async function askApproval(): Said<Verdict> {
+export async function askApproval(signal: AbortSignal): Said<Verdict> {
   const clack = await import("@clack/prompts");
   const word = await said(
-    clack.text({ message: "Approve this approach? [Y/n/more-info], or say what should change", placeholder: "Y" }),
+    clack.text({
+      message: "Approve this approach? [Y/n/more-info], or say what should change",
+      placeholder: "Y",
+      signal,
+    }),
   );
   if (word === undefined) return undefined;
   switch (word.trim().toLowerCase()) {
@@ -54,7 +60,7 @@ export async function askApproval(): Said<Verdict> {
       return { type: "approve" };
     case "n":
     case "no": {
-      const reason = await said(clack.text({ message: "Why not? (Enter leaves it open)" }));
+      const reason = await said(clack.text({ message: "Why not? (Enter leaves it open)", signal }));
       return reason === undefined ? undefined : { type: "reject", reason: reason.trim() };
     }
     case "more-info":
@@ -63,6 +69,7 @@ export async function askApproval(): Said<Verdict> {
       const question = await said(
         clack.text({
           message: "What would you like to know?",
+          signal,
           validate: (value) => (value?.trim() ? undefined : "A question is needed; Ctrl+C pauses."),
         }),
       );
@@ -73,10 +80,10 @@ export async function askApproval(): Said<Verdict> {
   }
 }
 
-export async function askTrust(): Said<boolean> {
+export async function askTrust(signal: AbortSignal): Said<boolean> {
   const clack = await import("@clack/prompts");
   const message = "Do you know what is in it? Its prompts, rules and settings would count, and its files be read.";
-  return said(clack.confirm({ message, initialValue: false }));
+  return said(clack.confirm({ message, initialValue: false, signal }));
 }
 
 /** A terminal that goes away ends the question too. */

@@ -95,7 +95,10 @@ async function withTrust(
   } catch (error) {
     if (!interactive || !(error instanceof UserError) || error.code !== "untrusted") throw error;
     screen.print(error.message);
-    if ((await askTrust()) !== true) throw error;
+    const said = await askTrust(caller.signal);
+    if (said === undefined)
+      throw new UserError("left", "Left without an answer. Nothing was begun.", error.hint, exitOfLeaving(caller));
+    if (!said) throw error;
     return operation.run({ ...input, trust: true }, caller);
   }
 }
@@ -113,16 +116,16 @@ async function converse(
     typeof answer.data["folder"] === "string" ? `${answer.data["folder"]}/.claude-exec` : order.input["home"];
   const { rehearsal, folder } = answer.data;
   const kept = {
-    ...pick(order.input, "model", "replay", "record", "budget_usd", "budget_tokens"),
+    ...pick(order.input, "model", "replay", "record", "budget_usd", "budget_tokens", "answers", "approve_policy"),
     home,
     ...(rehearsal ? { replay: demoRecording() } : {}),
   };
   for (;;) {
     const ending = answer.data["ending"];
     if (!isRecord(ending)) return answer;
-    const next = await ask(ending, answer, screen);
+    const next = await ask(ending, answer, screen, caller.signal);
     if (next === "nothing to ask") return answer;
-    if (next === "left") return paused(answer);
+    if (next === "left") return paused(answer, caller);
     const { name, leaving, ...input } = next;
     const operation = operations.find((known) => known.name === name);
     if (!operation) throw new Error(`There is no operation ${name}.`);
@@ -130,12 +133,16 @@ async function converse(
     const went = await operation.run(given, caller);
     quiet();
     answer = { ...went, data: { ...went.data, ...(rehearsal ? { rehearsal, folder } : {}) } };
-    if (leaving) return paused(answer);
+    if (leaving) return paused(answer, caller);
   }
 }
 
-function paused({ data }: Answer): Answer {
-  return { exit: exitCodes.interrupted, data: { ...data, ending: { type: "interrupted" } } };
+function paused({ data }: Answer, caller: Caller): Answer {
+  return { exit: exitOfLeaving(caller), data: { ...data, ending: { type: "interrupted" } } };
+}
+
+function exitOfLeaving({ signal }: Caller): number {
+  return signal.reason === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted;
 }
 
 /** What the person said, as an operation with its input; `leaving`: and then they left. */
@@ -145,13 +152,14 @@ async function ask(
   ending: Record<string, unknown>,
   answer: Answer,
   screen: Screen,
+  signal: AbortSignal,
 ): Promise<Next | "left" | "nothing to ask"> {
   switch (ending["type"]) {
     case "needs_answers": {
       screen.print(screen.style("dim", `  ${standing(answer.data)}`));
       const given: string[] = [];
       for (const question of ending["questions"] as Question[]) {
-        const said = await askQuestion(question, screen);
+        const said = await askQuestion(question, screen, signal);
         if (said === undefined)
           return given.length === 0 ? "left" : { name: "answer", answers_given: given, leaving: true };
         given.push(`${question.id}=${said}`);
@@ -160,7 +168,7 @@ async function ask(
     }
     case "needs_approval": {
       screen.print(screen.style("dim", `  ${standing(answer.data)}`));
-      const said = await askApproval();
+      const said = await askApproval(signal);
       if (said === undefined) return "left";
       const { type, ...what } = said;
       return { name: type, ...what, ...(type === "approve" ? { hash: answer.data["solution_hash"] } : {}) };

@@ -93,8 +93,7 @@ test("a library like ours costs at most 45 tokens a prompt", () => {
   const prompts = Array.from({ length: 90 }, (_, index) =>
     prompt(`hidden_coupling_finder_${index}`, {
       folder: `folder_${index % 9}`,
-      purpose:
-        "Find modules that change together although nothing in the code says they depend on one another",
+      purpose: "Find modules that change together although nothing in the code says they depend on one another",
       inputs: { focus: inputs.focus },
       tools: "read",
     }),

@@ -14,8 +14,7 @@ function refusal(text: string): string {
   try {
     parse(text);
   } catch (error) {
-    if (error instanceof UserError && error.code === "prompt_unreadable" && error.hint !== "")
-      return error.message;
+    if (error instanceof UserError && error.code === "prompt_unreadable" && error.hint !== "") return error.message;
     throw error;
   }
   return "not refused";
@@ -145,12 +144,8 @@ test("alias bombs, rings and deep nesting are refused", () => {
   const bomb = "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b]";
   expect(refusal(`---\n${bomb}\n---\n`)).toMatch(/^p\.md:1: Excessive alias count/);
   expect(refusal("---\na: 1\nb: &b [1, { c: *b }]\n---\n")).toBe("p.md:3: *b stands inside what it repeats");
-  expect(refusal(`---\na: ${"[".repeat(200)}${"]".repeat(200)}\n---\n`)).toBe(
-    "p.md:2: the nesting is too deep",
-  );
-  expect(refusal(`---\na: ${"[".repeat(8000)}${"]".repeat(8000)}\n---\n`)).toMatch(
-    /^p\.md:2: Maximum call stack/,
-  );
+  expect(refusal(`---\na: ${"[".repeat(200)}${"]".repeat(200)}\n---\n`)).toBe("p.md:2: the nesting is too deep");
+  expect(refusal(`---\na: ${"[".repeat(8000)}${"]".repeat(8000)}\n---\n`)).toMatch(/^p\.md:2: Maximum call stack/);
   expect(parse("---\na: &a [1]\nb: *a\n---\n").data).toEqual({ a: [1], b: [1] });
 });
 
@@ -160,9 +155,7 @@ test("front matter over 16 KB and a body over 256 KB are refused, and just below
   expect(refusal(comment(16 * 1024 + 2))).toBe("p.md:1: the front matter is longer than 16 KB");
   expect(refusal(`---\n${"{[".repeat(10_000)}\n---\n`)).toBe("p.md:1: the front matter is longer than 16 KB");
   expect(parse(`---\na: 1\n---\n${"é".repeat(128 * 1024)}`).body.length).toBe(128 * 1024);
-  expect(refusal(`---\na: 1\n---\n${"é".repeat(128 * 1024)}.`)).toBe(
-    "p.md:4: the text is longer than 256 KB",
-  );
+  expect(refusal(`---\na: 1\n---\n${"é".repeat(128 * 1024)}.`)).toBe("p.md:4: the text is longer than 256 KB");
   expect(refusal("x".repeat(256 * 1024 + 1))).toBe("p.md:1: the text is longer than 256 KB");
 });
 

@@ -33,9 +33,7 @@ async function refusal(work: Promise<unknown>) {
 async function listing(library: ReturnType<typeof openLibrary>) {
   const { prompts, problems } = await library.all();
   return {
-    prompts: prompts.map(
-      ({ name, scope, folder, file }) => `${name} ${scope} ${folder} ${file.replace(root, "")}`,
-    ),
+    prompts: prompts.map(({ name, scope, folder, file }) => `${name} ${scope} ${folder} ${file.replace(root, "")}`),
     problems: problems.map(({ message }) => message.replaceAll(root, "")),
   };
 }
@@ -82,15 +80,7 @@ test("a name that is a path, a pattern or a long text is just unknown", async ()
   write("builtin/a/good_one.md");
   write("elsewhere/secret.md");
   const library = open("builtin");
-  for (const name of [
-    "../elsewhere/secret",
-    "*",
-    "good_*",
-    "a/good_one",
-    "",
-    "{good_one,x}",
-    "x".repeat(1_000_000),
-  ]) {
+  for (const name of ["../elsewhere/secret", "*", "good_*", "a/good_one", "", "{good_one,x}", "x".repeat(1_000_000)]) {
     expect(await refusal(library.find(name))).toEqual({
       code: "unknown_prompt",
       message: `No prompt is called ${JSON.stringify(name.slice(0, 60))}.`,

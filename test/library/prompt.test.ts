@@ -125,9 +125,7 @@ test.each([
   [`${least}tools: all`, 'FILE:4: tools: Invalid option: expected one of "none"|"read"|"edit"|"run"'],
   [
     `${least}phases: [testing]`,
-    expect.stringMatching(
-      /^FILE:4: phases\.0: Invalid option: expected one of "requirements-clarification"\|/,
-    ),
+    expect.stringMatching(/^FILE:4: phases\.0: Invalid option: expected one of "requirements-clarification"\|/),
   ],
   [`${least}inputs: { focus: { required: true } }`, "FILE:4: inputs.focus.description: is missing"],
   [
@@ -155,12 +153,8 @@ test("a name that differs from its file's is refused at its line", async () => {
 });
 
 test("a file whose name no prompt can have is refused", async () => {
-  expect(await refusal(write(`---\n${least}---\n`, "Trace.md"))).toBe(
-    "FILE:1: the file's name is none for a prompt",
-  );
-  expect(await refusal(write(`---\n${least}---\n`, "ab.md"))).toBe(
-    "FILE:1: the file's name is none for a prompt",
-  );
+  expect(await refusal(write(`---\n${least}---\n`, "Trace.md"))).toBe("FILE:1: the file's name is none for a prompt");
+  expect(await refusal(write(`---\n${least}---\n`, "ab.md"))).toBe("FILE:1: the file's name is none for a prompt");
 });
 
 test("hyphens mean underscores in a name, and 3 to 50 small letters, digits and underscores make one", () => {

@@ -68,9 +68,7 @@ test("a variable that is not declared is refused at its line", () => {
 
 test("a value nobody asked for is refused, and so is a missing one", () => {
   const inputs = { focus: required("What to trace"), entry: optional("main") };
-  expect(
-    refusal(() => renderPrompt(prompt("{{ focus }}", inputs), { focus: "x", constructor: "y" })),
-  ).toEqual({
+  expect(refusal(() => renderPrompt(prompt("{{ focus }}", inputs), { focus: "x", constructor: "y" }))).toEqual({
     code: "prompt_input_unknown",
     message: '/lib/trace_flow.md:1: trace_flow has no input "constructor"',
     hint: "Its inputs: focus, entry.",
@@ -118,9 +116,7 @@ test("rendering is joining the pieces of the body with the values, never looking
       fc.array(fc.tuple(text, fc.constantFrom(...names), fc.nat(3))),
       fc.record({ a: value, b: value, constructor: value }, { noNullPrototype: true }),
       (pieces, values) => {
-        const body = pieces
-          .map(([text, name, n]) => `${text}{{${" ".repeat(n)}${name}${" ".repeat(n)}}}`)
-          .join("");
+        const body = pieces.map(([text, name, n]) => `${text}{{${" ".repeat(n)}${name}${" ".repeat(n)}}}`).join("");
         const expected = pieces.map(([text, name]) => text + values[name as "a"]).join("");
         expect(renderPrompt(prompt(body, inputs), values)).toBe(expected);
       },

@@ -1,0 +1,123 @@
+import { afterEach, expect, test } from "vitest";
+import { action } from "../support/script.ts";
+import { cleanUp } from "../tools/folders.ts";
+import { workbench } from "./workbench.ts";
+
+afterEach(cleanUp);
+
+const key = "requirements-clarification/1/controller/turn-1";
+const usage = { input: 1_000, output: 100, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 };
+
+async function endOf(...outcomes: object[]) {
+  const bench = workbench({
+    [key]: outcomes,
+    "requirements-clarification/1/controller/turn-2": action("No.", { type: "give_up", reason: "x" }),
+  });
+  const ending = await bench.run();
+  bench.chain.close();
+  return { ...bench, ending };
+}
+
+const again = "Everything before is kept, and nothing is paid twice. Go on: claude-exec resume {id}";
+const otherModel = "claude-exec resume {id} --model <model>";
+
+test.each([
+  ["authentication", 78, "The provider does not accept the key: said so", `Set a valid ANTHROPIC_API_KEY. ${again}`],
+  ["permission", 78, "The provider does not accept the key: said so", `Set a valid ANTHROPIC_API_KEY. ${again}`],
+  ["spend_limit", 12, "The provider's spend limit is reached: said so", `Raise it with the provider. ${again}`],
+  ["unknown_model", 78, "The provider does not know this model: said so", `Name another: ${otherModel}`],
+  [
+    "invalid_request",
+    1,
+    "The provider rejected the request: said so",
+    `Everything before is kept. Try another model: ${otherModel}`,
+  ],
+  ["rate_limited", 1, "The model could not be reached: said so", again],
+  ["overloaded", 1, "The model could not be reached: said so", again],
+  ["server_error", 1, "The model could not be reached: said so", again],
+  ["network", 1, "The model could not be reached: said so", again],
+  ["stalled", 1, "The model could not be reached: said so", again],
+  ["bad_stream", 1, "The model could not be reached: said so", again],
+] as const)("a call that fails by %s parks with %i and what to do", async (reason, exit, message, hint) => {
+  const { ending, requests } = await endOf({ outcome: "failed", reason, message: "said so" });
+  expect(ending).toEqual({ type: "parked", code: reason, exit, message, hint });
+  expect(requests).toHaveLength(1);
+});
+
+test("a step that was not recorded says so, and how a real run is made", async () => {
+  const bench = workbench({});
+  expect(await bench.run()).toEqual({
+    type: "parked",
+    code: "not_recorded",
+    exit: 1,
+    message: expect.stringMatching(
+      /^The recording .*replies\.json has no reply for the step requirements-clarification\/1\/controller\/turn-1\.$/,
+    ),
+    hint: "A recording only knows the way it was recorded. For a real run set ANTHROPIC_API_KEY and resume the chain without --replay.",
+  });
+  bench.chain.close();
+});
+
+test("a refusal parks with its reason", async () => {
+  const hint = `Everything before is kept. Say what it should know (claude-exec ask {id} "…") or use another model: ${otherModel}`;
+  const { ending } = await endOf({ outcome: "refused", reason: "cyber", usage });
+  expect(ending).toEqual({
+    type: "parked",
+    code: "refused",
+    exit: 1,
+    message: "The model refused this step (cyber).",
+    hint,
+  });
+  expect((await endOf({ outcome: "refused", reason: "", usage })).ending).toMatchObject({
+    message: "The model refused this step.",
+  });
+});
+
+test("what was cut or paused is never acted on, is paid for, and is asked for again with what was wrong", async () => {
+  const done = action("Done.", { type: "give_up", reason: "x" });
+  const reply = { content: done.content, usage };
+  const { ending, chain, lines, requests } = await endOf(
+    { outcome: "cut", ...reply },
+    { outcome: "paused", ...reply },
+    done,
+  );
+  expect(ending).toMatchObject({ code: "gave_up" });
+  const rejected = lines.flatMap((line) =>
+    line.type === "event" && line.event === "reply_rejected" ? [line.problems] : [],
+  );
+  expect(rejected).toEqual([
+    ["It was cut off at the limit of its length. Be briefer; write a long file in several edits."],
+    ["You paused. Go on and answer."],
+  ]);
+  expect(requests.map(({ maxTokens }) => maxTokens)).toEqual([32_000, 64_000, 64_000]);
+  expect(chain.context.cost_tracking.by_prompt["phase_controller"]).toMatchObject({ calls: 3 });
+  expect(chain.context.cost_tracking.by_kind.input).toBe(2_900);
+});
+
+test("a call is announced, answered and booked in the model's name, and followed by what the engine makes of it", async () => {
+  const { lines } = await endOf(action("Done.", { type: "give_up", reason: "x" }));
+  const at = lines.findIndex((line) => line.type === "result");
+  const said = lines
+    .slice(at)
+    .map((line) => [line.type === "event" ? line.event : line.type, line.by.kind, line.by.door]);
+  expect(said).toEqual([
+    ["result", "model", "recorded"],
+    ["decision_taken", "engine", "engine"],
+    ["parked", "engine", "engine"],
+    ["ledger_extended", "engine", "engine"],
+  ]);
+  expect(lines[at]).toMatchObject({
+    effect: "model",
+    key: "requirements-clarification/1/controller",
+    turn: 1,
+    outcome: { type: "replied", stop: "end_turn", calls: [] },
+    booked: { phase: "requirements", prompt: "phase_controller", model: "claude-opus-5-5", usd: 0.0124 },
+  });
+  expect(lines[at - 1]).toMatchObject({
+    type: "intent",
+    effect: "model",
+    turn: 1,
+    prompt: { name: "phase_controller", scope: "builtin", route: "default" },
+    request: { model: "claude-opus-5-5", effort: "medium", max_tokens: 32_000, epoch: 1, ledger: 1 },
+  });
+});
