@@ -1,0 +1,20 @@
+import { globSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { countOffline, tokensAtMost } from "../../src/costs/estimate.ts";
+
+test("the bound grows with the bytes, and is whole", () => {
+  expect([0, 1, 24, 25, 2_400_000].map(tokensAtMost)).toEqual([0, 1, 10, 11, 1_000_000]);
+});
+
+test("counting without asking anybody is the tokenizer's number and what Claude counts above it", async () => {
+  expect(await countOffline("")).toBe(0);
+  expect(await countOffline("hello world")).toBe(4);
+  expect(await countOffline("<|endoftext|>")).toBeGreaterThan(4);
+});
+
+test("the shipped prompts have no more tokens than the bound says", async () => {
+  const files = globSync("prompts/**/*.md");
+  expect(files.length).toBeGreaterThan(15);
+  const text = files.map((file) => readFileSync(file, "utf8")).join("\n");
+  expect(await countOffline(text)).toBeLessThanOrEqual(tokensAtMost(Buffer.byteLength(text)));
+});

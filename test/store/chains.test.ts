@@ -1,0 +1,90 @@
+import fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import {
+  chainIds,
+  chainPaths,
+  contextFiles,
+  dropMessage,
+  removeMessage,
+  takeChainId,
+  waitingMessages,
+} from "../../src/store/chains.ts";
+import { cleanUp, folderWith } from "../tools/folders.ts";
+import { child, wholeOutput } from "./children.ts";
+
+afterEach(cleanUp);
+
+test("the files of a chain have their places", () => {
+  expect(chainPaths("/c", "047")).toEqual({
+    journal: "/c/journal/047.jsonl",
+    lock: "/c/journal/047.lock",
+    blobs: "/c/blobs",
+    inbox: "/c/inbox/047",
+  });
+});
+
+test("numbers begin at 001, and each is taken with an empty journal of its owner's alone", () => {
+  const contexts = join(folderWith({}), "contexts");
+  expect([takeChainId(contexts), takeChainId(contexts), takeChainId(contexts)]).toEqual(["001", "002", "003"]);
+  const stats = fs.statSync(chainPaths(contexts, "003").journal);
+  expect([stats.size, stats.mode & 0o777, chainIds(contexts)]).toEqual([0, 0o600, ["001", "002", "003"]]);
+});
+
+test("several processes at once never get the same number", async () => {
+  const contexts = join(folderWith({}), "contexts");
+  const code = `for (let i = 0; i < 25; i++) console.log(ours.takeChainId(${JSON.stringify(contexts)}));`;
+  const outputs = await Promise.all(Array.from({ length: 4 }, () => wholeOutput(child(["store/chains.ts"], code))));
+  const taken = outputs.flatMap((output) => output.trim().split("\n")).sort();
+  expect(taken).toEqual(Array.from({ length: 100 }, (_, index) => String(index + 1).padStart(3, "0")));
+});
+
+test("a number that was given is not given again when earlier chains are removed", () => {
+  const contexts = folderWith({ "chain-007-old-2026-11-20-10-00.json": "{}", "journal/003.jsonl": "" });
+  expect(takeChainId(contexts)).toBe("008");
+  fs.rmSync(join(contexts, "chain-007-old-2026-11-20-10-00.json"));
+  fs.rmSync(join(contexts, "journal", "003.jsonl"));
+  expect(takeChainId(contexts)).toBe("009");
+});
+
+test("numbers go on past 999, and are ordered as numbers", () => {
+  const contexts = folderWith({ "journal/999.jsonl": "", "journal/5.jsonl": "", "chain-080-a-b.json": "{}" });
+  expect(takeChainId(contexts)).toBe("1000");
+  expect(chainIds(contexts)).toEqual(["5", "080", "999", "1000"]);
+});
+
+test("only journals and context files count as chains", () => {
+  const contexts = folderWith({
+    "chain-002-jwt-auth-2026-11-20-14-22.json": "{}",
+    "chain-abc-x.json": "{}",
+    "chain-003-x.json.imported": "{}",
+    "notes.json": "{}",
+    "journal/001.jsonl": "",
+    "journal/001.lock": "",
+    "journal/004.jsonl.damaged-2026": "",
+  });
+  expect(chainIds(contexts)).toEqual(["001", "002"]);
+  expect([...contextFiles(contexts)]).toEqual([["002", join(contexts, "chain-002-jwt-auth-2026-11-20-14-22.json")]]);
+  expect([chainIds(join(contexts, "none")), contextFiles(join(contexts, "none")).size]).toEqual([[], 0]);
+});
+
+test("messages wait in the order of their time until they are removed", () => {
+  const inbox = join(folderWith({}), "inbox", "001");
+  expect(waitingMessages(inbox)).toEqual([]);
+  for (const [now, message] of [
+    [1_000_000, { say: "second" }],
+    [999, { say: "first" }],
+    [1_800_000_000_000, { say: "third" }],
+  ] as const)
+    dropMessage(inbox, message, now);
+  const waiting = waitingMessages(inbox);
+  expect(waiting.map(({ message }) => message)).toEqual([{ say: "first" }, { say: "second" }, { say: "third" }]);
+  removeMessage(inbox, waiting[0]!.name);
+  removeMessage(inbox, waiting[0]!.name);
+  expect(waitingMessages(inbox)).toEqual(waiting.slice(1));
+});
+
+test("what is no message yet, or cannot be read, stops nothing", () => {
+  const inbox = folderWith({ ".1.tmp": "{", ".2.json": "{}", README: "x", "000-torn.json": '{"by":' });
+  expect(waitingMessages(inbox)).toEqual([{ name: "000-torn.json", message: undefined }]);
+});
