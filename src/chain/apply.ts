@@ -65,7 +65,13 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "prompts_queued":
       return withEngine(context, {
         queue: [...engine.queue, ...event.prompts],
-        decisions: { ...engine.decisions, [context.current_phase]: Number(event.prompts[0]?.key.split("/")[1] ?? 0) },
+        decisions: {
+          ...engine.decisions,
+          [context.current_phase]: Math.max(
+            engine.decisions[context.current_phase] ?? 0,
+            ...event.prompts.map(({ key }) => Number(key.split("/")[1])),
+          ),
+        },
         repeats: event.prompts.reduce<Record<string, number>>(
           (repeats, prompt) => ({ ...repeats, [repeatKey(prompt)]: (repeats[repeatKey(prompt)] ?? 0) + 1 }),
           engine.repeats,
@@ -194,7 +200,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "resumed":
       return withEngine(
         { ...context, state: { type: "running" } },
-        { limits: { ...engine.limits, ...event.limits }, repeats: {}, refusals: 0 },
+        { limits: { ...engine.limits, ...event.limits }, repeats: {}, refusals: 0, rounds: [] },
       );
     case "recovered":
       return event.kept_as === null ? withEngine(context, { epoch: null }) : context;

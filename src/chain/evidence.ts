@@ -48,7 +48,7 @@ export function countScores(
 /** Whether a report rests on anything held, so that another may rest on it. */
 export function isGrounded(context: Context, report: Report): boolean {
   const pieces = [...(report.confidence ?? []), ...(report.discovered ?? [])].flatMap(({ evidence }) => evidence ?? []);
-  return pieces.some((piece) => holds(context, piece));
+  return pieces.some((piece) => !(piece.kind === "user" && piece.ref === "goal") && holds(context, piece));
 }
 
 function rangesOf({ engine: { seen } }: Context, path: string) {

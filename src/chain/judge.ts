@@ -24,7 +24,7 @@ export function judge(context: Context, item: Item, reply: Action | Report, fact
   if (reply.kind === "report") return judgeReport(context, item, reply);
   const problems = actionProblems(reply, facts);
   if (problems.length > 0) return reject(item, item.key, problems);
-  return [event("decision_taken", { key: item.key, action: reply }), ...judgeAction(context, reply, facts)];
+  return [event("decision_taken", { key: item.key, action: reply }), ...judgeAction(context, item, reply, facts)];
 }
 
 /** A reply that cannot be used is sent back at most twice; then the chain pauses. */
@@ -119,11 +119,11 @@ function actionProblems(action: Action, facts: Facts): string[] {
   }
 }
 
-function judgeAction(context: Context, action: Action, facts: Facts): Judged {
+function judgeAction(context: Context, item: Item, action: Action, facts: Facts): Judged {
   switch (action.do.type) {
     case "run_prompts": {
       const prompts = action.do.prompts.slice(0, 3).map(({ name, inputs }, index) => ({
-        key: queueKey(context, context.engine.decisions[context.current_phase] ?? 1, index, name),
+        key: queueKey(context, Number(item.key.split("/")[1]), index, name),
         name,
         inputs: Object.fromEntries(inputs.map((input) => [input.name, input.value])),
       }));
@@ -183,7 +183,7 @@ function advance(context: Context, to: Phase, reason: string): Judged {
 }
 
 function goBack(context: Context, to: Phase, reason: string, focus: string): Judged {
-  const { current_phase: from, engine, phase_history: history } = context;
+  const { current_phase: from, engine } = context;
   if (phases.indexOf(to) >= phases.indexOf(from)) return refuse(context, to, [`${to} does not lie behind ${from}.`]);
   const overall = context.confidence_scores["overall"] ?? 0;
   const [earlier, last] = engine.rounds.slice(-2);
@@ -198,7 +198,7 @@ function goBack(context: Context, to: Phase, reason: string, focus: string): Jud
       stuck(context, `Two rounds of exploration have not moved the confidence: it stays at ${percent(overall)}.`),
     ];
   }
-  if (to === "context-building" && history.filter(({ phase }) => phase === to).length >= engine.limits.rounds) {
+  if (to === "context-building" && engine.rounds.length + 1 >= engine.limits.rounds) {
     return [
       stuck(
         context,

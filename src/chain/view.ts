@@ -63,7 +63,7 @@ export function standing(
   const { seal: sealed, ...content } = file as Record<string, Json>;
   const n = isRecord(content["journal"]) ? Number(content["journal"]["n"]) : Number.NaN;
   if (sealed === seal(content)) return { type: n === journal.n ? "current" : "old" };
-  const written = at(n);
+  const written = at(n) ?? at(journal.n);
   if (!written) return { type: "torn" };
   const { seal: _seal, ...expected } = view(written.context, { n, hash: written.hash });
   const edits = differences(expected, content);

@@ -1,0 +1,449 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { apply, replay } from "../../src/chain/apply.ts";
+import { event } from "../../src/chain/events.ts";
+import { bodies } from "./bodies.ts";
+import {
+  ada,
+  after,
+  approved,
+  changed,
+  fold,
+  frozen,
+  gates,
+  limits,
+  line,
+  noon,
+  phase,
+  presented,
+  ran,
+  recorded,
+  solution,
+  started,
+} from "./lines.ts";
+
+test("folding a journal twice gives the same context, and changes neither a line nor a context on the way", () => {
+  fc.assert(
+    fc.property(fc.array(bodies, { maxLength: 25 }), (list) => {
+      const lines = frozen(list.map((body, index) => line(body, index + 1)));
+      let context = frozen(replay([]));
+      for (const one of lines) context = frozen(apply(context, one));
+      expect(replay(lines)).toEqual(context);
+      expect(replay(structuredClone(lines))).toEqual(context);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("going on from any point of a journal leads where the whole journal leads", () => {
+  fc.assert(
+    fc.property(fc.array(bodies, { maxLength: 25 }), fc.nat(25), (list, cut) => {
+      const lines = list.map((body, index) => line(body, index + 1));
+      const before = JSON.parse(JSON.stringify(replay(lines.slice(0, cut)), keepInfinity), restoreInfinity) as never;
+      expect(replay(lines.slice(cut), before)).toEqual(replay(lines));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+const keepInfinity = (_: string, value: unknown) => (value === Infinity ? "Infinity" : value);
+const restoreInfinity = (_: string, value: unknown) => (value === "Infinity" ? Infinity : value);
+
+test("a chain begins with what it was given", () => {
+  const context = after();
+  expect(context).toEqual({
+    ...replay([]),
+    chain_id: "047",
+    started: noon,
+    goal: "Add a product function",
+    workspace: "/home/ada/sum",
+    phase_history: [
+      {
+        phase: "requirements-clarification",
+        started: noon,
+        ended: null,
+        iterations: 0,
+        prompts_executed: [],
+        clarifications: [],
+      },
+    ],
+    engine: { ...replay([]).engine, gates, limits, test_command: ["npm", "test"] },
+  });
+});
+
+const scored = (scores: Record<string, number>) =>
+  recorded("uncertainty_analysis", {
+    confidence: Object.entries(scores).map(([area, score]) => ({ area, score, evidence: [] })),
+  });
+
+test("the overall confidence is the mean of the open areas, as in the seed's example", () => {
+  const seed = { requirements: 0.95, technical_approach: 0.85, implementation_details: 0.65 };
+  expect(after(scored(seed)).confidence_scores).toEqual({ overall: 0.82, ...seed });
+});
+
+test("the three areas that always count are zero until something is said of them; others open by a report", () => {
+  expect(after(scored({ requirements: 0.9 })).confidence_scores).toEqual({ overall: 0.3, requirements: 0.9 });
+  expect(after(scored({ requirements: 0.9, security: 0.5 })).confidence_scores["overall"]).toBe(0.35);
+});
+
+test("an area that was set aside does not count, and the reason is kept", () => {
+  const seed = { requirements: 0.95, technical_approach: 0.85, implementation_details: 0.65 };
+  const waived = event("area_waived", { area: "implementation_details", reason: "A spike." });
+  const context = after(scored(seed), waived);
+  expect(context.confidence_scores).toEqual({ overall: 0.9, ...seed });
+  expect(context.waived).toEqual({ implementation_details: "A spike." });
+  const all = ["requirements", "technical_approach"].map((area) => event("area_waived", { area, reason: "" }));
+  expect(fold(context, ...all).confidence_scores["overall"]).toBe(0);
+});
+
+test("a report cannot set the overall confidence", () => {
+  expect(after(scored({ overall: 1 })).confidence_scores).toEqual({ overall: 0 });
+});
+
+test("a score counts as it was judged, not as it was claimed", () => {
+  const report = recorded(
+    "uncertainty_analysis",
+    { confidence: [{ area: "requirements", score: 0.95, evidence: [] }] },
+    { counted: [{ area: "requirements", score: 0.6, claimed: 0.95, missing: [] }] },
+  );
+  expect(after(report).confidence_scores).toEqual({ overall: 0.2, requirements: 0.6 });
+});
+
+test("what a report found is taken over; later words replace earlier ones", () => {
+  const context = after(
+    recorded("component_mapper", {
+      discovered: [
+        { key: "stack", value: "node" },
+        { key: "routes", value: ["GET /"] },
+      ],
+      decisions: [{ key: "module_system", choice: "CommonJS" }],
+      scores: [{ name: "ambiguity", value: 0.5 }],
+      notes: [
+        { kind: "assumption", text: "small numbers" },
+        { kind: "mistake_corrected", text: "wrong path" },
+        { kind: "pattern_identified", text: "pure functions" },
+        { kind: "free", text: "nice code" },
+      ],
+    }),
+    recorded("dependency_analyzer", {
+      discovered: [{ key: "stack", value: "node-express" }],
+      decisions: [{ key: "module_system", choice: "ES modules" }],
+      scores: [{ name: "ambiguity", value: 0.1 }],
+    }),
+  );
+  expect(context.discovered).toEqual({ stack: "node-express", routes: ["GET /"] });
+  expect(context.decisions).toEqual({ module_system: "ES modules" });
+  expect(context.scores).toEqual({ ambiguity: 0.1 });
+  expect(context.session_memory).toEqual({
+    files_modified: [],
+    tests_written: [],
+    mistakes_corrected: ["wrong path"],
+    patterns_identified: ["pure functions"],
+    assumptions: ["small numbers"],
+    notes: ["nice code"],
+    context_health: null,
+  });
+  expect(context.prompts_executed).toEqual(["component_mapper", "dependency_analyzer"]);
+  expect(context.phase_history[0]?.prompts_executed).toEqual(["component_mapper", "dependency_analyzer"]);
+  expect(context.last_response).toBe("dependency_analyzer has looked.");
+});
+
+const doubt = (area: string, confidence: number, more: object = {}) => ({
+  uncertainties: [{ area, confidence, blocking: true, resolved: false, ...more }],
+});
+
+test("an uncertainty is replaced by the same prompt, stands beside another's, and is gone once anybody resolved it", () => {
+  const first = recorded("component_mapper", doubt("storage", 0.5));
+  const own = fold(after(first), recorded("component_mapper", doubt("storage", 0.7, { blocking: false })));
+  expect(own.uncertainties).toEqual([
+    { area: "storage", confidence: 0.7, blocking: false, resolved: false, resolution: null, by: "component_mapper" },
+  ]);
+  const both = fold(after(first), recorded("dependency_analyzer", doubt("storage", 0.6)));
+  expect(both.uncertainties.map(({ confidence, by }) => [confidence, by])).toEqual([
+    [0.5, "component_mapper"],
+    [0.6, "dependency_analyzer"],
+  ]);
+  const settled = recorded("uncertainty_resolver", doubt("storage", 0.95, { resolved: true, resolution: "Redis" }));
+  expect(fold(both, settled).uncertainties).toEqual([
+    {
+      area: "storage",
+      confidence: 0.95,
+      blocking: false,
+      resolved: true,
+      resolution: "Redis",
+      by: "uncertainty_resolver",
+    },
+  ]);
+});
+
+test("a review withdraws what it no longer finds; another prompt's silence withdraws nothing", () => {
+  const found = after(
+    recorded("code_reviewer", doubt("off_by_one", 0.9)),
+    recorded("component_mapper", doubt("x", 0.9)),
+  );
+  const again = fold(found, recorded("code_reviewer"), recorded("component_mapper"), recorded("security_scanner"));
+  expect(again.uncertainties.map(({ area }) => area)).toEqual(["x"]);
+});
+
+test("an assumption is withdrawn once a report speaks about its area again", () => {
+  const assumed = recorded("component_mapper", doubt("storage", 0.5), { assumptions: ["storage (50% sure): Redis"] });
+  const other = recorded("dependency_analyzer", doubt("stor", 0.5), { assumptions: ["stor (50% sure)"] });
+  const context = after(assumed, other);
+  expect(context.session_memory.assumptions).toEqual(["storage (50% sure): Redis", "stor (50% sure)"]);
+  const settled = recorded("uncertainty_resolver", doubt("storage", 0.95, { resolved: true }));
+  expect(fold(context, settled).session_memory.assumptions).toEqual(["stor (50% sure)"]);
+});
+
+test("questions are asked once, and answered in the visit in which they were asked", () => {
+  const asked = event("questions_asked", { questions: [{ id: "name", question: "What is it called?" }] });
+  const again = event("questions_asked", { questions: [{ id: "name", question: "And now?" }] });
+  const answered = event("question_answered", { id: "name", answer: "product" });
+  const context = after(asked, again, answered);
+  expect(context.questions).toEqual([{ id: "name", question: "What is it called?", answer: "product" }]);
+  expect(context.phase_history[0]?.clarifications).toEqual(["What is it called? product"]);
+});
+
+test("a phase ends when the next begins, and its focus, queue and refusals do not outlive it", () => {
+  const later = "2026-11-20T12:03:00.000Z";
+  const begun = after(
+    event("prompts_queued", {
+      why: "",
+      prompts: [
+        { key: "requirements-clarification/1/1-requirement_validator", name: "requirement_validator", inputs: {} },
+      ],
+    }),
+    event("gate_refused", { to: "context-building", reasons: ["no"] }),
+  );
+  expect([begun.engine.refusals, begun.engine.gate]).toEqual([1, { to: "context-building", reasons: ["no"] }]);
+  const context = apply(
+    begun,
+    line(phase("context-building", "requirements-clarification", "the tokens"), 4, { at: later }),
+  );
+  expect(context.phase_history.map(({ phase, started, ended }) => [phase, started, ended])).toEqual([
+    ["requirements-clarification", noon, later],
+    ["context-building", later, null],
+  ]);
+  const { queue, item, focus, gate, refusals } = context.engine;
+  expect({ queue, item, focus, gate, refusals }).toEqual({
+    queue: [],
+    item: null,
+    focus: "the tokens",
+    gate: null,
+    refusals: 0,
+  });
+});
+
+test("each return from the analysis to the exploration notes how sure the chain was", () => {
+  const back = phase("context-building", "uncertainty-analysis");
+  const forth = phase("uncertainty-analysis", "context-building");
+  const context = after(forth, scored({ requirements: 0.9 }), back, forth, scored({ technical_approach: 0.9 }), back);
+  expect(context.engine.rounds).toEqual([0.3, 0.6]);
+});
+
+test("what a person says to a solution is remembered with who said it and when", () => {
+  const said = [
+    event("approval_refused", { solution: "abc", reason: "" }),
+    event("approval_refused", { solution: "abc", reason: "too much" }),
+    event("more_info_asked", { solution: "abc", question: "Why Redis?" }),
+    event("changes_requested", { solution: "abc", request: "use a file" }),
+    event("approval_given", { solution: "abc" }),
+  ];
+  const answers = said.map((body) => {
+    const { approval_history, solution: known } = apply(after(presented()), line(body, 4, { by: ada }));
+    return [approval_history, known?.standing];
+  });
+  const entry = (user_response: string) => [
+    { phase: "solution-approval", presented: solution.title, hash: "abc", user_response, by: "ada", timestamp: noon },
+  ];
+  expect(answers).toEqual([
+    [entry("rejected"), "open"],
+    [entry("rejected: too much"), "open"],
+    [entry("more-info: Why Redis?"), "open"],
+    [entry("changes: use a file"), "open"],
+    [entry("approved"), "approved"],
+  ]);
+});
+
+test("a question or hint while something is built leaves the approval as it is", () => {
+  const building = after(presented(), approved);
+  const asked = fold(building, event("more_info_asked", { solution: "abc123abc123", question: "Try the other file." }));
+  expect([asked.solution?.standing, asked.approval_history]).toEqual(["approved", building.approval_history]);
+});
+
+test("a voided approval holds no longer, and a new presentation starts afresh", () => {
+  const voided = after(presented(), approved, event("approval_voided", { reason: "changed" }));
+  expect(voided.solution?.standing).toBe("void");
+  expect(fold(voided, presented()).solution).toEqual({
+    solution,
+    text: solution.title,
+    hash: "abc123abc123",
+    base: { "src/product.js": null, "test/product.test.js": null },
+    standing: "presented",
+  });
+});
+
+test("a change of a file makes earlier runs and reviews worthless; red stays seen", () => {
+  const built = after(
+    changed("test/product.test.js", "test"),
+    ran("red"),
+    changed("src/product.js", "code", "old"),
+    ran("green"),
+    recorded("code_reviewer"),
+  );
+  expect(built.session_memory.files_modified).toEqual(["test/product.test.js", "src/product.js"]);
+  expect(built.session_memory.tests_written).toEqual(["test/product.test.js"]);
+  expect([built.evidence.red, built.evidence.green, built.evidence.reviewed, built.engine.untested]).toEqual([
+    true,
+    true,
+    ["code_reviewer"],
+    false,
+  ]);
+  const again = fold(built, changed("src/product.js", "code", "new src/product.js"));
+  expect([again.evidence.red, again.evidence.green, again.evidence.reviewed, again.engine.untested]).toEqual([
+    true,
+    false,
+    [],
+    true,
+  ]);
+  expect(again.engine.files["src/product.js"]).toEqual({ before: "old", after: "new src/product.js", role: "code" });
+  expect(again.session_memory.files_modified).toEqual(["test/product.test.js", "src/product.js"]);
+});
+
+test("a run that is not green takes back what was reviewed; a green one leaves it", () => {
+  const reviewed = [changed("a.js", "code"), ran("green"), recorded("code_reviewer")];
+  expect(after(...reviewed, ran("green")).evidence.reviewed).toEqual(["code_reviewer"]);
+  expect(after(...reviewed, ran("failing")).evidence).toMatchObject({ green: false, reviewed: [] });
+});
+
+test("what was read, searched and listed is what evidence can rest on", () => {
+  const looked = (kind: "file" | "search" | "list", ref: string) =>
+    ({
+      type: "result",
+      effect: "tool",
+      key: "k",
+      call: "c",
+      tool: "t",
+      is_error: false,
+      content: { text: "" },
+      seen: [{ kind, ref }],
+    }) as const;
+  const { engine } = after(
+    looked("file", "src/a.js:1-20"),
+    looked("file", "src/a.js:40-50"),
+    looked("file", "README.md"),
+    looked("search", "product"),
+    looked("list", "src/*"),
+  );
+  expect(engine.seen).toEqual({
+    "src/a.js": [
+      [1, 20],
+      [40, 50],
+    ],
+    "README.md": [[1, Infinity]],
+  });
+  expect(engine.searched).toEqual(["product", "src/*"]);
+});
+
+test("an inbox message counts once: its name is remembered, the last hundred of them", () => {
+  const waive = (from: string) => event("area_waived", { area: "x", reason: "", from });
+  const many = Array.from({ length: 130 }, (_, index) => waive(`message-${index}`));
+  expect(after(waive("one"), phase("context-building", "requirements-clarification")).engine.taken).toEqual(["one"]);
+  expect(after(...many).engine.taken).toEqual(many.slice(30).map(({ from }) => from));
+});
+
+test("a chain that parked runs again with other limits; a completed one has ended its phase", () => {
+  const parked = after(event("parked", { code: "budget", exit: 12, message: "No money.", hint: "More." }));
+  expect(parked.state).toEqual({ type: "parked", code: "budget", exit: 12, message: "No money.", hint: "More." });
+  const resumed = fold(parked, event("resumed", { limits: { budget_usd: 20 } }));
+  expect([resumed.state, resumed.engine.limits]).toEqual([{ type: "running" }, { ...limits, budget_usd: 20 }]);
+  const done = after(event("completed", { summary: "It is there." }));
+  expect(done.state).toEqual({ type: "completed", summary: "It is there.", at: noon });
+  expect(done.phase_history.at(-1)?.ended).toBe(noon);
+});
+
+test("every call is booked by phase, by prompt and by kind, the unknown ones apart", () => {
+  const call = (prompt: string, usd: number | null, unknown = false) =>
+    ({
+      type: "result",
+      effect: "model",
+      key: "k",
+      turn: 1,
+      outcome: { type: "cancelled" },
+      booked: {
+        phase: "requirements",
+        prompt,
+        model: "m",
+        usage: { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 },
+        usd,
+        ...(unknown ? { unknown } : {}),
+      },
+    }) as const;
+  expect(after(call("a", 0.5), call("b", null), call("a", 0.25, true)).cost_tracking).toEqual({
+    tokens_used: 45,
+    estimated_cost: 0.75,
+    unpriced_calls: 1,
+    by_phase: { requirements: 0.75 },
+    by_prompt: { a: { calls: 2, tokens: 30, usd: 0.75 }, b: { calls: 1, tokens: 15, usd: 0 } },
+    by_kind: { input: 3, output: 6, cache_read: 9, cache_write: 27 },
+    unknown_calls: 1,
+    unknown_cost: 0.25,
+  });
+});
+
+test("an effect is open from its announcement to its result", () => {
+  const intent = { type: "intent", effect: "command", key: "k", call: null, purpose: "tests", argv: ["npm"] } as const;
+  const run = { argv: ["npm"], exit_code: 0, duration_ms: 1, timed_out: false, output: "", output_sha256: "" };
+  const begun = after(intent);
+  expect([begun.engine.open, begun.engine.runs]).toEqual([line(intent), 1]);
+  expect(fold(begun, { type: "result", effect: "command", key: "k", call: null, run }).engine.open).toBeNull();
+});
+
+test("a new epoch begins with its digest, and a prompt at work begins anew on it", () => {
+  const epoch = (number: number, digest: string | null) =>
+    event("epoch_opened", { number, tools: "t", system: ["s"], bytes: 9, digest });
+  const first = after(
+    event("ledger_extended", { text: "## Task" }),
+    epoch(1, null),
+    event("ledger_extended", { text: "ä" }),
+  );
+  expect([first.engine.ledger, first.engine.ledger_bytes]).toEqual([["## Task", "ä"], 9]);
+  const asked = {
+    type: "intent",
+    effect: "model",
+    key: "requirements-clarification/1/controller",
+    turn: 1,
+    prompt: { name: "phase_controller", scope: "builtin", sha256: "x", route: "default", tools: "none" },
+    request: { model: "m", effort: "medium", max_tokens: 9, epoch: 1, ledger: 2, tail: "# Step" },
+    reserved: { usd: 1, tokens: 1 },
+  } as const;
+  const replied = {
+    type: "result",
+    effect: "model",
+    key: asked.key,
+    turn: 1,
+    outcome: { type: "replied", stop: "end_turn", content: [], calls: [] },
+    booked: {
+      phase: "requirements",
+      prompt: "p",
+      model: "m",
+      usage: { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
+      usd: 0,
+    },
+  } as const;
+  const second = fold(first, asked, replied, epoch(2, "what is known"));
+  expect([second.engine.ledger, second.engine.ledger_bytes, second.engine.epoch?.number]).toEqual([
+    ["what is known"],
+    13,
+    2,
+  ]);
+  const { tail, turns, note, ledger } = second.engine.item ?? {};
+  expect({ tail, turns, note, ledger }).toEqual({ tail: null, turns: [], note: null, ledger: 1 });
+});
+
+test("a cost alert is said once", () => {
+  expect([after().engine.alerted, after(event("cost_alerted", { usd: 6, threshold: 5 })).engine.alerted]).toEqual([
+    false,
+    true,
+  ]);
+  expect(started.limits.cost_alert_usd).toBeNull();
+});

@@ -1,0 +1,206 @@
+import { expect, test } from "vitest";
+import { event, phases, type Body } from "../../src/chain/events.ts";
+import { blocking, gate, percent } from "../../src/chain/gates.ts";
+import { after, approved, changed, fold, inEngine, phase, presented, ran, recorded, solution } from "./lines.ts";
+
+const scores = (of: Record<string, number>) =>
+  recorded("uncertainty_analysis", {
+    confidence: Object.entries(of).map(([area, score]) => ({ area, score, evidence: [] })),
+  });
+const ambiguity = (value: number) => recorded("requirement_disambiguator", { scores: [{ name: "ambiguity", value }] });
+const asked = (...ids: string[]) =>
+  event("questions_asked", { questions: ids.map((id) => ({ id, question: `${id}?` })) });
+const waived = (area: string) => event("area_waived", { area, reason: "It may stay open." });
+const doubt = (area: string, more: object = {}) =>
+  recorded("component_mapper", {
+    uncertainties: [{ area, confidence: 0.7, blocking: true, resolved: false, ...more }],
+  });
+
+test("the requirements are left at 90%", () => {
+  const reasons = (score: number) => gate(after(scores({ requirements: score })), "context-building");
+  expect(reasons(0.9)).toEqual([]);
+  expect(reasons(0.89)).toEqual(["Confidence in the requirements is 89%; 90% is needed."]);
+  expect(gate(after(), "context-building")).toEqual(["Confidence in the requirements is 0%; 90% is needed."]);
+  expect(gate(after(waived("requirements")), "context-building")).toEqual([]);
+});
+
+test("ambiguity above 30% must first have led to three questions", () => {
+  const sure = scores({ requirements: 0.95 });
+  const reason = "Ambiguity is 50%; above 30% three to five questions must be asked first.";
+  expect(gate(after(sure, ambiguity(0.5)), "context-building")).toEqual([reason]);
+  expect(gate(after(sure, ambiguity(0.5), asked("a", "b")), "context-building")).toEqual([reason]);
+  expect(gate(after(sure, ambiguity(0.5), asked("a", "b", "c")), "context-building")).toEqual([]);
+  expect(gate(after(sure, ambiguity(0.3)), "context-building")).toEqual([]);
+  expect(gate(after(ambiguity(0.31)), "context-building")).toEqual([
+    "Confidence in the requirements is 0%; 90% is needed.",
+    "Ambiguity is 31%; above 30% three to five questions must be asked first.",
+  ]);
+});
+
+test("the exploration is left when the controller says so", () => {
+  expect(gate(after(phase("context-building", "requirements-clarification")), "uncertainty-analysis")).toEqual([]);
+});
+
+const analysing = phase("uncertainty-analysis", "context-building");
+const analysis = (...bodies: Body[]) => gate(after(analysing, ...bodies), "solution-approval");
+
+test("the analysis is left at 80% overall with no open area below 60%", () => {
+  const good = { requirements: 0.9, technical_approach: 0.9, implementation_details: 0.6 };
+  expect(analysis(scores(good))).toEqual([]);
+  expect(analysis(scores({ ...good, implementation_details: 0.59 }))).toEqual([
+    "Confidence in implementation_details is 59%; every area needs 60%.",
+  ]);
+  expect(analysis(scores({ ...good, requirements: 0.86 }))).toEqual(["Overall confidence is 79%; 80% is needed."]);
+  expect(analysis(scores({ requirements: 1, technical_approach: 1 }))).toEqual([
+    "Overall confidence is 67%; 80% is needed.",
+    "Confidence in implementation_details is 0%; every area needs 60%.",
+  ]);
+  expect(
+    analysis(scores({ requirements: 1, technical_approach: 1, implementation_details: 1, security: 0.5 })),
+  ).toEqual(["Confidence in security is 50%; every area needs 60%."]);
+});
+
+test("an area that was set aside holds nothing up", () => {
+  expect(analysis(scores({ requirements: 0.9, technical_approach: 0.9 }), waived("implementation_details"))).toEqual(
+    [],
+  );
+});
+
+test("a blocking uncertainty holds the analysis up until it is resolved or set aside", () => {
+  const good = scores({ requirements: 0.9, technical_approach: 0.9, implementation_details: 0.9 });
+  expect(analysis(good, doubt("storage"))).toEqual(['The blocking uncertainty "storage" is open.']);
+  expect(analysis(good, doubt("storage", { blocking: false }))).toEqual([]);
+  expect(analysis(good, doubt("storage", { resolved: true }))).toEqual([]);
+  expect(analysis(good, doubt("storage"), waived("storage"))).toEqual([]);
+  expect(analysis(good, doubt("constructor"))).toEqual(['The blocking uncertainty "constructor" is open.']);
+});
+
+test("what blocks is told with who found it", () => {
+  expect(blocking(after(doubt("storage"), doubt("style", { blocking: false })))).toEqual([
+    { area: "storage", confidence: 0.7, blocking: true, resolved: false, resolution: null, by: "component_mapper" },
+  ]);
+});
+
+test("the approval is left when a person approved what is presented now", () => {
+  const reasons = (...bodies: Body[]) =>
+    gate(after(phase("solution-approval", "uncertainty-analysis"), ...bodies), "implementation");
+  const nobody = ["Nobody has approved the presented solution."];
+  expect(reasons()).toEqual(nobody);
+  expect(reasons(presented())).toEqual(nobody);
+  expect(reasons(presented(), approved)).toEqual([]);
+  expect(reasons(presented(), approved, event("approval_voided", { reason: "changed" }))).toEqual(nobody);
+  expect(reasons(presented(), approved, presented())).toEqual(nobody);
+  expect(reasons(presented(), event("approval_refused", { solution: "", reason: "" }))).toEqual(nobody);
+});
+
+test("no phase is skipped, and none is entered backwards through a gate", () => {
+  const refused = phases.flatMap((from, at) =>
+    phases.flatMap((to, index) => (index === at + 1 ? [] : [gate({ ...after(), current_phase: from }, to).length])),
+  );
+  expect(refused).toEqual(Array(phases.length ** 2 - (phases.length - 1)).fill(1));
+  expect(gate(after(), "implementation")).toEqual([
+    "From requirements-clarification the way leads to context-building, not to implementation. To return, go back.",
+  ]);
+  expect(gate(after(phase("implementation", "solution-approval")), "context-building")).toEqual([
+    "From implementation the way leads to completion, not to context-building. To return, go back.",
+  ]);
+  expect(gate(after(analysing), "done")).toEqual(["There is nothing built yet."]);
+});
+
+const building = [presented(), approved, phase("implementation", "solution-approval")];
+const reviews = [
+  recorded("code_reviewer"),
+  recorded("security_scanner"),
+  recorded("simplicity_checker", { scores: [{ name: "simplicity", value: 6 }] }),
+];
+const built = [changed("test/product.test.js", "test"), ran("red"), changed("src/product.js", "code"), ran("green")];
+const whole = after(...building, ...built, ...reviews);
+
+test("an implementation is done with red, green, a change, and every review after the last change", () => {
+  expect(gate(whole, "done")).toEqual([]);
+  expect(gate(after(...building), "done")).toEqual([
+    "The tests were never seen to fail before the code was written.",
+    "The last test run recorded after the last change did not pass.",
+    "No file has been changed.",
+    "code_reviewer has not reported since the last change.",
+    "security_scanner has not reported since the last change.",
+  ]);
+});
+
+test("without red an implementation is not done, unless no test was planned", () => {
+  const code = [changed("src/product.js", "code"), ran("green"), ...reviews];
+  expect(gate(after(...building, ...code), "done")).toEqual([
+    "The tests were never seen to fail before the code was written.",
+  ]);
+  const noTests = presented({ ...solution, files: solution.files.filter(({ role }) => role !== "test") });
+  expect(gate(after(noTests, approved, building[2]!, ...code), "done")).toEqual([]);
+});
+
+test("a change after the last run and reviews asks for all of them again", () => {
+  const again = fold(whole, changed("src/product.js", "code"));
+  expect(gate(again, "done")).toEqual([
+    "The last test run recorded after the last change did not pass.",
+    "code_reviewer has not reported since the last change.",
+    "security_scanner has not reported since the last change.",
+  ]);
+  expect(gate(fold(again, ran("green"), ...reviews), "done")).toEqual([]);
+});
+
+test("a run that fails after green asks for green again", () => {
+  expect(gate(fold(whole, ran("failing"), ...reviews), "done")).toEqual([
+    "The last test run recorded after the last change did not pass.",
+  ]);
+  expect(gate(fold(whole, ran("unproven", 0), ...reviews), "done")).toHaveLength(1);
+});
+
+test("the simplicity score must stay below 7", () => {
+  const score = (value: number) =>
+    gate(fold(whole, recorded("simplicity_checker", { scores: [{ name: "simplicity", value }] })), "done");
+  expect(score(6.9)).toEqual([]);
+  expect(score(7)).toEqual(["The simplicity score is 7; it must be below 7."]);
+});
+
+test("a blocking finding must be mended or set aside", () => {
+  const found = fold(
+    whole,
+    recorded("code_reviewer", {
+      uncertainties: [{ area: "off_by_one", confidence: 0.9, blocking: true, resolved: false }],
+    }),
+  );
+  expect(gate(found, "done")).toEqual(['The blocking finding "off_by_one" of code_reviewer is open.']);
+  expect(gate(fold(found, waived("off_by_one")), "done")).toEqual([]);
+  expect(gate(fold(found, recorded("code_reviewer")), "done")).toEqual([]);
+});
+
+test("where nothing can go red, the approved check must have been reported", () => {
+  const manual = presented({
+    ...solution,
+    files: [{ path: "README.md", role: "doc", change: "edit" }],
+    verification: { kind: "substitute", check: "read it aloud" },
+  });
+  const doc = [manual, approved, building[2]!, changed("README.md", "doc"), ran("green"), ...reviews];
+  expect(gate(after(...doc), "done")).toEqual(["The approved substitute check was not reported: read it aloud"]);
+  const check = (value: number) => recorded("deployment_checker", { scores: [{ name: "substitute_check", value }] });
+  expect(gate(after(...doc, check(0)), "done")).toHaveLength(1);
+  expect(gate(after(...doc, check(1)), "done")).toEqual([]);
+});
+
+test("without a test command nothing needs to be green", () => {
+  const noCommand = inEngine(after(...building, changed("src/product.js", "code"), ...reviews), { test_command: null });
+  expect(gate(noCommand, "done")).toEqual(["The tests were never seen to fail before the code was written."]);
+});
+
+test("a tiny task needs red, green and a change, and no reviews", () => {
+  const tiny = event("size_changed", { to: "tiny", reason: "One file." });
+  expect(gate(after(tiny, ...building, ...built), "done")).toEqual([]);
+  expect(gate(after(tiny, ...building, ...built, doubt("style")), "done")).toEqual([]);
+  expect(gate(after(tiny, ...building), "done")).toEqual([
+    "The tests were never seen to fail before the code was written.",
+    "The last test run recorded after the last change did not pass.",
+    "No file has been changed.",
+  ]);
+});
+
+test("shares are told as whole percents", () => {
+  expect([0, 0.005, 0.824, 0.825, 1].map(percent)).toEqual(["0%", "1%", "82%", "83%", "100%"]);
+});

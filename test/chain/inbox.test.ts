@@ -1,0 +1,209 @@
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { event, type Body, type ChainEvent } from "../../src/chain/events.ts";
+import { objection, takeInbox, type PersonMessage } from "../../src/chain/inbox.ts";
+import { ledgerText } from "../../src/chain/ledger.ts";
+import { dropMessage, waitingMessages } from "../../src/store/chains.ts";
+import { cleanUp } from "../tools/folders.ts";
+import { ada, after, approved, phase, presented, started } from "./lines.ts";
+import { workbench } from "./workbench.ts";
+
+afterEach(cleanUp);
+
+const asked = event("questions_asked", {
+  questions: [
+    { id: "name", question: "What is it called?" },
+    { id: "big", question: "Big numbers?" },
+  ],
+});
+const epoch = event("epoch_opened", { number: 1, tools: "", system: [], bytes: 0, digest: null });
+const hash = "abc123abc123";
+
+/** What taking in a message adds to a chain's journal. */
+function takenIn(message: PersonMessage, ...before: Body[]): ChainEvent[] {
+  const { chain, deps, lines, say } = workbench({});
+  chain.append({ by: ada, bodies: [epoch, ...before] });
+  const known = lines.length;
+  say(message);
+  const [{ name } = { name: "" }] = waitingMessages(chain.inbox);
+  takeInbox(chain, deps.workspace);
+  chain.close();
+  expect(readdirSync(chain.inbox)).toEqual([]);
+  const events = lines.slice(known).map(({ n: _n, at: _at, by, hash: _hash, more: _more, ...body }) => {
+    expect(by).toEqual(ada);
+    return { ...body, ...("from" in body && body.from === name ? { from: "this message" } : {}) } as ChainEvent;
+  });
+  const ledger = events.filter((one) => one.event === "ledger_extended");
+  const said = events.filter((one) => one.event !== "ledger_extended");
+  expect(ledger.map(({ text }) => text)).toEqual([ledgerText(said)].filter(Boolean));
+  return said;
+}
+
+const from = "this message";
+const ignored = (reason: string) => [event("message_ignored", { reason, from })];
+
+test("answers are taken in one by one", () => {
+  expect(takenIn({ type: "answer", answers: { name: "product", big: "no" } }, asked)).toEqual([
+    event("question_answered", { id: "name", answer: "product", from }),
+    event("question_answered", { id: "big", answer: "no", from }),
+  ]);
+});
+
+test("an approval opens the implementation, where it names what is presented now", () => {
+  const base = { "src/product.js": null, "test/product.test.js": null };
+  const now = { ...presented(), base };
+  const shown = phase("solution-approval", "uncertainty-analysis");
+  expect(takenIn({ type: "approve", hash }, shown, now)).toEqual([
+    event("approval_given", { solution: hash, from }),
+    event("phase_changed", {
+      from: "solution-approval",
+      to: "implementation",
+      reason: "A person approved the solution.",
+      focus: "",
+    }),
+  ]);
+  expect(takenIn({ type: "approve", hash: "other" }, shown, now)).toEqual(
+    ignored(`What is presented now is ${hash}, not other. Nothing was approved.`),
+  );
+  expect(takenIn({ type: "approve", hash }, shown)).toEqual(ignored("Chain 001 presents no solution now."));
+  expect(takenIn({ type: "approve", hash }, shown, now, approved)).toEqual(
+    ignored("Chain 001 presents no solution now."),
+  );
+});
+
+test("an approval of files that somebody changed meanwhile is not one", () => {
+  const base = { "src/sum.js": "another hash", "src/product.js": null };
+  const reason = "src/sum.js changed after the solution was presented.";
+  expect(takenIn({ type: "approve", hash }, { ...presented(), base })).toEqual([
+    ...ignored(reason),
+    event("approval_voided", { reason }),
+  ]);
+});
+
+const queued = (key: string, name: string, inputs: Record<string, string>, why: string) =>
+  event("prompts_queued", { why, prompts: [{ key, name, inputs }] });
+
+test("a rejection runs requirement_disambiguator to understand it, a change request goes to the controller", () => {
+  expect(takenIn({ type: "reject", reason: "too much" }, presented())).toEqual([
+    event("approval_refused", { solution: hash, reason: "too much", from }),
+    queued(
+      "requirements-clarification/1/1-requirement_disambiguator",
+      "requirement_disambiguator",
+      { focus: "understand_rejection" },
+      "A person rejected the solution.",
+    ),
+  ]);
+  expect(takenIn({ type: "change", request: "less" }, presented())).toEqual([
+    event("changes_requested", { solution: hash, request: "less", from }),
+  ]);
+  expect(takenIn({ type: "reject", reason: "" })).toEqual(ignored("Chain 001 presents no solution now."));
+  expect(takenIn({ type: "change", request: "less" }, presented(), approved)).toEqual(
+    ignored("Chain 001 presents no solution now."),
+  );
+});
+
+test("a question is looked into at once, unless the chain waits for answers itself", () => {
+  const question = "Do negative numbers work?";
+  const resolver = queued(
+    "requirements-clarification/1/1-uncertainty_resolver",
+    "uncertainty_resolver",
+    { question },
+    "A person asks.",
+  );
+  expect(takenIn({ type: "ask", question }, presented())).toEqual([
+    event("more_info_asked", { solution: hash, question, from }),
+    resolver,
+  ]);
+  const [alone, ...rest] = takenIn({ type: "ask", question }, asked);
+  expect([alone?.event, rest]).toEqual(["more_info_asked", []]);
+});
+
+test("what a person says to a parked chain wakes it", () => {
+  const parked = event("parked", { code: "no_movement", exit: 11, message: "Stuck.", hint: "Help." });
+  const wakes = (message: PersonMessage) => takenIn(message, parked)[0];
+  expect([
+    wakes({ type: "ask", question: "?" }),
+    wakes({ type: "waive", area: "speed", reason: "one user" }),
+    wakes({ type: "check" }),
+  ]).toEqual(Array(3).fill(event("resumed", {})));
+});
+
+test("an area is set aside with its reason, and a measurement is queued", () => {
+  expect(takenIn({ type: "waive", area: "speed", reason: "one user" })).toEqual([
+    event("area_waived", { area: "speed", reason: "one user", from }),
+  ]);
+  expect(takenIn({ type: "check" })).toEqual([
+    {
+      ...queued(
+        "requirements-clarification/1/1-uncertainty_analysis",
+        "uncertainty_analysis",
+        {},
+        "A person asked for a measurement.",
+      ),
+      from,
+    },
+  ]);
+});
+
+test("a message that a crash left behind, although it was taken in, does not count twice", () => {
+  const { chain, deps, lines, say } = workbench({});
+  say({ type: "waive", area: "speed", reason: "one user" });
+  const [waiting] = waitingMessages(chain.inbox);
+  takeInbox(chain, deps.workspace);
+  const known = lines.length;
+  writeFileSync(join(chain.inbox, waiting!.name), JSON.stringify(waiting!.message));
+  takeInbox(chain, deps.workspace);
+  chain.close();
+  expect([lines.length, readdirSync(chain.inbox)]).toEqual([known, []]);
+});
+
+test("what is no message is put aside aloud, and the next one is taken in", () => {
+  const { chain, deps, events, say } = workbench({});
+  dropMessage(chain.inbox, { by: ada, message: { type: "dance" } }, 1);
+  dropMessage(chain.inbox, { by: { kind: "engine", name: "x", door: "x" }, message: { type: "check" } }, 2);
+  writeFileSync(join(chain.inbox, "000000000000003-x.json"), "{");
+  say({ type: "check" });
+  takeInbox(chain, deps.workspace);
+  chain.close();
+  const [first, second, third, ...rest] = events().slice(2);
+  const unread = { event: "message_ignored", reason: "It could not be read.", by: { name: "unknown", door: "inbox" } };
+  expect([first, second, third]).toMatchObject([unread, unread, unread]);
+  expect(rest.map((one) => one.event)).toEqual(["prompts_queued"]);
+});
+
+test("what cannot be meant now is said before it is sent", () => {
+  const said = (message: PersonMessage, ...before: Body[]) => {
+    const error = objection(after(...before), message);
+    return error && [error.code, error.message, error.hint, error.exitCode];
+  };
+  const stranger: PersonMessage = { type: "answer", answers: { nam: "x" } };
+  expect(said(stranger, asked)).toEqual([
+    "unknown_question",
+    'Chain 047 has no question "nam".',
+    "Open questions: name, big.",
+    64,
+  ]);
+  expect(said(stranger)).toEqual(["unknown_question", 'Chain 047 has no question "nam".', "No question is open.", 64]);
+  expect(said({ type: "approve", hash: "x" }, presented())).toEqual([
+    "other_solution",
+    `What is presented now is ${hash}, not x. Nothing was approved.`,
+    "Read it first: claude-exec present-solution 047",
+    14,
+  ]);
+  expect(said({ type: "reject", reason: "" })).toEqual([
+    "nothing_presented",
+    "Chain 047 presents no solution now.",
+    "See where it stands: claude-exec status 047",
+    14,
+  ]);
+  expect(said({ type: "check" }, event("completed", { summary: "" }))).toEqual([
+    "completed",
+    "Chain 047 is completed.",
+    'Begin another: claude-exec new "…"',
+    14,
+  ]);
+  expect(said({ type: "answer", answers: { name: "x" } }, asked)).toBeUndefined();
+  expect(said({ type: "approve", hash }, presented())).toBeUndefined();
+  expect(said({ type: "check" }, started)).toBeUndefined();
+});

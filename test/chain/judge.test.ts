@@ -1,0 +1,502 @@
+import { expect, test } from "vitest";
+import type { Context, Item } from "../../src/chain/context.ts";
+import { event, type Body, type ChainEvent } from "../../src/chain/events.ts";
+import { judge, reject, type Facts } from "../../src/chain/judge.ts";
+import type { Action, Report, Solution } from "../../src/chain/reply.ts";
+import { solutionHash, solutionText } from "../../src/chain/solution.ts";
+import { openLibrary } from "../../src/library/library.ts";
+import { after, approved, base, changed, fold, inEngine, phase, presented, ran, recorded, solution } from "./lines.ts";
+
+const { prompts } = await openLibrary([{ scope: "builtin", path: "prompts" }]).all();
+const facts: Facts = { prompts: new Map(prompts.map((prompt) => [prompt.name, prompt])), base };
+
+const key = "requirements-clarification/1/controller";
+const item: Item = {
+  key,
+  prompt: "phase_controller",
+  inputs: {},
+  expects: "action",
+  tail: null,
+  ledger: 1,
+  source: null,
+  model: null,
+  turns: [],
+  rejected: 0,
+  note: null,
+};
+
+type Do = Action["do"];
+const decided = (context: Context, what: Do, known: Facts = facts): ChainEvent[] => {
+  const action: Action = { kind: "action", say: "I do it.", do: what };
+  const [first, ...rest] = judge(context, item, action, known);
+  expect(first).toEqual(event("decision_taken", { key, action }));
+  return rest;
+};
+const problems = (what: Do, known: Facts = facts) => judge(after(), item, { kind: "action", say: "", do: what }, known);
+const sentBack = (...problems: string[]) => [event("reply_rejected", { key, problems })];
+const refused = (to: string, ...reasons: string[]) => event("gate_refused", { to, reasons });
+
+const run = (name: string, inputs: Record<string, string> = {}): Do => ({
+  type: "run_prompts",
+  prompts: [{ name, inputs: Object.entries(inputs).map(([name, value]) => ({ name, value })) }],
+});
+const present = (artifact: Solution = solution): Do => ({ type: "present_solution", artifact });
+
+test("a prompt or input that does not exist is sent back with what to do instead", () => {
+  expect(problems(run("make_coffee"))).toEqual(
+    sentBack('There is no prompt "make_coffee". Use a name from the catalogue.'),
+  );
+  expect(problems(run("stack_detector", { colour: "red" }))).toEqual(sentBack('stack_detector has no input "colour".'));
+  expect(problems(run("uncertainty_resolver", { focus: "x", other: "y" }))).toEqual(
+    sentBack('uncertainty_resolver has no input "other".', 'uncertainty_resolver needs the input "question".'),
+  );
+  expect(problems(run("stack_detector", { constructor: "x" }))).toEqual(
+    sentBack('stack_detector has no input "constructor".'),
+  );
+});
+
+test("only what stands in the catalogue can be run", () => {
+  for (const name of ["phase_controller", "new_case"])
+    expect(problems(run(name))).toEqual(sentBack(`There is no prompt "${name}". Use a name from the catalogue.`));
+});
+
+test("an action that says nothing is sent back", () => {
+  expect(problems({ type: "run_prompts", prompts: [] })).toEqual(sentBack("run_prompts names no prompt."));
+  expect(problems({ type: "ask_user", questions: [] })).toEqual(sentBack("ask_user asks nothing."));
+  expect(problems(present({ ...solution, files: [] }))).toEqual(
+    sentBack("The solution names no file. Name every file it will write."),
+  );
+  const phases =
+    "requirements-clarification, context-building, uncertainty-analysis, solution-approval, implementation";
+  for (const type of ["advance", "go_back"] as const)
+    expect(problems({ type, to: "deployment" })).toEqual(
+      sentBack(`There is no phase "deployment". Phases: ${phases}.`),
+    );
+});
+
+test("a reply that cannot be used three times parks the chain", () => {
+  expect(reject({ ...item, rejected: 1 }, key, ["It is not JSON."])).toEqual(sentBack("It is not JSON."));
+  expect(reject({ ...item, rejected: 2 }, key, ["It is not JSON.", "x"])).toEqual([
+    ...sentBack("It is not JSON.", "x"),
+    event("parked", {
+      code: "reply_unusable",
+      exit: 1,
+      message: "The model's reply to phase_controller could not be used three times: It is not JSON.",
+      hint: "Everything before is kept. Try again, perhaps with another model: claude-exec resume {id} --model <model>",
+    }),
+  ]);
+});
+
+test("prompts are queued under keys of their decision, at most three of them", () => {
+  const names = ["stack_detector", "component_mapper", "dependency_analyzer", "api_surface_mapper"];
+  const context = after(phase("context-building", "requirements-clarification"));
+  const prompts = names.map((name) => ({ name, inputs: [{ name: "focus", value: name }] }));
+  const second = { ...item, key: "context-building/2/controller" };
+  const action: Action = { kind: "action", say: "I do it.", do: { type: "run_prompts", prompts } };
+  expect(judge(context, second, action, facts).slice(1)).toEqual([
+    event("prompts_queued", {
+      why: "I do it.",
+      prompts: names.slice(0, 3).map((name, index) => ({
+        key: `context-building/2/${index + 1}-${name}`,
+        name,
+        inputs: { focus: name },
+      })),
+    }),
+  ]);
+});
+
+const queue = (name: string, inputs: Record<string, string> = {}) =>
+  event("prompts_queued", {
+    why: "",
+    prompts: [{ key: `requirements-clarification/1/1-${name}`, name, inputs }],
+  });
+const stuckHint =
+  'Tell it what it cannot find out (claude-exec ask {id} "…"), set an area aside (claude-exec waive {id} <area> "why"), or go on: claude-exec resume {id}';
+const noMovement = (message: string) => event("parked", { code: "no_movement", exit: 11, message, hint: stuckHint });
+
+test("the same prompt asked for a third time, although nothing changed, parks the chain", () => {
+  const twice = after(queue("stack_detector"), queue("stack_detector"));
+  expect(decided(after(queue("stack_detector")), run("stack_detector"))[0]?.event).toBe("prompts_queued");
+  expect(decided(twice, run("stack_detector"))).toEqual([
+    noMovement("stack_detector was asked for 3 times although nothing had changed."),
+  ]);
+  expect(decided(twice, run("stack_detector", { focus: "tests" }))[0]?.event).toBe("prompts_queued");
+});
+
+test("what changed makes the same prompt a new one", () => {
+  const twice = after(queue("stack_detector"), queue("stack_detector"));
+  const news: Body[] = [
+    recorded("component_mapper", {}, { moved: true }),
+    event("question_answered", { id: "x", answer: "y" }),
+    changed("a.js", "code"),
+    event("resumed", {}),
+  ];
+  const answers = news.map((body) => decided(fold(twice, body), run("stack_detector"))[0]?.event);
+  expect(answers).toEqual(Array(4).fill("prompts_queued"));
+  const same = fold(twice, recorded("component_mapper", {}, { moved: false }));
+  expect(decided(same, run("stack_detector"))[0]?.event).toBe("parked");
+});
+
+test("questions are asked once, at most five at a time", () => {
+  const ask = (...ids: string[]): Do => ({
+    type: "ask_user",
+    questions: ids.map((id) => ({ id, question: `${id}?` })),
+  });
+  const known = after(event("questions_asked", { questions: [{ id: "a", question: "a?" }] }));
+  expect(decided(known, ask("a", "b", "c", "d", "e", "f", "g"))).toEqual([
+    event("questions_asked", { questions: ["b", "c", "d", "e", "f"].map((id) => ({ id, question: `${id}?` })) }),
+  ]);
+  expect(decided(known, ask("a"))).toEqual([
+    refused("answers", "These questions have been answered already: the answers are above."),
+  ]);
+});
+
+test("a phase is left through its gate alone, and never into the implementation", () => {
+  const sure = recorded("requirement_validator", {
+    confidence: [{ area: "requirements", score: 0.95, evidence: [] }],
+  });
+  expect(decided(after(), { type: "advance", to: "context-building" })).toEqual([
+    refused("context-building", "Confidence in the requirements is 0%; 90% is needed."),
+  ]);
+  expect(decided(after(sure), { type: "advance", to: "context-building", reason: "It is clear." })).toEqual([
+    event("phase_changed", {
+      from: "requirements-clarification",
+      to: "context-building",
+      reason: "It is clear.",
+      focus: "",
+    }),
+  ]);
+  expect(decided(after(sure), { type: "advance", to: "context-building" })).toMatchObject([{ reason: "I do it." }]);
+  const presenting = after(phase("solution-approval", "uncertainty-analysis"), presented(), approved);
+  expect(decided(presenting, { type: "advance", to: "implementation" })).toEqual([
+    refused("implementation", "Only a person's approval opens the implementation: present the solution."),
+  ]);
+});
+
+test("whoever insists on what is refused is parked at the third time", () => {
+  const reasons = ["Confidence in the requirements is 0%; 90% is needed."];
+  const twice = after(refused("context-building", ...reasons), refused("context-building", ...reasons));
+  expect(decided(twice, { type: "advance", to: "context-building" })).toEqual([
+    refused("context-building", ...reasons),
+    noMovement(`The model insists on "context-building", which is refused: ${reasons[0]}`),
+  ]);
+});
+
+test("a parked chain names what is open and blocking", () => {
+  const blocked = after(
+    queue("stack_detector"),
+    queue("stack_detector"),
+    recorded(
+      "component_mapper",
+      { uncertainties: [{ area: "storage", confidence: 0.5, blocking: true, resolved: false }] },
+      { moved: false },
+    ),
+  );
+  expect(decided(blocked, run("stack_detector"))).toEqual([
+    noMovement("stack_detector was asked for 3 times although nothing had changed. Open and blocking: storage."),
+  ]);
+});
+
+const scores = (of: Record<string, number>) =>
+  recorded("uncertainty_analysis", {
+    confidence: Object.entries(of).map(([area, score]) => ({ area, score, evidence: [] })),
+  });
+const back: Do = { type: "go_back", to: "context-building", focus: "tokens", reason: "storage blocks" };
+const forth = phase("uncertainty-analysis", "context-building");
+const returned = phase("context-building", "uncertainty-analysis");
+
+test("going back takes a focus along", () => {
+  expect(decided(after(forth), back)).toEqual([
+    event("phase_changed", {
+      from: "uncertainty-analysis",
+      to: "context-building",
+      reason: "storage blocks",
+      focus: "tokens",
+    }),
+  ]);
+  expect(decided(after(forth), { type: "go_back", to: "solution-approval" })).toEqual([
+    refused("solution-approval", "solution-approval does not lie behind uncertainty-analysis."),
+  ]);
+  expect(decided(after(forth), { type: "go_back", to: "uncertainty-analysis" })[0]?.event).toBe("gate_refused");
+});
+
+test("two rounds of exploration without movement park the chain with exit 11", () => {
+  const even = { requirements: 0.6, technical_approach: 0.6, implementation_details: 0.6 };
+  const once = after(forth, scores(even), returned, forth);
+  expect(decided(once, back)[0]?.event).toBe("phase_changed");
+  const twice = fold(once, returned, forth);
+  expect(decided(twice, back)).toEqual([
+    noMovement("Two rounds of exploration have not moved the confidence: it stays at 60%."),
+  ]);
+  expect(decided(fold(twice, scores({ requirements: 0.7 })), back)[0]?.event).toBe("phase_changed");
+  expect(decided(fold(twice, event("resumed", {})), back)[0]?.event).toBe("phase_changed");
+  const slower = after(forth, scores({ ...even, requirements: 0.5 }), returned, forth, scores(even), returned, forth);
+  expect(decided(slower, back)[0]?.event).toBe("phase_changed");
+});
+
+test("the rounds of exploration are counted, and end", () => {
+  const rounds = Array.from({ length: 3 }, (_, round) => [returned, forth, scores({ requirements: (round + 1) / 10 })]);
+  const used = after(phase("context-building", "requirements-clarification"), forth, ...rounds.flat());
+  expect(decided(used, back)).toEqual([noMovement("All 4 rounds of exploration are used up; the confidence is 10%.")]);
+  const more = inEngine(used, { limits: { ...used.engine.limits, rounds: 5 } });
+  expect(decided(more, back)[0]?.event).toBe("phase_changed");
+});
+
+test("going back from what was approved voids the approval", () => {
+  const building = after(
+    phase("solution-approval", "uncertainty-analysis"),
+    presented(),
+    approved,
+    phase("implementation", "solution-approval"),
+  );
+  expect(decided(building, { type: "go_back", to: "solution-approval", reason: "one more file" })).toEqual([
+    event("approval_voided", { reason: "The chain went back to solution-approval: one more file" }),
+    event("phase_changed", { from: "implementation", to: "solution-approval", reason: "one more file", focus: "" }),
+  ]);
+});
+
+const good = scores({ requirements: 0.95, technical_approach: 0.95, implementation_details: 0.95 });
+const ready = after(forth, good);
+const large: Solution = {
+  ...solution,
+  files: [...solution.files, { path: "src/more.js", role: "code", change: "edit" }],
+};
+
+test("a solution is presented with its text and a hash over it and the files as they are", () => {
+  const text = solutionText(large, ready);
+  expect(decided(ready, present(large))).toEqual([
+    event("phase_changed", {
+      from: "uncertainty-analysis",
+      to: "solution-approval",
+      reason: "The solution is ready to be judged.",
+      focus: "",
+    }),
+    event("solution_presented", { solution: large, text, id: solutionHash(text, base), base }),
+  ]);
+  const again = fold(ready, phase("solution-approval", "uncertainty-analysis"));
+  expect(decided(again, present(large)).map((one) => one.event)).toEqual(["solution_presented"]);
+});
+
+test("a solution is not presented before the analysis has let it pass", () => {
+  for (const from of ["requirements-clarification", "context-building"] as const)
+    expect(decided({ ...after(), current_phase: from }, present(large))).toEqual([
+      refused("solution-approval", `A solution is presented after the uncertainty analysis; this is ${from}.`),
+    ]);
+  expect(decided(after(forth, scores({ requirements: 0.95 })), present(large))).toEqual([
+    refused(
+      "solution-approval",
+      "Overall confidence is 32%; 80% is needed.",
+      "Confidence in technical_approach is 0%; every area needs 60%.",
+      "Confidence in implementation_details is 0%; every area needs 60%.",
+    ),
+  ]);
+  expect(decided({ ...ready, current_phase: "implementation" }, present())).toEqual([
+    refused("solution-approval", "To change an approved solution, go back to solution-approval first."),
+  ]);
+});
+
+test("a path that may never be written is refused before anybody approves it", () => {
+  const outside = { ...facts, base: { ...base, ".git/config": "refused", "../up.js": "refused" } };
+  expect(decided(ready, present(), outside)).toEqual([
+    refused(
+      "solution-approval",
+      ".git/config cannot be written: it is protected or lies outside the workspace.",
+      "../up.js cannot be written: it is protected or lies outside the workspace.",
+    ),
+  ]);
+});
+
+test("tests are not a proof where none can be run", () => {
+  const noCommand = inEngine(ready, { test_command: null });
+  expect(decided(noCommand, present())).toEqual([
+    refused(
+      "solution-approval",
+      "No test command was found in this workspace: name a substitute check, or the user must set tests.command.",
+    ),
+  ]);
+  const checked: Solution = { ...solution, verification: { kind: "substitute", check: "read it" } };
+  expect(decided(noCommand, present(checked)).map((one) => one.event)).toEqual(["phase_changed", "solution_presented"]);
+});
+
+test("a small and certain solution makes a task tiny, a larger one ends it", () => {
+  const early = decided(after(), present());
+  expect(early.map((one) => one.event)).toEqual(["size_changed", "phase_changed", "solution_presented"]);
+  expect(early[0]).toEqual(
+    event("size_changed", { to: "tiny", reason: "One file and its test, and nothing left open." }),
+  );
+  const unclear = after(recorded("requirement_disambiguator", { scores: [{ name: "ambiguity", value: 0.5 }] }));
+  expect(decided(unclear, present())[0]?.event).toBe("gate_refused");
+  expect(decided(after(), present({ ...solution, confidence: 0.8 }))[0]?.event).toBe("gate_refused");
+
+  const tiny = after(event("size_changed", { to: "tiny", reason: "" }));
+  const unsure = present({ ...solution, confidence: 0.5 });
+  expect(decided(tiny, unsure).map((one) => one.event)).toEqual(["phase_changed", "solution_presented"]);
+  expect(decided(tiny, present(large))[0]?.event).toBe("gate_refused");
+  const later = fold(tiny, forth, good);
+  expect(decided(later, present(large))[0]).toEqual(
+    event("size_changed", { to: "normal", reason: "The solution needs more than one file and its test." }),
+  );
+});
+
+test("a chain completes when the record says so, not when the model does", () => {
+  const building = after(
+    presented(),
+    approved,
+    phase("implementation", "solution-approval"),
+    changed("test/product.test.js", "test"),
+    ran("red"),
+    changed("src/product.js", "code"),
+    ran("green"),
+    recorded("code_reviewer"),
+  );
+  const complete: Do = { type: "complete", summary: "It is there." };
+  expect(decided(building, complete)).toEqual([
+    refused("done", "security_scanner has not reported since the last change."),
+  ]);
+  expect(decided(fold(building, recorded("security_scanner")), complete)).toEqual([
+    event("completed", { summary: "It is there." }),
+  ]);
+  const insists = fold(building, refused("done", "x"), refused("done", "x"));
+  expect(decided(insists, complete).at(-1)).toEqual(
+    event("parked", {
+      code: "not_verified",
+      exit: 13,
+      message:
+        'The model insists on "done", which is refused: security_scanner has not reported since the last change.',
+      hint: 'The files are as they are, nothing is reported as working. Help with a hint: claude-exec ask {id} "…", or go on: claude-exec resume {id}',
+    }),
+  );
+});
+
+test("a chain that gives up parks with what it lacks: 1 before the implementation, 13 in it", () => {
+  const parked = (exit: number) =>
+    event("parked", {
+      code: "gave_up",
+      exit,
+      message: "The model gave up: The goal contradicts itself.",
+      hint: 'Everything found out is kept. Add what it lacks and go on: claude-exec ask {id} "…", or claude-exec resume {id}',
+    });
+  const giveUp: Do = { type: "give_up", reason: "The goal contradicts itself." };
+  expect(decided(after(), giveUp)).toEqual([parked(1)]);
+  expect(decided(after(phase("implementation", "solution-approval")), giveUp)).toEqual([parked(13)]);
+});
+
+test("a gap is noted, and nothing else happens", () => {
+  const gaps = [{ description: "sessions to tokens", prompt_kind: "discovery", key_questions: [], similar: [] }];
+  expect(decided(after(), { type: "report_gap", gaps })).toEqual([event("gap_reported", { gaps })]);
+});
+
+const reporting: Item = {
+  ...item,
+  key: "context-building/1/1-component_mapper",
+  prompt: "component_mapper",
+  expects: "report",
+};
+const judged = (context: Context, fields: Partial<Report>) =>
+  judge(context, reporting, { kind: "report", summary: "Looked.", ...fields }, facts);
+const doubt = (area: string, confidence: number, more: object = {}) => ({
+  area,
+  confidence,
+  blocking: false,
+  resolved: false,
+  ...more,
+});
+
+test("a report is recorded with its scores as they count", () => {
+  const report: Report = {
+    kind: "report",
+    summary: "Looked.",
+    confidence: [{ area: "requirements", score: 0.95, evidence: [{ kind: "user", ref: "goal" }] }],
+  };
+  expect(judge(after(), reporting, report, facts)).toEqual([
+    event("report_recorded", {
+      key: reporting.key,
+      prompt: "component_mapper",
+      report,
+      counted: [{ area: "requirements", score: 0.95, claimed: 0.95, missing: [] }],
+      assumptions: [],
+      moved: true,
+      grounded: false,
+    }),
+  ]);
+});
+
+test("a doubt below 40% is asked about, one between 40% and 60% is assumed, one above is only noted", () => {
+  const uncertainties = [
+    doubt("Token storage!", 0.39, { question: "Where do tokens go?" }),
+    doubt("no_question", 0.1),
+    doubt("expiry", 0.4, { resolution: "15 minutes", question: "How long?" }),
+    doubt("rotation", 0.59),
+    doubt("naming", 0.6),
+    doubt("settled", 0.1, { resolved: true, question: "Is it?" }),
+  ];
+  const [report, asked] = judged(after(), { uncertainties });
+  expect(report).toMatchObject({ assumptions: ["expiry (40% sure): 15 minutes", "rotation (59% sure)"] });
+  expect(asked).toEqual(
+    event("questions_asked", {
+      questions: [
+        { id: "token_storage_", question: "Where do tokens go?", why: "Confidence in Token storage! is 39%." },
+      ],
+    }),
+  );
+});
+
+test("an assumption is recorded once, and is withdrawn when its area is settled", () => {
+  const first = after(...judged(after(), { uncertainties: [doubt("expiry", 0.5)] }));
+  expect(first.session_memory.assumptions).toEqual(["expiry (50% sure)"]);
+  const settled = fold(first, ...judged(first, { uncertainties: [doubt("expiry", 0.95, { resolved: true })] }));
+  expect(settled.session_memory.assumptions).toEqual([]);
+  const other = fold(first, ...judged(first, { uncertainties: [doubt("expiry", 0.55)] }));
+  expect(other.session_memory.assumptions).toEqual(["expiry (55% sure)"]);
+  const again = fold(first, ...judged(first, { uncertainties: [doubt("expiry", 0.5)] }));
+  expect(again.session_memory.assumptions).toEqual(["expiry (50% sure)"]);
+});
+
+test("a report's questions come first, none twice, none known, at most five, and none while something is built", () => {
+  const known = after(event("questions_asked", { questions: [{ id: "known", question: "?" }] }));
+  const questions = ["known", "a", "b", "a", "c", "d"].map((id) => ({ id, question: `${id}?` }));
+  const uncertainties = [
+    doubt("a", 0.1, { question: "a again?" }),
+    doubt("e", 0.1, { question: "e?" }),
+    doubt("f", 0.1, { question: "f?" }),
+  ];
+  const [, asked] = judged(known, { questions, uncertainties });
+  expect(asked?.event === "questions_asked" && asked.questions.map(({ id, question }) => [id, question])).toEqual([
+    ["a", "a?"],
+    ["b", "b?"],
+    ["c", "c?"],
+    ["d", "d?"],
+    ["e", "e?"],
+  ]);
+  const building = fold(known, phase("implementation", "solution-approval"));
+  expect(judged(building, { questions }).map((one) => one.event)).toEqual(["report_recorded"]);
+});
+
+test("a report moves the chain where it says what was not known", () => {
+  const known = after(
+    recorded("stack_detector", {
+      discovered: [{ key: "stack", value: ["node"] }],
+      decisions: [{ key: "style", choice: "plain" }],
+      confidence: [{ area: "requirements", score: 0.6, evidence: [] }],
+      uncertainties: [doubt("storage", 0.5)],
+    }),
+  );
+  const moved = (fields: Partial<Report>) => (judged(known, fields)[0] as { moved: boolean }).moved;
+  const stale: Partial<Report>[] = [
+    {},
+    { findings: "Many words." },
+    { discovered: [{ key: "stack", value: ["node"] }] },
+    { decisions: [{ key: "style", choice: "plain" }] },
+    { confidence: [{ area: "requirements", score: 0.9, evidence: [] }] },
+    { uncertainties: [doubt("storage", 0.55)] },
+  ];
+  const fresh: Partial<Report>[] = [
+    { discovered: [{ key: "stack", value: ["deno"] }] },
+    { decisions: [{ key: "style", choice: "fancy" }] },
+    { confidence: [{ area: "requirements", score: 0.5, evidence: [] }] },
+    { uncertainties: [doubt("storage", 0.5, { blocking: true })] },
+    { uncertainties: [doubt("storage", 0.9, { resolved: true })] },
+    { uncertainties: [doubt("speed", 0.9)] },
+  ];
+  expect([stale.map(moved), fresh.map(moved)]).toEqual([stale.map(() => false), fresh.map(() => true)]);
+});

@@ -1,0 +1,171 @@
+import { expect, test } from "vitest";
+import { event, type ChainEvent } from "../../src/chain/events.ts";
+import { ledgerText } from "../../src/chain/ledger.ts";
+import { approved, changed, phase, presented, ran, recorded, started } from "./lines.ts";
+
+const told = (...events: ChainEvent[]) => ledgerText(events);
+
+test("the ledger begins with the task", () => {
+  expect(told(started)).toBe("## Task\nAdd a product function\nSize: normal. Tests run with: npm test.");
+  expect(told({ ...started, test_command: null, size: "tiny" })).toBe(
+    "## Task\nAdd a product function\nSize: tiny. Tests run with: no command found.",
+  );
+});
+
+test("a report is told with what it found, and with what of its confidence did not count", () => {
+  const report = recorded(
+    "uncertainty_analysis",
+    {
+      summary: "Two things are open.",
+      findings: "See below.",
+      discovered: [
+        { key: "stack", value: "node" },
+        { key: "routes", value: ["GET /a", "GET /b"] },
+      ],
+      decisions: [
+        { key: "module_system", choice: "ES modules", because: "package.json says so" },
+        { key: "style", choice: "plain" },
+      ],
+      uncertainties: [
+        { area: "storage", confidence: 0.5, blocking: true, resolved: false, resolution: "Redis" },
+        { area: "names", confidence: 0.7, blocking: false, resolved: false },
+        { area: "auth", confidence: 0.95, blocking: false, resolved: true },
+      ],
+      scores: [
+        { name: "ambiguity", value: 0.2, scale: "0..1" },
+        { name: "health", value: 8 },
+      ],
+      notes: [{ kind: "assumption", text: "small numbers" }],
+      artifacts: [{ kind: "text", name: "Draft", content: "# Draft" }],
+    },
+    {
+      counted: [
+        { area: "requirements", score: 0.95, claimed: 0.95, missing: [] },
+        { area: "security", score: 0.6, claimed: 0.9, missing: ["file a.js:1", "user name"] },
+        { area: "speed", score: 0.6, claimed: 0.7, missing: [] },
+      ],
+    },
+  );
+  expect(told(report)).toBe(`## Report of uncertainty_analysis (context-building/1/1-uncertainty_analysis)
+Two things are open.
+See below.
+- discovered stack: node
+- discovered routes: GET /a, GET /b
+- decided module_system: ES modules because package.json says so
+- decided style: plain
+- uncertain storage (50%, blocking): Redis
+- uncertain names (70%, open)
+- uncertain auth (95%, resolved)
+- confidence requirements: 95%
+- confidence security: 90%, counted 60%: not held as evidence: file a.js:1, user name
+- confidence speed: 70%, counted 60%: not held as evidence: none was given
+- score ambiguity: 0.2 (0..1)
+- score health: 8
+- note (assumption): small numbers
+### Draft
+# Draft`);
+});
+
+test("a batch is told in its order", () => {
+  const questions = [
+    { id: "name", question: "What is it called?" },
+    { id: "big", question: "Big numbers?" },
+  ];
+  expect(
+    told(
+      event("decision_taken", {
+        key: "k/1/controller",
+        action: { kind: "action", say: "I ask.", do: { type: "ask_user", questions } },
+      }),
+      event("questions_asked", { questions }),
+      event("question_answered", { id: "name", answer: "product" }),
+      phase("context-building", "requirements-clarification", "tokens"),
+      phase("uncertainty-analysis", "context-building"),
+      event("gate_refused", { to: "done", reasons: ["one", "two"] }),
+      event("area_waived", { area: "speed", reason: "one user" }),
+      event("size_changed", { to: "tiny", reason: "One file." }),
+      event("gap_reported", {
+        gaps: [
+          { description: "sessions", prompt_kind: "x" },
+          { description: "tokens", prompt_kind: "x" },
+        ],
+      }),
+    ).split("\n"),
+  ).toEqual([
+    "## Decision k/1/controller",
+    "I ask.",
+    "The user is asked: [name] What is it called? [big] Big numbers?",
+    "The user answered [name]: product",
+    "## Phase context-building",
+    "It is time.",
+    "Focus: tokens",
+    "## Phase uncertainty-analysis",
+    "It is time.",
+    'The engine refused "done":',
+    "- one",
+    "- two",
+    "The user set the area speed aside: one user",
+    "This task now counts as tiny: One file.",
+    "Noted: no prompt fits sessions; tokens. Go on with the prompts there are.",
+  ]);
+});
+
+test("what is presented, said to it, and done after it is told", () => {
+  expect(
+    told(
+      presented(),
+      event("approval_refused", { solution: "x", reason: "" }),
+      event("approval_refused", { solution: "x", reason: "too much" }),
+      event("changes_requested", { solution: "x", request: "less" }),
+      approved,
+      event("approval_voided", { reason: "a.js changed" }),
+      changed("a.js", "code"),
+      changed("a.js", "code", "before"),
+      { ...ran("red"), output: "x".repeat(2_001) },
+      { ...ran("green"), exit_code: null, output: "ok" },
+    ),
+  ).toBe(
+    [
+      "## Presented to the user (abc123abc123)",
+      "A product beside the sum",
+      "The user rejected the solution and gave no reason.",
+      "The user rejected the solution: too much.",
+      "The user wants changes: less",
+      "The user approved abc123abc123.",
+      "The approval no longer holds: a.js changed",
+      "Created a.js (code).",
+      "Changed a.js (code).",
+      `Tests ran (npm test): exit 1, recorded as red.\n<output kind="data">\n…${"x".repeat(2_000)}\n</output>`,
+      'Tests ran (npm test): exit none, recorded as green.\n<output kind="data">\nok\n</output>',
+    ].join("\n"),
+  );
+});
+
+test("what a person changed or brought along is told as it now is", () => {
+  const changes = [
+    { path: ["discovered", "stack"], before: "node", after: "deno" },
+    { path: ["decisions", "x"], before: "y", after: undefined },
+  ];
+  expect(told(event("context_edited", { changes }))).toBe(
+    '## A person edited the context\n- discovered.stack is now "deno"\n- decisions.x is now removed',
+  );
+  expect(told(event("imported", { context: { goal: "x" } }))).toBe(
+    '## Taken over from an earlier context file\n{"goal":"x"}',
+  );
+});
+
+test("the engine's own affairs are not told", () => {
+  const silent: ChainEvent[] = [
+    event("reply_rejected", { key: "k", problems: ["x"] }),
+    event("prompts_queued", { why: "x", prompts: [] }),
+    event("epoch_opened", { number: 1, tools: "", system: [], bytes: 0, digest: null }),
+    event("ledger_extended", { text: "x" }),
+    event("message_ignored", { reason: "x", from: "y" }),
+    event("cost_alerted", { usd: 5, threshold: 5 }),
+    event("parked", { code: "x", exit: 1, message: "x", hint: "x" }),
+    event("resumed", {}),
+    event("recovered", { lost_lines: 1, kept_as: "x" }),
+    event("completed", { summary: "x" }),
+  ];
+  expect(silent.map((one) => told(one))).toEqual(silent.map(() => ""));
+});

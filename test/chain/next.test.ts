@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import { event, type Body } from "../../src/chain/events.ts";
+import { decision, nextStep, queueKey } from "../../src/chain/next.ts";
+import type { Call } from "../../src/chain/context.ts";
+import { after, approved, changed, fold, inEngine, phase, presented, ran, recorded } from "./lines.ts";
+
+const epoch = event("epoch_opened", { number: 1, tools: "t", system: ["s"], bytes: 100, digest: null });
+const begun = (...bodies: Body[]) => after(epoch, ...bodies);
+const controller = (key: string) => ({
+  type: "call_model",
+  key: `${key}/controller`,
+  turn: 1,
+  item: { prompt: "phase_controller", inputs: {}, expects: "action" },
+});
+const queued = (key: string, name: string, inputs: Record<string, string> = {}) =>
+  event("prompts_queued", { why: "", prompts: [{ key, name, inputs }] });
+const asks = event("questions_asked", { questions: [{ id: "name", question: "What is it called?" }] });
+
+test("a chain first freezes what its requests begin with, then asks the controller", () => {
+  expect(nextStep(after())).toEqual({ type: "open_epoch" });
+  expect(nextStep(begun())).toEqual(controller("requirements-clarification/1"));
+});
+
+test("a parked or completed chain does nothing more, whatever else is waiting", () => {
+  const parked = { code: "budget", exit: 12, message: "No money.", hint: "More." };
+  const context = begun(asks, queued("k/1/1-a", "a"), event("parked", parked));
+  expect(nextStep(context)).toEqual({ type: "parked", state: { type: "parked", ...parked } });
+  expect(nextStep(fold(context, event("completed", { summary: "Done." })))).toMatchObject({
+    type: "done",
+    state: { summary: "Done." },
+  });
+});
+
+test("open questions come before queued prompts, and those before a presented solution", () => {
+  const context = begun(
+    queued("requirements-clarification/1/1-stack_detector", "stack_detector", { focus: "x" }),
+    asks,
+    presented(),
+  );
+  expect(nextStep(context)).toEqual({
+    type: "wait_for_answers",
+    questions: [{ id: "name", question: "What is it called?", answer: null }],
+  });
+  const answered = fold(context, event("question_answered", { id: "name", answer: "" }));
+  expect(nextStep(answered)).toEqual({
+    type: "call_model",
+    key: "requirements-clarification/1/1-stack_detector",
+    turn: 1,
+    item: { prompt: "stack_detector", inputs: { focus: "x" }, expects: "report" },
+  });
+  const run = inEngine(answered, { queue: [] });
+  expect(nextStep(run)).toEqual({ type: "wait_for_approval", presented: run.solution });
+});
+
+test("a cost alert comes before the next step, once", () => {
+  const limited = inEngine(begun(), { limits: { ...begun().engine.limits, cost_alert_usd: 5 } });
+  const spent = (usd: number) => ({ ...limited, cost_tracking: { ...limited.cost_tracking, estimated_cost: usd } });
+  expect(nextStep(spent(4.99)).type).toBe("call_model");
+  expect(nextStep(spent(5))).toEqual({ type: "alert", usd: 5, threshold: 5 });
+  expect(nextStep(inEngine(spent(6), { alerted: true })).type).toBe("call_model");
+});
+
+test("a prompt at work goes on where it stands: its calls one by one, then the model, then its end", () => {
+  const key = "requirements-clarification/1/controller";
+  const call = (id: string, answered: boolean): Call => ({
+    id,
+    tool: "read_file",
+    answer: answered ? { content: { text: "" }, is_error: false } : null,
+  });
+  const item = {
+    key,
+    prompt: "phase_controller",
+    inputs: {},
+    expects: "action",
+    tail: "# Step",
+    ledger: 1,
+    source: null,
+    model: null,
+    rejected: 0,
+    note: null,
+  } as const;
+  const at = (stop: "tool_use" | "end_turn", calls: Call[], settled = false) =>
+    nextStep(inEngine(begun(asks), { item: { ...item, turns: [{ note: null, stop, content: [], calls, settled }] } }));
+  expect(nextStep(inEngine(begun(asks), { item: { ...item, turns: [] } }))).toMatchObject({
+    type: "call_model",
+    key,
+    turn: 1,
+  });
+  expect(at("tool_use", [call("a", true), call("b", false), call("c", false)])).toEqual({
+    type: "run_tool",
+    key,
+    call: call("b", false),
+  });
+  expect(at("tool_use", [call("a", true), call("b", true)])).toMatchObject({ type: "call_model", key, turn: 2 });
+  expect(at("end_turn", [])).toEqual({ type: "settle", key });
+  expect(at("end_turn", [], true)).toMatchObject({ type: "call_model", key, turn: 2 });
+});
+
+const building = [epoch, presented(), approved, phase("implementation", "solution-approval")];
+
+test("an implementation begins with a run of the tests, and every change is followed by one", () => {
+  expect(nextStep(after(...building))).toEqual({ type: "run_tests", key: "implementation/tests-1" });
+  const based = after(...building, ran("baseline", 0));
+  expect(nextStep(based)).toEqual(controller("implementation/1"));
+  expect(nextStep(fold(based, changed("a.js", "code")))).toEqual({ type: "run_tests", key: "implementation/tests-1" });
+  expect(nextStep(inEngine(after(...building), { test_command: null }))).toEqual(controller("implementation/1"));
+});
+
+test("without an approval nothing is built", () => {
+  expect(nextStep(fold(after(...building), event("approval_voided", { reason: "" })))).toEqual(
+    controller("implementation/1"),
+  );
+});
+
+test("a tiny task goes straight to its tests and code, and is complete when they pass", () => {
+  const tiny = event("size_changed", { to: "tiny", reason: "" });
+  const based = after(tiny, ...building, ran("baseline", 0));
+  expect(nextStep(based)).toEqual({
+    type: "queue",
+    why: "A tiny task goes straight to its tests and code.",
+    prompts: [{ key: "implementation/1/1-tdd_flow_controller", name: "tdd_flow_controller", inputs: {} }],
+  });
+  const written = fold(based, changed("a.js", "code"), ran("green"), recorded("tdd_flow_controller"));
+  expect(nextStep(written)).toEqual({ type: "complete", summary: "tdd_flow_controller has looked." });
+  expect(nextStep(fold(written, ran("failing")))).toEqual(controller("implementation/1"));
+  expect(nextStep(fold(written, event("gate_refused", { to: "done", reasons: ["no red"] })))).toEqual(
+    controller("implementation/1"),
+  );
+  expect(nextStep(fold(based, recorded("tdd_flow_controller")))).toEqual(controller("implementation/1"));
+});
+
+test("keys name the phase, the decision in it, and the place among what it named", () => {
+  const twice = begun(
+    queued("requirements-clarification/2/1-a", "a"),
+    phase("context-building", "requirements-clarification"),
+  );
+  expect([decision(begun()), decision(twice), queueKey(twice, 4, 1, "stack_detector")]).toEqual([
+    "requirements-clarification/1",
+    "context-building/1",
+    "context-building/4/2-stack_detector",
+  ]);
+  expect(decision(fold(twice, phase("requirements-clarification", "context-building")))).toBe(
+    "requirements-clarification/3",
+  );
+});
