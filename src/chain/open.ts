@@ -6,6 +6,7 @@ import { isRecord, parseJson, type Json } from "../util/json.ts";
 import { Journal, readJournal, type Actor, type Reading } from "../store/journal.ts";
 import { chainPaths, contextFiles, takeChainId } from "../store/chains.ts";
 import { openBlobs, type Blobs } from "../store/blobs.ts";
+import { openSpare } from "../store/spare.ts";
 import { tryLock, type Lock } from "../store/lock.ts";
 import { apply, replay } from "./apply.ts";
 import type { Context } from "./context.ts";
@@ -145,6 +146,8 @@ export function hold(
 ): Chain {
   const { contexts, now, listen } = beginning;
   const paths = chainPaths(contexts, id);
+  const spare = openSpare(paths.spare);
+  const blobs = openBlobs(paths.blobs);
   const journal = new Journal<Body>(paths.journal, reading, now);
   let context = replay(reading.lines);
   let written = { n: -1, at: 0 };
@@ -152,12 +155,14 @@ export function hold(
     id,
     viewPath,
     inbox: paths.inbox,
-    blobs: openBlobs(paths.blobs),
+    blobs: { get: blobs.get, put: (text) => spare.keeping(() => blobs.put(text)) },
     get context() {
       return context;
     },
     append(...batches) {
-      for (const line of journal.append(...batches)) {
+      const begins = batches.some(({ bodies }) => bodies.some(({ type }) => type === "intent"));
+      const write = () => journal.append(...batches);
+      for (const line of begins ? spare.beginning(write) : spare.keeping(write)) {
         context = apply(context, line);
         listen(line);
       }
@@ -169,6 +174,7 @@ export function hold(
       written = { n: journal.length, at };
     },
     close() {
+      spare.close();
       journal.close();
       lock.release();
     },

@@ -9,6 +9,7 @@ export function chainPaths(contexts: string, id: string) {
   return {
     journal: join(contexts, "journal", `${id}.jsonl`),
     lock: join(contexts, "journal", `${id}.lock`),
+    spare: join(contexts, "journal", `${id}.spare`),
     blobs: join(contexts, "blobs"),
     inbox: join(contexts, "inbox", id),
   };

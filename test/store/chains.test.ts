@@ -19,6 +19,7 @@ test("the files of a chain have their places", () => {
   expect(chainPaths("/c", "047")).toEqual({
     journal: "/c/journal/047.jsonl",
     lock: "/c/journal/047.lock",
+    spare: "/c/journal/047.spare",
     blobs: "/c/blobs",
     inbox: "/c/inbox/047",
   });

@@ -42,7 +42,7 @@ export function canTrace(): boolean {
 export function smallDisk(bytes: number): { path: string; remove(): void } | undefined {
   const path = mkdtempSync(join(tmpdir(), "small-disk-"));
   const remove = () => {
-    spawnSync("umount", [path]);
+    spawnSync("umount", ["--lazy", path]); // a failed test may have left a file open
     rmSync(path, { recursive: true });
   };
   if (spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]).status === 0) return { path, remove };

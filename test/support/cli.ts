@@ -31,6 +31,8 @@ export interface Place {
   /** Writes a recording and returns the flag that plays it. */
   replay(replies: Replies, name?: string): string;
   readonly answers: string;
+  /** Writes the user's own settings. */
+  configure(settings: object): void;
   journal(id?: string): ChainLine[];
   events<Name extends ChainEvent["event"]>(name: Name, id?: string): EventNamed<Name>[];
   contextFile(id?: string): string;
@@ -61,6 +63,11 @@ export function placeWith(files: Record<string, string>): Place {
     run: (argv, options) => place.start(argv, options).ended,
     start: (argv, options = {}) => start(argv, options.cwd ?? workspace, { ...env, ...options.env }),
     replay: (replies, name) => `--replay=${recordingAt(beside, replies, name)}`,
+    configure(settings) {
+      const folder = join(beside, "config", "claude-exec");
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, "config.json"), JSON.stringify(settings));
+    },
     events: (name, id) => place.journal(id).flatMap((line) => (isNamed(line, name) ? [line] : [])),
     journal: (id = "001") => journalLines(join(home, "contexts", "journal", `${id}.jsonl`)),
     contextFile: (id = "001") => contextFile(join(home, "contexts"), id),
@@ -79,7 +86,12 @@ export function userEnv(beside: string): Record<string, string> {
     return join(beside, name);
   };
   const own = { HOME: folder("user"), XDG_CONFIG_HOME: folder("config"), XDG_STATE_HOME: folder("state") };
-  return { ...own, XDG_CACHE_HOME: join(tmpdir(), "claude-exec-test-cache"), PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8" };
+  return {
+    ...own,
+    XDG_CACHE_HOME: join(tmpdir(), "claude-exec-test-cache"),
+    PATH: process.env["PATH"] ?? "",
+    LANG: "C.UTF-8",
+  };
 }
 
 export function journalLines(path: string): ChainLine[] {

@@ -9,7 +9,8 @@ export const quickApp = {
 
 export const quickTests = "--test-command=sh check.sh";
 
-const file = (key: string) => (wholeWay[key] as { content: { input: { path: string; content: string } }[] }).content[0]?.input;
+const file = (key: string) =>
+  (wholeWay[key] as { content: { input: { path: string; content: string } }[] }).content[0]?.input;
 export const productTest = file("implementation/1/1-test_generator/turn-1") ?? { path: "", content: "" };
 export const productCode = file("implementation/2/1-tdd_flow_controller/turn-1") ?? { path: "", content: "" };
 
@@ -30,7 +31,10 @@ export const tiny = [task, "--size=tiny", "--trust", quickTests];
 export const asksFirst: Replies = {
   "requirements-clarification/1/controller/turn-1": action("I ask.", {
     type: "ask_user",
-    questions: [{ id: "api_name", question: "What is it called?" }, { id: "big_numbers", question: "Must big integers work?", options: ["yes", "no"] }],
+    questions: [
+      { id: "api_name", question: "What is it called?" },
+      { id: "big_numbers", question: "Must big integers work?", options: ["yes", "no"] },
+    ],
   }),
 };
 
@@ -44,10 +48,8 @@ export const cutOff = { outcome: "cut", content: [{ type: "text", text: '{"reply
 export const contextFull = { outcome: "context_exceeded", usage: said };
 export const refused = { outcome: "refused", reason: "It could do harm.", usage: said };
 
-/** A home whose gates let a chain of normal size through at once, so that a test reaches the later phases in few steps. */
-export const openGates = {
-  ".claude-exec/config.json": JSON.stringify({ gates: { requirements: 0, overall: 0, area: 0 }, limits: { turns_per_prompt: 5 } }),
-};
+/** Settings whose gates let a chain of normal size through at once, so that a test reaches the later phases in few steps. */
+export const openGates = { gates: { requirements: 0, overall: 0, area: 0 }, limits: { turns_per_prompt: 5 } };
 
 const go = (to: string) => action(`On to ${to}.`, { type: "advance", to });
 

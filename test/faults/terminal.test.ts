@@ -1,0 +1,218 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { followed, placeWith, program, type Place } from "../support/cli.ts";
+import { action, report, type Replies } from "../support/script.ts";
+import { asksFirst, present, quickApp, quickTests, runs, task, tiny, tinyWay } from "../support/ways.ts";
+
+const python = spawnSync("python3", ["-c", "import pty"]).status === 0;
+beforeEach(({ skip }) => skip(!python, "Without python3 there is no terminal to type into."));
+const driver = join(import.meta.dirname, "..", "support", "terminal.py");
+
+const ctrlC = "\x03";
+const enter = "\r";
+/** A question is marked so while it waits; once answered it is shown again with another mark. */
+const asked = (question: string) => `◆  ${question}`;
+const approval = asked("Approve this approach?");
+const second = asked("Must big integers work?");
+const first = asked("What is it called?");
+const trust = asked("Do you know what is in it?");
+const why = asked("Why not?");
+const what = asked("What would you like to know?");
+
+type Typed = readonly [expected: string, typed: string | null];
+
+async function type(place: Place, argv: readonly string[], ...steps: Typed[]) {
+  const order = {
+    argv: [process.execPath, program, ...argv],
+    cwd: place.workspace,
+    env: { ...place.env, TERM: "xterm-256color" },
+    steps,
+    seconds: 15,
+  };
+  const { stdout, stderr } = await followed(
+    spawn("python3", [driver, JSON.stringify(order)], { stdio: ["ignore", "pipe", "pipe"] }),
+  ).ended;
+  expect(stderr).toBe("");
+  const { code, output, missed } = JSON.parse(stdout) as { code: number | string; output: string; missed: string[] };
+  expect({ missed, output: missed.length > 0 ? output : "" }).toEqual({ missed: [], output: "" });
+  return { code, output };
+}
+
+/** First two questions, then the way of a tiny task. */
+const withQuestions: Replies = { ...tinyWay, ...asksFirst, "requirements-clarification/2/controller/turn-1": present };
+
+const paused = (again: string) =>
+  `Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume 001 ${again}`;
+
+test("a person who answers and approves by keyboard comes to the end", async () => {
+  const place = placeWith(quickApp);
+  const { code, output } = await type(
+    place,
+    [task, "--size=tiny", quickTests, place.replay(withQuestions)],
+    [trust, "y"],
+    [first, `product${enter}`],
+    [second, enter],
+    [approval, enter],
+  );
+  expect(code).toBe(0);
+  expect(output).toContain("Chain 001 is done. The test passes.");
+  expect(place.context()).toMatchObject({
+    questions: [{ answer: "product" }, { answer: "yes" }],
+    approval_history: [{ user_response: "approved" }],
+  });
+});
+
+test("Ctrl+C at the question of trust leaves with 130, and nothing was read, made or trusted", async () => {
+  const place = placeWith(quickApp);
+  const { code, output } = await type(place, [task, "--size=tiny", quickTests, place.replay(tinyWay)], [trust, ctrlC]);
+  expect(code).toBe(130);
+  expect(output).toContain(
+    `Left without an answer. Nothing was begun.\nIf you know what is in it: claude-exec trust "${place.workspace}", or add --trust\n`,
+  );
+  expect(existsSync(place.home)).toBe(false);
+  expect(existsSync(join(place.beside, "config", "claude-exec"))).toBe(false);
+});
+
+test("no to the question of trust ends with 10, as without a terminal", async () => {
+  const place = placeWith(quickApp);
+  const { code } = await type(place, [task, place.replay(tinyWay)], [trust, "n"]);
+  expect(code).toBe(10);
+  expect(existsSync(place.home)).toBe(false);
+});
+
+test("Ctrl+C at a clarifying question pauses, and the question is asked again later", async () => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(withQuestions);
+  const { code, output } = await type(place, [...tiny, replay], [first, ctrlC]);
+  expect(code).toBe(130);
+  expect(output).toContain(paused(replay.replace("=", " ")));
+  expect(place.events("question_answered")).toEqual([]);
+  expect(
+    (await type(place, ["resume", "1", replay], [first, `product${enter}`], [second, enter], [approval, enter])).code,
+  ).toBe(0);
+});
+
+test("Ctrl+C at the second question keeps the first answer", async () => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(withQuestions);
+  expect((await type(place, [...tiny, replay], [first, `product${enter}`], [second, ctrlC])).code).toBe(130);
+  expect(place.events("question_answered")).toMatchObject([{ id: "api_name", answer: "product" }]);
+  const { code, output } = await type(place, ["resume", "1", replay], [second, enter], [approval, enter]);
+  expect(code).toBe(0);
+  expect(output).not.toContain(first);
+});
+
+test("Ctrl+C at the approval pauses and is never an approval", async () => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(tinyWay);
+  const { code, output } = await type(place, [...tiny, replay], [approval, ctrlC]);
+  expect(code).toBe(130);
+  expect(output).toContain(paused(replay.replace("=", " ")));
+  expect(place.context()).toMatchObject({ approval_history: [], solution: { standing: "presented" } });
+  expect((await type(place, ["resume", "1", replay], [approval, `y${enter}`])).code).toBe(0);
+});
+
+test("Ctrl+C while a reason or a question is typed pauses, and neither rejects nor asks", async () => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(tinyWay);
+  expect((await type(place, [...tiny, replay], [approval, `n${enter}`], [why, ctrlC])).code).toBe(130);
+  expect((await type(place, ["resume", "1", replay], [approval, `more-info${enter}`], [what, ctrlC])).code).toBe(130);
+  expect(place.context()).toMatchObject({ approval_history: [], solution: { standing: "presented" } });
+});
+
+test.for([
+  ["the first question", withQuestions, first],
+  ["the approval", tinyWay, approval],
+] as const)("a terminal that goes away at %s answers nothing, and the chain waits", async ([, replies, question]) => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(replies);
+  await type(place, [...tiny, replay], [question, null]);
+  expect(place.context()).toMatchObject({ status: { state: "waiting" }, approval_history: [] });
+  expect((await place.run(["resume", "1", replay])).code).toBe(10);
+});
+
+test("the end of the input at the approval is no approval", async () => {
+  const place = placeWith(quickApp);
+  const { code } = await type(place, [...tiny, place.replay(tinyWay)], [approval, "\x04"], ["", ctrlC]);
+  expect(code).toBe(130);
+  expect(place.context()).toMatchObject({ approval_history: [], solution: { standing: "presented" } });
+});
+
+test("no, more-info and free words at the approval are carried out, and it is asked for again", async () => {
+  const place = placeWith(quickApp);
+  const again = (round: number) => ({ [`solution-approval/${round}/controller/turn-1`]: present });
+  const replay = place.replay({
+    ...tinyWay,
+    "solution-approval/1/1-uncertainty_resolver/turn-1": report("Because sum stays as it is."),
+    ...again(2),
+    ...again(3),
+    "solution-approval/4/1-requirement_disambiguator/turn-1": report("It should be shorter."),
+    ...again(5),
+  });
+  const { code, output } = await type(
+    place,
+    [...tiny, replay],
+    [approval, `more-info${enter}`],
+    [what, `Why a function of its own?${enter}`],
+    [approval, `Call it times${enter}`],
+    [approval, `n${enter}`],
+    [why, `Too long${enter}`],
+    [approval, enter],
+  );
+  expect(code).toBe(0);
+  expect(output).toContain("Chain 001 is done.");
+  const said = (place.context()["approval_history"] as { user_response: string }[]).map(
+    ({ user_response }) => user_response,
+  );
+  expect(said).toEqual([
+    "more-info: Why a function of its own?",
+    "changes: Call it times",
+    "rejected: Too long",
+    "approved",
+  ]);
+});
+
+test("answers from a file and --approve-policy auto hold for the whole conversation", async () => {
+  const place = placeWith(quickApp);
+  const asks = action("I ask.", { type: "ask_user", questions: [{ id: "colour", question: "Which colour?" }] });
+  const replay = place.replay({
+    ...withQuestions,
+    "requirements-clarification/2/controller/turn-1": asks,
+    "requirements-clarification/3/controller/turn-1": runs("requirement_validator"),
+    "requirements-clarification/3/1-requirement_validator/turn-1": report("Clear."),
+    "requirements-clarification/4/controller/turn-1": present,
+  });
+  const { code, output } = await type(
+    place,
+    [...tiny, replay, "--answers", place.answers, "--approve-policy=auto"],
+    [asked("Which colour?"), `blue${enter}`],
+  );
+  expect(code).toBe(0);
+  expect(output).not.toContain(approval);
+});
+
+test.for([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)("%s from outside at a question leaves with %i, and approves nothing", async ([signal, exit]) => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(tinyWay);
+  const { code, output } = await type(place, [...tiny, replay], [approval, `signal:${signal}`]);
+  expect(code).toBe(exit);
+  expect(output).toContain(paused(replay.replace("=", " ")));
+  expect(place.context()).toMatchObject({ approval_history: [], solution: { standing: "presented" } });
+});
+
+test("without a terminal nothing is asked, whatever the input holds", async () => {
+  const place = placeWith(quickApp);
+  const child = spawn(process.execPath, [program, ...tiny, place.replay(tinyWay)], {
+    cwd: place.workspace,
+    env: place.env,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  child.stdin.end("y\ny\n");
+  const ran = await followed(child).ended;
+  expect({ code: ran.code, approvals: place.events("approval_given") }).toEqual({ code: 10, approvals: [] });
+});

@@ -1,0 +1,45 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openSpare } from "../../src/store/spare.ts";
+import { folderWith } from "../support/script.ts";
+
+const full = () => Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+
+test("room is set aside while a chain is open, and given back when it closes", () => {
+  const path = join(folderWith({}), "001.spare");
+  const spare = openSpare(path);
+  expect(statSync(path).size).toBe(256 * 1024);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(spare.keeping(() => "kept")).toBe("kept");
+  expect(spare.beginning(() => "begun")).toBe("begun");
+  spare.close();
+  expect(existsSync(path)).toBe(false);
+});
+
+test("what must be kept is written again with the room given back, and nothing new is begun after", () => {
+  const path = join(folderWith({}), "001.spare");
+  const spare = openSpare(path);
+  const written = spare.keeping(() => {
+    if (existsSync(path)) throw full();
+    return "kept";
+  });
+  expect(written).toBe("kept");
+  expect(() => spare.beginning(() => "begun")).toThrow("The disk is full. Everything up to the step before is kept.");
+  expect(() =>
+    spare.keeping(() => {
+      throw full();
+    }),
+  ).toThrow("ENOSPC");
+});
+
+test("any other trouble takes nothing from the room", () => {
+  const path = join(folderWith({}), "001.spare");
+  const spare = openSpare(path);
+  expect(() =>
+    spare.keeping(() => {
+      throw new Error("no");
+    }),
+  ).toThrow("no");
+  expect(existsSync(path)).toBe(true);
+});
