@@ -7,7 +7,14 @@ const checks = [
   ["format", "oxfmt", "--check"],
 ];
 const slow = ["test/faults", "test/bench", "test/cli", "test/tools"];
-const tests = ["tests", "vitest", "run", "--reporter=dot", ...slow.flatMap((folder) => ["--exclude", `${folder}/**`])];
+const tests = [
+  "tests",
+  "vitest",
+  "run",
+  "--reporter=dot",
+  "--no-isolate",
+  ...slow.flatMap((folder) => ["--exclude", `${folder}/**`]),
+];
 
 const results = await Promise.all(checks.map(run));
 results.push(await run(tests));

@@ -15,7 +15,7 @@ const answers = JSON.parse(readFileSync(join(root, "examples", "recordings", "jw
 /** Together they come past every reply there is. A reply's figures are those of the first way that needs it. */
 const ways = [
   [],
-  ["ask", "ask", "ask"],
+  ["ask", "ask", "ask", "ask", "ask"],
   ["change", "ask", "ask"],
   ["reject", "reject", "reject"],
   ["change", "reject", "reject"],

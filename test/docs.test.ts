@@ -43,7 +43,7 @@ test("the configuration page names every key with its default", () => {
   const { limits, models, tests } = configSchema.parse({});
   for (const [key, value] of Object.entries({ ...limits, ...models, timeout_seconds: tests.timeout_seconds })) {
     expect(page).toContain(key);
-    if (value !== null) expect(page).toContain(String(value));
+    expect(page).toContain(value === null ? "none" : String(value));
   }
 });
 

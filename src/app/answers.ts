@@ -21,6 +21,9 @@ export function readAnswers(path: string): Record<string, string> {
   }
   if (text === undefined) throw new UserError("answers_missing", `There is no file ${path}.`, hint, exitCodes.usage);
   const read = schema.safeParse(parseJson(text));
+  const empty = Object.entries(read.data ?? {}).find(([, answer]) => answer.trim() === "");
+  if (empty)
+    throw new UserError("empty_answer", `The answer to "${empty[0]}" in ${path} is empty.`, hint, exitCodes.usage);
   if (read.success) return read.data;
   throw new UserError("answers_invalid", `${path} does not hold answers.`, hint, exitCodes.usage);
 }

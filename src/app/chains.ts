@@ -25,7 +25,6 @@ export const newOperation = operation({
       .enum(["normal", "tiny"], "is neither normal nor tiny")
       .default("normal")
       .describe("tiny: clarify, approve, implement in three steps"),
-    test_command: z.string().optional().describe("How the tests are run, words separated by spaces"),
   }),
   async run(input, caller) {
     const { deps, config, home } = await wire(caller, input);

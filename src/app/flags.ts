@@ -16,6 +16,7 @@ export const running = {
     .describe("auto approves solutions that nobody has read"),
   budget_usd: z.string().optional().describe("Pause before this much money is passed (none: no limit)"),
   budget_tokens: z.string().optional().describe("Pause before so many tokens are passed (none: no limit)"),
+  test_command: z.string().optional().describe("How the tests are run, words separated by spaces"),
   turns: z.coerce
     .number("is not a number")
     .int("is not a whole number")

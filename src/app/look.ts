@@ -7,6 +7,7 @@ import { chainCost } from "../costs/report.ts";
 import { contextsOf, locateHome, openPrompts, type Caller } from "./app.ts";
 import { operation } from "./operation.ts";
 import { userFolders } from "./places.ts";
+import { flagsAgain } from "./trouble.ts";
 import { isTrusted } from "./trust.ts";
 
 const home = z.string().optional().describe("Folder that keeps the chains");
@@ -34,10 +35,18 @@ export const statusOperation = operation({
     }
     const files = contextFiles(contexts);
     const chains: Json[] = [];
-    for (const id of wanted) chains.push(await summary(id, files.get(id), contexts));
+    const same = flagsAgain({ home: input.home });
+    for (const id of wanted) chains.push(withFlags(await summary(id, files.get(id), contexts), same));
     return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains } };
   },
 });
+
+/** A hint names a command; it has to find the same home. */
+function withFlags(chain: Json, flags: string): Json {
+  if (!isRecord(chain) || !isRecord(chain["status"]) || typeof chain["status"]["hint"] !== "string") return chain;
+  const hint = chain["status"]["hint"].replaceAll(/claude-exec [a-z-]+ \d+/g, (command) => command + flags);
+  return { ...chain, status: { ...chain["status"], hint } };
+}
 
 /** From the context file, which is enough; from the journal where there is none that can be read. */
 async function summary(id: string, file: string | undefined, contexts: string): Promise<Json> {

@@ -49,9 +49,14 @@ export async function goOn(
   return turn(chain, caller, input, () => {
     if (edits.length > 0) settleEdits(chain, edits, edit, caller);
     const limits = limitsOf(input);
+    const changed = {
+      limits,
+      ...(input.test_command === undefined ? {} : { test_command: input.test_command.split(/\s+/) }),
+    };
+    const asked = Object.keys(limits).length > 0 || input.test_command !== undefined;
     const { type } = chain.context.state;
-    if (type === "parked" || (type === "running" && Object.keys(limits).length > 0)) {
-      chain.append({ by: caller.by, bodies: [event("resumed", { limits })] });
+    if (type === "parked" || (type === "running" && asked)) {
+      chain.append({ by: caller.by, bodies: [event("resumed", changed)] });
     }
     return runTurn(chain, deps, policy, caller.signal, until);
   });

@@ -1,8 +1,9 @@
 import { exitCodes } from "../util/errors.ts";
+import { bookAttempts, tokensOf } from "../costs/books.ts";
 import { reserve, type Reserved } from "../costs/budget.ts";
 import { countOffline, tokensAtMost } from "../costs/estimate.ts";
-import { contextWindowOf, worstCase } from "../models/prices.ts";
-import type { Message, ModelRequest } from "../models/types.ts";
+import { contextWindowOf, priceOf, worstCase } from "../models/prices.ts";
+import type { Message, ModelRequest, Usage } from "../models/types.ts";
 import type { Context } from "./context.ts";
 import type { Deps } from "./deps.ts";
 import { park, type ChainEvent } from "./events.ts";
@@ -35,6 +36,29 @@ export async function reserveCall(
   return call(counted ?? (await countOffline(wholeText(request))));
 }
 
+/**
+ * Whether a call may be sent once more: what it has cost so far and another reservation must fit. An attempt of which
+ * nobody knows what it used counts as a whole reservation.
+ */
+export function mayRetry(
+  { engine: { limits }, cost_tracking: costs }: Context,
+  reserved: Extract<Reserved, { ok: true }>,
+  deps: Pick<Deps, "world" | "prices">,
+): NonNullable<ModelRequest["mayRetry"]> {
+  const price = (model: string, usage: Usage) => priceOf(model, deps.world.now(), usage, deps.prices);
+  return (attempts) => {
+    const { usage, usd } = bookAttempts(attempts, price);
+    const reservations = 1 + attempts.filter((attempt) => !attempt.usage).length;
+    const worst = (spent: number, paid: number | null, each: number | null) =>
+      paid === null || each === null ? Number.POSITIVE_INFINITY : spent + paid + reservations * each;
+    const { budget_usd, budget_tokens } = limits;
+    return (
+      (budget_usd === null || worst(costs.estimated_cost, usd, reserved.usd) <= budget_usd) &&
+      (budget_tokens === null || worst(costs.tokens_used, tokensOf(usage), reserved.tokens) <= budget_tokens)
+    );
+  };
+}
+
 /** Of everything after the ledger: the step's own text, and what a tool loop has added. */
 function ownBytes({ messages: [first, ...rest] }: ModelRequest): number {
   const blocks = [first?.content.at(-1), ...rest.flatMap(({ content }): readonly Block[] => content)];
@@ -53,12 +77,12 @@ function blockText(block: Block): string {
 
 /** Why nothing was sent, and how to go on. */
 export function outOfBudget(
-  { engine: { limits } }: Context,
+  { engine: { limits }, cost_tracking: costs }: Context,
   refused: Extract<Reserved, { ok: false }>,
   model: string,
 ): ChainEvent {
   const kept = "Everything is kept. Go on with more: claude-exec resume {id}";
-  const enough = (budget: number) => Math.max(budget * 2, budget - refused.left + refused.needs);
+  const enough = (budget: number, spent: number) => Math.max(budget * 2, spent + refused.needs);
   const usd = (value: number) => `$${value.toFixed(2)}`;
   switch (refused.why) {
     case "price_unknown": {
@@ -78,13 +102,13 @@ export function outOfBudget(
         "budget",
         exitCodes.budget,
         message,
-        `${kept} --budget-usd ${(Math.ceil(enough(budget) * 100) / 100).toFixed(2)}`,
+        `${kept} --budget-usd ${(Math.ceil(enough(budget, costs.estimated_cost) * 100) / 100).toFixed(2)}`,
       );
     }
     case "tokens": {
       const budget = limits.budget_tokens ?? 0;
       const message = `The next call could take ${refused.needs} tokens, and ${refused.left} of ${budget} are left. Nothing was sent.`;
-      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${enough(budget)}`);
+      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${enough(budget, costs.tokens_used)}`);
     }
   }
 }

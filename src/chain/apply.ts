@@ -162,12 +162,12 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         { refusals: 0 },
       );
     case "approval_given":
-      return approved(context, event.solution, "approved", "approved", at, by);
+      return provenAnew(approved(context, event.solution, "approved", "approved", at, by));
     case "approval_refused":
       return approved(context, event.solution, "open", `rejected${event.reason ? `: ${event.reason}` : ""}`, at, by);
     case "more_info_asked":
       return context.solution?.standing === "presented"
-        ? approved(context, event.solution, "open", `more-info: ${event.question}`, at, by)
+        ? approved(context, event.solution, "presented", `more-info: ${event.question}`, at, by)
         : withEngine(context, { repeats: {} });
     case "changes_requested":
       return approved(context, event.solution, "open", `changes: ${event.request}`, at, by);
@@ -185,6 +185,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
             runs: [...context.evidence.runs, event],
             red: context.evidence.red || event.verdict === "red",
             green: event.verdict === "green",
+            since: context.evidence.since,
             reviewed: event.verdict === "green" ? context.evidence.reviewed : [],
           },
         },
@@ -199,8 +200,20 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       };
     case "resumed":
       return withEngine(
-        { ...context, state: { type: "running" } },
-        { limits: { ...engine.limits, ...event.limits }, repeats: {}, refusals: 0, rounds: [] },
+        {
+          ...context,
+          state: { type: "running" },
+          evidence: untouched(context)
+            ? { ...context.evidence, since: context.evidence.runs.length }
+            : context.evidence,
+        },
+        {
+          test_command: event.test_command ?? engine.test_command,
+          limits: { ...engine.limits, ...event.limits },
+          repeats: {},
+          refusals: 0,
+          rounds: [],
+        },
       );
     case "recovered":
       return event.kept_as === null ? withEngine(context, { epoch: null }) : context;
@@ -216,7 +229,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
 function approved(
   context: Context,
   hash: string,
-  standing: "approved" | "open",
+  standing: "approved" | "presented" | "open",
   response: string,
   at: string,
   by: string,
@@ -231,6 +244,24 @@ function approved(
     },
     { repeats: {} },
   );
+}
+
+/** Nothing of the approved solution is written yet: what the tests say before it may be asked again. */
+function untouched({ engine }: Context): boolean {
+  return Object.keys(engine.files).length === 0;
+}
+
+/**
+ * A newly approved solution starts without proof. Only tests that were seen to fail and fail still, and that belong
+ * to this solution too, need not fail again: beside them nothing new could be seen to fail.
+ */
+function provenAnew(context: Context): Context {
+  const { evidence, solution, session_memory: memory } = context;
+  const tests = (solution?.solution.files ?? []).filter(({ role }) => role === "test");
+  const failing = evidence.red && evidence.runs.at(-1)?.exit_code !== 0;
+  const red = failing && tests.some(({ path }) => memory.tests_written.includes(path));
+  const anew = { ...evidence, since: evidence.runs.length, red, green: false, reviewed: [] };
+  return withEngine({ ...context, evidence: anew }, { files: {}, untested: false });
 }
 
 export function repeatKey(prompt: { name: string; inputs: Readonly<Record<string, string>> }): string {

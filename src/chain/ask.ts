@@ -1,7 +1,7 @@
 import type { Model, ModelRequest, Outcome } from "../models/types.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { renderPrompt } from "../library/render.ts";
-import { budgetLeft, outOfBudget, reserveCall } from "./afford.ts";
+import { budgetLeft, mayRetry, outOfBudget, reserveCall } from "./afford.ts";
 import type { Context, Item } from "./context.ts";
 import type { Deps, Work } from "./deps.ts";
 import type { FrozenRequest, Intent, Route } from "./events.ts";
@@ -46,7 +46,8 @@ export async function callModel(work: Work, step: CallStep): Promise<void> {
   };
   chain.append({ by: engineActor, bodies: [call] });
   deps.progress({ type: "thinking", key: step.key, prompt: step.item.prompt, model: frozen.model });
-  await takeIn(work, call, await ask(deps.model, { ...request, maxTokens: reserved.maxTokens }, work, step.key));
+  const sent = { ...request, maxTokens: reserved.maxTokens, mayRetry: mayRetry(context, reserved, deps) };
+  await takeIn(work, call, await ask(deps.model, sent, work, step.key));
 }
 
 async function ask(model: Model, request: ModelRequest, { deps, signal }: Work, key: string): Promise<Outcome> {

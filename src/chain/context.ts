@@ -97,6 +97,8 @@ export type PresentedSolution = Readonly<{
 /** Only what the engine recorded itself. */
 export type Proof = Readonly<{
   runs: readonly EventNamed<"tests_judged">[];
+  /** How many runs there were when the solution was approved: earlier ones prove nothing about it. */
+  since: number;
   red: boolean;
   green: boolean;
   /** Prompts whose report came after the last change and the last green run. */
@@ -217,7 +219,7 @@ export const emptyContext: Context = {
   last_response: null,
   last_gap_detected: null,
   solution: null,
-  evidence: { runs: [], red: false, green: false, reviewed: [] },
+  evidence: { runs: [], since: 0, red: false, green: false, reviewed: [] },
   state: { type: "running" },
   engine: {
     gates: { requirements: 0.9, ambiguity: 0.3, overall: 0.8, area: 0.6, unproven: 0.6, simplicity: 7, quality: [] },

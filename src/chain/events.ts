@@ -133,7 +133,7 @@ interface Events {
   };
   cost_alerted: { usd: number; threshold: number };
   parked: { code: string; exit: number; message: string; hint: string };
-  resumed: { limits?: Partial<Limits> };
+  resumed: { limits?: Partial<Limits>; test_command?: readonly string[] };
   /** `kept_as` null: the journal was whole, and texts beside it were not. */
   recovered: { lost_lines: number; kept_as: string | null };
   completed: { summary: string };

@@ -61,19 +61,24 @@ function implementationGate(context: Context): string[] {
     reasons.push("The tests were never seen to fail before the code was written.");
   if (engine.test_command && !evidence.green)
     reasons.push("The last test run recorded after the last change did not pass.");
-  if (context.session_memory.files_modified.length === 0) reasons.push("No file has been changed.");
+  if (Object.keys(engine.files).length === 0) reasons.push("No file has been changed.");
+  if (!byTests && context.scores["substitute_check"] !== 1) {
+    const check = solution?.solution.verification.check ?? "";
+    reasons.push(`deployment_checker has not reported substitute_check 1 since the last change: ${check}`);
+  }
+  reasons.push(...blocking(context).map(({ area, by }) => `The blocking finding "${area}" of ${by} is open.`));
   if (context.size === "tiny") return reasons;
   for (const name of engine.gates.quality) {
     if (!evidence.reviewed.includes(name)) reasons.push(`${name} has not reported since the last change.`);
   }
   const simplicity = context.scores["simplicity"];
+  if (simplicity === undefined && engine.gates.quality.includes("simplicity_checker")) {
+    reasons.push("simplicity_checker has given no simplicity score since the last change.");
+  }
   if (simplicity !== undefined && simplicity >= engine.gates.simplicity) {
     reasons.push(`The simplicity score is ${simplicity}; it must be below ${engine.gates.simplicity}.`);
   }
-  if (!byTests && !((context.scores["substitute_check"] ?? 0) > 0)) {
-    reasons.push(`The approved substitute check was not reported: ${solution?.solution.verification.check ?? ""}`);
-  }
-  return [...reasons, ...blocking(context).map(({ area, by }) => `The blocking finding "${area}" of ${by} is open.`)];
+  return reasons;
 }
 
 export function blocking(context: Context) {

@@ -3,9 +3,9 @@ import { exitCodes, UserError } from "../util/errors.ts";
 import type { Actor } from "../store/journal.ts";
 import { removeMessage, waitingMessages } from "../store/chains.ts";
 import type { Workspace } from "../tools/workspace.ts";
-import type { Context } from "./context.ts";
+import { areas, type Context } from "./context.ts";
 import { event, type ChainEvent } from "./events.ts";
-import { nextNumber, nextStep, queueKey } from "./next.ts";
+import { nextNumber, queueKey } from "./next.ts";
 import { withLedger, type Chain } from "./open.ts";
 import { fingerprint } from "./settle.ts";
 
@@ -57,6 +57,15 @@ export function objection(context: Context, message: PersonMessage): UserError |
       const stranger = Object.keys(message.answers).find(
         (key) => !context.questions.some((question) => question.id === key),
       );
+      const empty = Object.keys(message.answers).find((key) => message.answers[key]?.trim() === "");
+      if (empty !== undefined) {
+        return new UserError(
+          "empty_answer",
+          `The answer to "${empty}" is empty. Nothing was answered.`,
+          `Write it as: claude-exec answer ${id} ${empty}="…"`,
+          exitCodes.usage,
+        );
+      }
       const open = context.questions.filter(({ answer }) => answer === null);
       return stranger === undefined
         ? undefined
@@ -81,8 +90,22 @@ export function objection(context: Context, message: PersonMessage): UserError |
     case "reject":
     case "change":
       return solution?.standing === "presented" ? undefined : nothingPresented(id);
+    case "waive": {
+      const known = new Set([
+        ...areas,
+        ...Object.keys(context.confidence_scores),
+        ...context.uncertainties.map(({ area }) => area),
+      ]);
+      known.delete("overall");
+      if (known.has(message.area)) return undefined;
+      return new UserError(
+        "unknown_area",
+        `Chain ${id} has no area "${message.area}". Nothing was set aside.`,
+        `Its areas: ${[...known].join(", ")}.`,
+        exitCodes.usage,
+      );
+    }
     case "ask":
-    case "waive":
     case "check":
       return undefined;
   }
@@ -104,9 +127,12 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
   const resume = context.state.type === "parked" ? [event("resumed", {})] : [];
   switch (message.type) {
     case "answer":
-      return Object.entries(message.answers).map(([id, answer]) => event("question_answered", { id, answer, from }));
+      return [
+        ...Object.entries(message.answers).map(([id, answer]) => event("question_answered", { id, answer, from })),
+        ...answersChanged(context, message.answers),
+      ];
     case "approve":
-      return approve(context, hash, from, workspace);
+      return approval(context, workspace, "A person approved the solution.", from);
     case "reject":
       return [
         event("approval_refused", { solution: hash, reason: message.reason, from }),
@@ -123,9 +149,7 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
       return [
         ...resume,
         event("more_info_asked", { solution: hash, question: message.question, from }),
-        ...(nextStep(context).type === "wait_for_answers"
-          ? []
-          : [queue(context, "uncertainty_resolver", { question: message.question }, "A person asks.")]),
+        queue(context, "uncertainty_resolver", { question: message.question }, "A person asks."),
       ];
     case "waive":
       return [...resume, event("area_waived", { area: message.area, reason: message.reason, from })];
@@ -134,23 +158,32 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
   }
 }
 
+/** A solution that was made from another answer is not what is approved any more. */
+function answersChanged({ questions, solution }: Context, answers: Readonly<Record<string, string>>): ChainEvent[] {
+  const changed = questions.filter(
+    ({ id, answer }) => answer !== null && Object.hasOwn(answers, id) && answers[id] !== answer,
+  );
+  if (changed.length === 0 || solution?.standing !== "presented") return [];
+  return [
+    event("approval_voided", { reason: `The answer to ${changed.map(({ id }) => id).join(", ")} was replaced.` }),
+  ];
+}
+
 /** An approval binds the files as they were when it was presented; what changed since is not approved. */
-function approve(context: Context, hash: string, from: string, workspace: Workspace): ChainEvent[] {
+export function approval(context: Context, workspace: Workspace, why: string, from?: string): ChainEvent[] {
   const changed = Object.entries(context.solution?.base ?? {}).filter(
     ([path, base]) => fingerprint(workspace, path) !== base,
   );
   if (changed.length > 0) {
     const reason = `${changed.map(([path]) => path).join(", ")} changed after the solution was presented.`;
-    return [event("message_ignored", { reason, from }), event("approval_voided", { reason })];
+    return [
+      ...(from === undefined ? [] : [event("message_ignored", { reason, from })]),
+      event("approval_voided", { reason }),
+    ];
   }
   return [
-    event("approval_given", { solution: hash, from }),
-    event("phase_changed", {
-      from: context.current_phase,
-      to: "implementation",
-      reason: "A person approved the solution.",
-      focus: "",
-    }),
+    event("approval_given", { solution: context.solution?.hash ?? "", ...(from === undefined ? {} : { from }) }),
+    event("phase_changed", { from: context.current_phase, to: "implementation", reason: why, focus: "" }),
   ];
 }
 

@@ -8,7 +8,7 @@ import { countScores, isGrounded } from "./evidence.ts";
 import { blocking, gate, percent } from "./gates.ts";
 import { queueKey } from "./next.ts";
 import type { Action, Report, Solution } from "./reply.ts";
-import { fitsTiny, solutionHash, solutionText } from "./solution.ts";
+import { fitsTiny, looksLikeTest, solutionHash, solutionText } from "./solution.ts";
 
 /** What judging a reply needs to know besides the context; gathered before, so that judging stays pure. */
 export interface Facts {
@@ -213,20 +213,26 @@ function goBack(context: Context, to: Phase, reason: string, focus: string): Jud
   return [...voided, event("phase_changed", { from, to, reason, focus })];
 }
 
+/** By what the chain measured, not by what the solution says of itself. */
+function isSurelyTiny({ scores, confidence_scores: confidence, engine: { gates } }: Context): boolean {
+  const { ambiguity } = scores;
+  return (
+    ambiguity !== undefined && ambiguity <= gates.ambiguity && (confidence["requirements"] ?? 0) >= gates.requirements
+  );
+}
+
 function present(context: Context, solution: Solution, facts: Facts): Judged {
   const { current_phase: from, engine } = context;
   const before: ChainEvent[] = [];
   const small = fitsTiny(solution);
   if (from === "requirements-clarification" || from === "context-building") {
-    const surelyTiny =
-      small &&
-      (context.scores["ambiguity"] ?? 0) <= engine.gates.ambiguity &&
-      solution.confidence >= engine.gates.requirements;
-    if (!small || (context.size !== "tiny" && !surelyTiny)) {
+    if (!small || (context.size !== "tiny" && !isSurelyTiny(context))) {
       return refuse(context, "solution-approval", [
         `A solution is presented after the uncertainty analysis; this is ${from}.`,
       ]);
     }
+    const open = blocking(context).map(({ area }) => `The blocking uncertainty "${area}" is open.`);
+    if (open.length > 0) return refuse(context, "solution-approval", open);
     if (context.size !== "tiny")
       before.push(event("size_changed", { to: "tiny", reason: "One file and its test, and nothing left open." }));
   } else if (context.size === "tiny" && !small) {
@@ -244,6 +250,16 @@ function present(context: Context, solution: Solution, facts: Facts): Judged {
     return refuse(context, "solution-approval", [
       "No test command was found in this workspace: name a substitute check, or the user must set tests.command.",
     ]);
+  }
+  const disguised = solution.files.filter(({ path, role }) => role === "test" && !looksLikeTest(path));
+  if (disguised.length > 0) {
+    return refuse(
+      context,
+      "solution-approval",
+      disguised.map(
+        ({ path }) => `${path} does not look like a test: its name or folder must say so, or its role is code.`,
+      ),
+    );
   }
   const outside = Object.entries(facts.base)
     .filter(([, hash]) => hash === refusedPath)
@@ -264,7 +280,8 @@ function present(context: Context, solution: Solution, facts: Facts): Judged {
       }),
     );
   }
-  const text = solutionText(solution, context);
+  const size = before.findLast((happened) => happened.event === "size_changed")?.to ?? context.size;
+  const text = solutionText(solution, { ...context, size });
   return [
     ...before,
     event("solution_presented", { solution, text, id: solutionHash(text, facts.base), base: facts.base }),

@@ -94,6 +94,7 @@ function reportText({ key, prompt, report, counted }: Extract<ChainEvent, { even
   }
   for (const { name, value, scale } of report.scores ?? [])
     lines.push(`- score ${name}: ${value}${scale ? ` (${scale})` : ""}`);
+  for (const { id, question } of report.questions ?? []) lines.push(`- question [${id}]: ${question}`);
   for (const { kind, text } of report.notes ?? []) lines.push(`- note (${kind}): ${text}`);
   for (const { name, content } of report.artifacts ?? []) lines.push(`### ${name}\n${content}`);
   return lines.join("\n");

@@ -29,10 +29,7 @@ export function nextStep(context: Context): Step {
   const { estimated_cost: usd } = context.cost_tracking;
   const { cost_alert_usd: threshold } = engine.limits;
   if (threshold !== null && usd >= threshold && !engine.alerted) return { type: "alert", usd, threshold };
-  if (engine.item) return continueItem(engine.item);
-
-  const questions = context.questions.filter(({ answer }) => answer === null);
-  if (questions.length > 0) return { type: "wait_for_answers", questions };
+  if (engine.item) return baselineIsDue(context) ? testRun(context) : continueItem(engine.item);
 
   const [queued] = engine.queue;
   if (queued)
@@ -42,6 +39,9 @@ export function nextStep(context: Context): Step {
       turn: 1,
       item: { prompt: queued.name, inputs: queued.inputs, expects: "report" },
     };
+
+  const questions = context.questions.filter(({ answer }) => answer === null);
+  if (questions.length > 0) return { type: "wait_for_answers", questions };
 
   if (solution?.standing === "presented") return { type: "wait_for_approval", presented: solution };
 
@@ -83,17 +83,37 @@ function continueItem(item: Item): Step {
 
 function implementation(context: Context): Step | undefined {
   const { engine, evidence } = context;
-  const tests: Step = { type: "run_tests", key: `implementation/tests-${engine.runs + 1}` };
-  if (engine.test_command && (engine.untested || evidence.runs.length === 0)) return tests;
+  if (engine.test_command && (engine.untested || evidence.runs.length === evidence.since)) return testRun(context);
   if (context.size !== "tiny") return undefined;
-  if (context.session_memory.files_modified.length === 0 && !context.prompts_executed.includes("tdd_flow_controller")) {
-    const name = "tdd_flow_controller";
-    return {
-      type: "queue",
-      why: "A tiny task goes straight to its tests and code.",
-      prompts: [{ key: queueKey(context, nextNumber(context), 0, name), name, inputs: {} }],
-    };
-  }
-  const done = context.session_memory.files_modified.length > 0 && (evidence.green || !engine.test_command);
-  return done && !engine.gate ? { type: "complete", summary: context.last_response ?? "" } : undefined;
+  const done = context.phase_history.at(-1)?.prompts_executed ?? [];
+  const follows = (name: string, why: string): Step => ({
+    type: "queue",
+    why,
+    prompts: [{ key: queueKey(context, nextNumber(context), 0, name), name, inputs: {} }],
+  });
+  if (!done.includes("tdd_flow_controller"))
+    return follows("tdd_flow_controller", "A tiny task goes straight to its tests and code.");
+  if (Object.keys(engine.files).length === 0 || engine.gate) return undefined;
+  const bySubstitute = context.solution?.solution.verification.kind === "substitute";
+  if (bySubstitute && !done.includes("deployment_checker"))
+    return follows("deployment_checker", "The approved check is carried out.");
+  return evidence.green || !engine.test_command
+    ? { type: "complete", summary: context.last_response ?? "" }
+    : undefined;
+}
+
+/** A resume before anything was written asks for a new baseline, also in the middle of a prompt's work. */
+function baselineIsDue({ engine, evidence, solution, current_phase: phase }: Context): boolean {
+  return (
+    phase === "implementation" &&
+    solution?.standing === "approved" &&
+    engine.test_command !== null &&
+    engine.open?.effect !== "change" &&
+    evidence.runs.length > 0 &&
+    evidence.runs.length === evidence.since
+  );
+}
+
+function testRun({ engine }: Context): Step {
+  return { type: "run_tests", key: `implementation/tests-${engine.runs + 1}` };
 }

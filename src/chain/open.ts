@@ -241,7 +241,7 @@ export function slugOf(goal: string): string {
     .toLowerCase()
     .match(/[\p{L}\p{N}]+/gu);
   const telling = (words ?? []).filter((word) => !fillers.has(word)).slice(0, 4);
-  return telling.join("-").slice(0, 40).replace(/-+$/, "") || "task";
+  return telling.join("-").normalize("NFC").slice(0, 40).replace(/-+$/, "") || "task";
 }
 
 const fillers = new Set([

@@ -48,14 +48,19 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
   }
 }
 
-/** A call whose fate a crash left unknown: it may have been paid, so it is booked at what was reserved for it. */
+/**
+ * A call whose fate a crash left unknown: it may have been paid, so it is booked at what was reserved for it. How its
+ * tokens would have divided nobody knows: all of them stand under the input.
+ */
 export function lostCall(context: Context, call: Call): Result {
   const outcome: StoredOutcome = {
     type: "failed",
     reason: "unknown",
     message: "The process ended while this call was in the air.",
   };
-  return resultOf(call, outcome, { ...booking(context, call), usage: noUsage, usd: call.reserved.usd, unknown: true });
+  const { usd, tokens } = call.reserved;
+  const usage = { ...noUsage, input: tokens };
+  return resultOf(call, outcome, { ...booking(context, call), usage, usd, unknown: true });
 }
 
 function resultOf(
@@ -86,7 +91,6 @@ export function beside(text: string, put: (text: string) => string): Text {
   return text.length > 4096 ? { blob: put(text) } : { text };
 }
 
-const again = "Everything before is kept, and nothing is paid twice. Go on: claude-exec resume {id}";
 const otherModel = "claude-exec resume {id} --model <model>";
 
 const tooLarge = park(
@@ -101,7 +105,9 @@ function refusal(reason: string): ChainEvent {
   return park("refused", exitCodes.failed, `The model refused this step${reason ? ` (${reason})` : ""}.`, hint);
 }
 
-function failure({ reason, message }: Extract<Outcome, { type: "failed" }>): ChainEvent {
+function failure({ reason, message, attempts }: Extract<Outcome, { type: "failed" }>): ChainEvent {
+  const unpaid = attempts.length === 0 ? ", and nothing is paid twice" : "";
+  const again = `Everything before is kept${unpaid}. Go on: claude-exec resume {id}`;
   switch (reason) {
     case "authentication":
     case "permission":

@@ -14,7 +14,11 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
     discovered: withEntries(context.discovered, report.discovered ?? [], ({ key, value }) => [key, value]),
     uncertainties: mergeUncertainties(context.uncertainties, report.uncertainties ?? [], prompt),
     confidence_scores: withEntries(context.confidence_scores, counted, ({ area, score }) => [area, score]),
-    scores: withEntries(context.scores, report.scores ?? [], ({ name, value }) => [name, value]),
+    scores: withEntries(
+      context.scores,
+      (report.scores ?? []).filter(({ name }) => maySay(prompt, name)),
+      ({ name, value }) => [name, value],
+    ),
     decisions: withEntries(context.decisions, report.decisions ?? [], ({ key, choice }) => [key, choice]),
     session_memory: {
       ...memory,
@@ -27,6 +31,7 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
       ],
       notes: [...memory.notes, ...notes("free")],
     },
+    solution: outdated(context, event.moved),
     prompts_executed: [...context.prompts_executed, prompt],
     last_response: report.summary,
     evidence: {
@@ -39,6 +44,11 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
     refusals: event.moved ? 0 : engine.refusals,
     grounded: event.grounded && !engine.grounded.includes(prompt) ? [...engine.grounded, prompt] : engine.grounded,
   });
+}
+
+/** What was found out after a solution was presented belongs into it, before anybody approves it. */
+function outdated({ solution }: Context, moved: boolean): Context["solution"] {
+  return solution?.standing === "presented" && moved ? { ...solution, standing: "open" } : solution;
 }
 
 function withEntries<Item, Value>(
@@ -64,13 +74,23 @@ function mergeUncertainties(
     by,
   }));
   const replaced = (old: Uncertainty) =>
-    fresh.some((item) => item.area === old.area && (item.by === old.by || item.resolved));
+    fresh.some((item) => item.area === old.area && (item.by === old.by || (item.resolved && !reviewers.has(old.by))));
   const withdrawn = (old: Uncertainty) =>
     old.by === by && reviewers.has(by) && !fresh.some((item) => item.area === old.area);
   return [...known.filter((old) => !replaced(old) && !withdrawn(old)), ...fresh];
 }
 
-/** A review speaks about the code as it is now: what it no longer finds is gone. */
+/** Scores that open a gate are believed of the prompt whose work they are, and of no other. */
+function maySay(prompt: string, score: string): boolean {
+  const owners = new Map([
+    ["ambiguity", ["requirement_disambiguator", "requirement_validator"]],
+    ["simplicity", ["simplicity_checker"]],
+    ["substitute_check", ["deployment_checker"]],
+  ]).get(score);
+  return owners === undefined || owners.includes(prompt);
+}
+
+/** A review speaks about the code as it is now: what it no longer finds is gone, and only it can say so. */
 const reviewers = new Set(["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"]);
 
 /** The mean over the areas that are open: the three that always count, and others once something was said of them. */
@@ -79,12 +99,13 @@ export function withOverall(context: Context): Context {
   const open = new Set([...areas, ...Object.keys(scores)]);
   for (const area of Object.keys(context.waived)) open.delete(area);
   const values = [...open].map((area) => scores[area] ?? 0);
-  const overall = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 0;
+  const overall = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 1;
   return { ...context, confidence_scores: { overall: Math.round(overall * 100) / 100, ...scores } };
 }
 
 export function recordChange(context: Context, { path, role, before, after }: EventNamed<"file_changed">): Context {
   const { session_memory: memory, engine } = context;
+  const { simplicity: _simplicity, substitute_check: _check, ...scores } = context.scores;
   const add = (list: readonly string[]) => (list.includes(path) ? list : [...list, path]);
   return withEngine(
     {
@@ -94,6 +115,7 @@ export function recordChange(context: Context, { path, role, before, after }: Ev
         files_modified: add(memory.files_modified),
         tests_written: role === "test" ? add(memory.tests_written) : memory.tests_written,
       },
+      scores,
       evidence: { ...context.evidence, green: false, reviewed: [] },
     },
     {

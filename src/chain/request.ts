@@ -1,7 +1,7 @@
 import type { Message, ModelRequest, ReplyBlock, TextBlock, ToolDefinition } from "../models/types.ts";
 import type { Blobs } from "../store/blobs.ts";
 import type { Prompt } from "../library/prompt.ts";
-import { isListed, rankFor } from "../library/catalogue.ts";
+import { madeFor } from "../library/catalogue.ts";
 import type { Context, Item, Turn } from "./context.ts";
 import type { FrozenRequest, Text } from "./events.ts";
 import { blocking, percent } from "./gates.ts";
@@ -89,13 +89,8 @@ export function tailText(
   if (solution?.standing === "approved") {
     lines.push(`Approved files: ${solution.solution.files.map(({ path, role }) => `${path} (${role})`).join(", ")}.`);
   }
-  if (key.endsWith("/controller"))
-    lines.push(
-      `Prompts made for this phase: ${rankFor(prompts.filter(isListed), context.current_phase)
-        .slice(0, 12)
-        .map(({ name }) => name)
-        .join(", ")}.`,
-    );
+  const made = key.endsWith("/controller") ? madeFor(prompts, context.current_phase).slice(0, 12) : [];
+  if (made.length > 0) lines.push(`Prompts made for this phase: ${made.map(({ name }) => name).join(", ")}.`);
   return `${lines.join("\n")}\n\n${body}`;
 }
 

@@ -6,7 +6,7 @@ import { callModel } from "./ask.ts";
 import type { Deps, Work } from "./deps.ts";
 import { openEpoch } from "./epoch.ts";
 import { event, park, type ChainEvent } from "./events.ts";
-import { takeInbox } from "./inbox.ts";
+import { approval, takeInbox } from "./inbox.ts";
 import { completion } from "./judge.ts";
 import { nextStep, type Step } from "./next.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
@@ -103,7 +103,12 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
     case "wait_for_answers":
       return chain.append(withLedger(answersFile, knownAnswers(step, policy)));
     case "wait_for_approval":
-      return chain.append(withLedger(autoApproval, approvedUnseen(step.presented, chain)));
+      return chain.append(
+        withLedger(
+          autoApproval,
+          approval(chain.context, deps.workspace, "Approved unseen, as --approve-policy auto says."),
+        ),
+      );
     case "open_epoch":
       return openEpoch(work, "A new record begins.");
     case "alert":
@@ -142,14 +147,6 @@ function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>
     const answer = known.get(id) ?? known.get(question);
     return answer === undefined ? [] : [event("question_answered", { id, answer })];
   });
-}
-
-function approvedUnseen(presented: PresentedSolution, { context }: Chain): ChainEvent[] {
-  const reason = "Approved unseen, as --approve-policy auto says.";
-  return [
-    event("approval_given", { solution: presented.hash }),
-    event("phase_changed", { from: context.current_phase, to: "implementation", reason, focus: "" }),
-  ];
 }
 
 const answersFile: Actor = { kind: "policy", name: "--answers", door: "cli" };

@@ -38,11 +38,17 @@ export function solutionText(solution: Solution, context: Context): string {
         ? `- tests first, run with: ${engine.test_command?.join(" ") ?? "no command found"}${verification.check ? ` (${verification.check})` : ""}`
         : `- nothing here can fail in a test; checked instead: ${verification.check}`,
     ]),
+    ...section("Size", context.size === "tiny" ? ["- tiny: one file and its test, and no reviews"] : []),
     ...section("Assumptions to confirm", dashed(memory.assumptions)),
     ...section("Areas set aside", dashed(Object.entries(waived).map(([area, reason]) => `${area}: ${reason}`))),
     ...section("Remaining concerns", dashed(solution.remaining_concerns)),
     `Confidence: ${percent(solution.confidence)}`,
   ].join("\n");
+}
+
+/** A file may be written before its tests failed only where it is a test itself, and that shows in its path. */
+export function looksLikeTest(path: string): boolean {
+  return /(^|[^a-z])(tests?|specs?)([^a-z]|$)/i.test(path) || /[a-z](Tests?|Specs?)\b/.test(path);
 }
 
 export function solutionHash(text: string, base: Readonly<Record<string, string | null>>): string {

@@ -1,10 +1,11 @@
+import { exitCodes } from "../util/errors.ts";
 import { redact } from "../tools/redact.ts";
 import { runCommand } from "../tools/run.ts";
 import { toolNamed } from "../tools/catalogue.ts";
 import { allows, type CommandRun, type FileChange, type Seen } from "../tools/types.ts";
 import type { Context, Item } from "./context.ts";
 import type { Work } from "./deps.ts";
-import { event, type Body, type ChainEvent, type Intent, type Verdict } from "./events.ts";
+import { event, park, type Body, type ChainEvent, type Intent, type Verdict } from "./events.ts";
 import { beside } from "./outcome.ts";
 import type { Step } from "./next.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
@@ -202,20 +203,31 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const ended: Body = { type: "result", effect: "command", key, call, run: { ...run, output: "" } };
   const how = `exit ${run.exit_code ?? "none"}${run.timed_out ? " (timed out)" : ""}, recorded as ${proved}`;
   const answers = step ? [answerTo(step, `${how}\n${run.output}`, false, chain, [])] : [];
-  chain.append({ by: engineActor, bodies: [ended, ...answers, ...withLedger(engineActor, [judged]).bodies] });
+  const stop = proved === "baseline" && run.exit_code !== 0 && expectsRed(chain.context) ? [failingBefore(run)] : [];
+  chain.append({ by: engineActor, bodies: [ended, ...answers, ...withLedger(engineActor, [judged, ...stop]).bodies] });
+}
+
+/** Whether new tests are to fail first; where the old ones fail already, nobody could tell. */
+function expectsRed({ solution, evidence }: Context): boolean {
+  return !evidence.red && (solution?.solution.files.some(({ role }) => role === "test") ?? false);
+}
+
+function failingBefore({ exit_code }: CommandRun): ChainEvent {
+  const message = `The tests fail before anything was changed (exit ${exit_code ?? "none"}), so new ones could not be told from old ones. Nothing was written.`;
+  const hint = 'Mend them, or name a command that passes, then: claude-exec resume {id} --test-command "…"';
+  return park("baseline_failing", exitCodes.verification, message, hint);
 }
 
 /** What a run proves, from what had been changed when it ran. */
-export function verdict({ engine, evidence }: Context, run: Pick<CommandRun, "exit_code" | "output_sha256">): Verdict {
+export function verdict({ engine, evidence }: Context, run: Pick<CommandRun, "exit_code">): Verdict {
   const roles = new Set(Object.values(engine.files).map(({ role }) => role));
   const passed = run.exit_code === 0;
   if (roles.size === 0) return "baseline";
   const onlyTests = roles.has("test") && !roles.has("code");
   if (passed) return onlyTests ? "unproven" : "green";
-  const baseline = evidence.runs.find((earlier) => earlier.verdict === "baseline");
-  const failedBefore =
-    baseline !== undefined && baseline.exit_code !== 0 && baseline.output_sha256 === run.output_sha256;
-  return onlyTests && run.exit_code !== undefined && !failedBefore ? "red" : "failing";
+  const baseline = evidence.runs.slice(evidence.since).findLast((earlier) => earlier.verdict === "baseline");
+  const passedBefore = baseline === undefined || baseline.exit_code === 0;
+  return onlyTests && run.exit_code !== undefined && passedBefore ? "red" : "failing";
 }
 
 function inputOf(item: Item, id: string, { chain }: Work): unknown {

@@ -116,7 +116,7 @@ function parse(operation: Operation, rest: readonly string[]) {
   try {
     return parseArgs({ args: [...rest], options, allowPositionals: true, strict: true });
   } catch (error) {
-    const text = error instanceof Error ? (error.message.split(". ")[0] ?? "") : "";
+    const text = error instanceof Error ? (error.message.split(/\.\s|\.?\n|\.$/)[0] ?? "") : "";
     throw new UserError(
       "wrong_usage",
       `${text}.`,

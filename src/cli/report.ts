@@ -107,7 +107,7 @@ function chainText(data: Data, operation: string): string {
     `${again.includes(" --replay ") ? "Would have cost" : "Cost"}: ${money(cost["usd"])}, ${number(cost["tokens"]).toLocaleString("en")} tokens${unpriced}. Details: claude-exec chain-cost ${id}${home}`,
   );
   lines.push(`Context: ${file}`);
-  if (demo) lines.push(...demoText(data, file));
+  if (demo && word(ending["type"]) === "completed") lines.push(...demoText(data, file));
   return lines.join("\n");
 }
 

@@ -28,6 +28,10 @@ function addUsage(a: Usage, b: Usage): Usage {
   };
 }
 
+export function tokensOf({ input, output, cacheRead, cacheWrite5m, cacheWrite1h }: Usage): number {
+  return input + output + cacheRead + cacheWrite5m + cacheWrite1h;
+}
+
 export interface Costs {
   readonly tokens_used: number;
   readonly estimated_cost: number;
@@ -61,7 +65,7 @@ export interface Booking {
 
 export function addBooking(costs: Costs, { phase, prompt, usage, usd, unknown }: Booking): Costs {
   const writes = usage.cacheWrite5m + usage.cacheWrite1h;
-  const tokens = usage.input + usage.output + usage.cacheRead + writes;
+  const tokens = tokensOf(usage);
   const paid = usd ?? 0;
   const spent = (Object.hasOwn(costs.by_prompt, prompt) && costs.by_prompt[prompt]) || { calls: 0, tokens: 0, usd: 0 };
   const { by_kind: kinds } = costs;

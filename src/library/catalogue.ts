@@ -2,7 +2,7 @@ import type { Phase, Prompt } from "./prompt.ts";
 
 /**
  * The library as the model sees it, in the part of a request that is cached: the same prompts give the same bytes,
- * in whatever order they come. A line is `name — purpose [required inputs] (rights)`; it stays one line whatever a
+ * in whatever order they come. A line is `name — purpose [input, optional?] (rights)`; it stays one line whatever a
  * prompt says, and the purpose is cut at 120 characters.
  */
 export function catalogueText(prompts: readonly Prompt[]): string {
@@ -16,15 +16,14 @@ export function isListed({ name }: Prompt): boolean {
   return name !== "new_case" && name !== "phase_controller";
 }
 
-/** All of them: first those made for this phase, then those made for none in particular, then the others. */
-export function rankFor(prompts: readonly Prompt[], phase: Phase): Prompt[] {
-  const distance = ({ phases }: Prompt) => (phases.includes(phase) ? 0 : phases.length === 0 ? 1 : 2);
-  return prompts.toSorted((a, b) => distance(a) - distance(b) || byName(a, b));
+/** Those a model may choose that name this phase as theirs, by name. */
+export function madeFor(prompts: readonly Prompt[], phase: Phase): Prompt[] {
+  return prompts.filter((prompt) => isListed(prompt) && prompt.phases.includes(phase)).sort(byName);
 }
 
 function line({ name, purpose, inputs, tools }: Prompt): string {
-  const required = Object.keys(inputs).filter((input) => inputs[input]!.required);
-  const brackets = required.length > 0 ? ` [${required.join(", ")}]` : "";
+  const named = Object.entries(inputs).map(([input, { required }]) => (required ? input : `${input}?`));
+  const brackets = named.length > 0 ? ` [${named.join(", ")}]` : "";
   const short = oneLine(purpose).replace(/^(.{119}).{2,}$/u, "$1…");
   return `${name} — ${short}${brackets}${tools === "none" ? "" : ` (${tools})`}\n`;
 }

@@ -8,13 +8,23 @@ export interface Incoming {
   readonly blocks: Record<string, unknown>[];
   characters: number;
   usage: Usage | undefined;
+  /** Whether `usage` has the final count of the output, which comes at the end; before, it is a running one. */
+  counted: boolean;
   stop: string | null;
   refusal: string | undefined;
   complete: boolean;
 }
 
 export function newIncoming(): Incoming {
-  return { blocks: [], characters: 0, usage: undefined, stop: null, refusal: undefined, complete: false };
+  return {
+    blocks: [],
+    characters: 0,
+    usage: undefined,
+    counted: false,
+    stop: null,
+    refusal: undefined,
+    complete: false,
+  };
 }
 
 export function take(incoming: Incoming, event: RawMessageStreamEvent): void {
@@ -32,6 +42,8 @@ export function take(incoming: Incoming, event: RawMessageStreamEvent): void {
       incoming.stop = event.delta.stop_reason;
       incoming.refusal = event.delta.stop_details?.explanation ?? event.delta.stop_details?.category ?? undefined;
       incoming.usage = latest(incoming.usage, event.usage);
+      // A compatible server may leave the usage out.
+      incoming.counted ||= typeof (event.usage as Partial<MessageDeltaUsage> | undefined)?.output_tokens === "number";
       return;
     case "message_stop":
       incoming.complete = true;
@@ -66,6 +78,11 @@ function latest(before: Usage | undefined, said: Partial<Said> | MessageDeltaUsa
     cacheWrite5m: split?.ephemeral_5m_input_tokens ?? Math.max(0, written - hour),
     cacheWrite1h: hour,
   };
+}
+
+/** Of a reply that broke off the output is guessed, rather too high than too low: a token is three characters or more. */
+export function usageOf({ usage, counted, characters }: Incoming): Usage | undefined {
+  return usage && !counted ? { ...usage, output: Math.max(usage.output, Math.ceil(characters / 3)) } : usage;
 }
 
 export function endingOfReply({ blocks, stop, refusal }: Incoming): Ending {

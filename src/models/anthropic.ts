@@ -3,7 +3,7 @@ import type { MessageTokensCount, RawMessageStreamEvent } from "@anthropic-ai/sd
 import type { Stream } from "@anthropic-ai/sdk/streaming";
 import { messageOf } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
-import { broken, endingOfReply, newIncoming, take } from "./anthropic-reply.ts";
+import { broken, endingOfReply, newIncoming, take, usageOf } from "./anthropic-reply.ts";
 import { toInput } from "./anthropic-request.ts";
 import { askPatiently, endingOf, type Ending, retryAfterOf, sentence, type Try } from "./attempts.ts";
 import type { Model, ModelEvent, ModelRequest } from "./types.ts";
@@ -24,7 +24,10 @@ export function openAnthropic(options: AnthropicOptions): Model {
   return {
     name: "anthropic",
     live: true,
-    ask: (request, signal) => askPatiently(() => tryOnce(request, signal, options), { world, signal, limit }),
+    ask: (request, signal) => {
+      const { mayRetry } = request;
+      return askPatiently(() => tryOnce(request, signal, options), { world, signal, limit, mayRetry });
+    },
     countTokens: (request, signal) => countTokens(request, signal, options),
   };
 }
@@ -54,7 +57,7 @@ async function* tryOnce(
   } catch (caught) {
     error = caught;
   }
-  const { usage } = incoming;
+  const usage = usageOf(incoming);
   const { requestId } = wire;
   return {
     ending: ending(),

@@ -1,5 +1,5 @@
 import type { World } from "../util/world.ts";
-import type { Attempt, FailureReason, ModelEvent, Outcome } from "./types.ts";
+import type { Attempt, FailureReason, ModelEvent, ModelRequest, Outcome } from "./types.ts";
 
 /** An outcome before its attempts are known. */
 export type Ending = WithoutAttempts<Outcome>;
@@ -27,10 +27,17 @@ export const worthAnotherTry: Readonly<Record<FailureReason, boolean>> = {
   not_recorded: false,
 };
 
-/** Asks up to `limit` times. What cannot get better by waiting is not asked again. */
+interface Patience {
+  readonly world: World;
+  readonly signal: AbortSignal;
+  readonly limit?: number | undefined;
+  readonly mayRetry?: ModelRequest["mayRetry"] | undefined;
+}
+
+/** Asks up to `limit` times. What cannot get better by waiting, or may not be paid again, is not asked again. */
 export async function* askPatiently(
   tryOnce: () => AsyncGenerator<ModelEvent, Try>,
-  { world, signal, limit = 6 }: { world: World; signal: AbortSignal; limit?: number | undefined },
+  { world, signal, limit = 6, mayRetry = () => true }: Patience,
 ): AsyncGenerator<ModelEvent> {
   const attempts: Attempt[] = [];
   for (let number = 1; ; number++) {
@@ -39,7 +46,7 @@ export async function* askPatiently(
     const { ending, attempt, retryAfterMs } = yield* tryOnce();
     if (attempt) attempts.push(attempt);
     if (ending.type !== "failed") return yield { type: "outcome", outcome: { ...ending, attempts } };
-    if (!worthAnotherTry[ending.reason] || number >= limit) {
+    if (!worthAnotherTry[ending.reason] || number >= limit || (attempt && !mayRetry(attempts))) {
       const message = number > 1 ? `${ending.message} Tried ${number} times.` : ending.message;
       return yield { type: "outcome", outcome: { ...ending, message, attempts } };
     }

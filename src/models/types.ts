@@ -22,6 +22,11 @@ export interface ModelRequest {
   readonly messages: readonly Message[];
   /** JSON schema of the final text reply; a provider without structured output gets it as words. */
   readonly schema: Readonly<Record<string, unknown>>;
+  /**
+   * Asked after an attempt that failed and may have cost money, with all of those so far, before another is made.
+   * No: the failure is the outcome. Left out: yes. Not sent to a provider.
+   */
+  readonly mayRetry?: (attempts: readonly Attempt[]) => boolean;
 }
 
 export interface ToolDefinition {
@@ -108,7 +113,10 @@ export type FailureReason =
 
 export interface Attempt {
   readonly model: string;
-  /** Undefined where the provider said nothing before it broke off. */
+  /**
+   * Undefined where the provider said nothing before it broke off. Where it did not come to its final count, `output`
+   * is at least a third of the characters that came: its running count says next to nothing.
+   */
   readonly usage: Usage | undefined;
   readonly requestId: string | undefined;
   readonly ms: number;

@@ -6,8 +6,13 @@ import { folderWith } from "../support/script.ts";
 const hint = 'It holds one JSON object: {"refresh_tokens": "yes"}';
 
 test("answers are read by their question's id or words", () => {
-  const path = join(folderWith({ "a.json": '{"api_name": "product", "Is it big?": ""}' }), "a.json");
-  expect(readAnswers(path)).toEqual({ api_name: "product", "Is it big?": "" });
+  const path = join(folderWith({ "a.json": '{"api_name": "product", "Is it big?": "no"}' }), "a.json");
+  expect(readAnswers(path)).toEqual({ api_name: "product", "Is it big?": "no" });
+});
+
+test("an empty answer in a file is none", () => {
+  const path = join(folderWith({ "a.json": '{"api_name": " "}' }), "a.json");
+  expect(() => readAnswers(path)).toThrow(`The answer to "api_name" in ${path} is empty.`);
 });
 
 test.each([

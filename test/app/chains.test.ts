@@ -229,8 +229,11 @@ test.each([
 test("an area is waived by name with a reason; what needs a solution is refused while there is none", async () => {
   const { place, ask, begin } = started(asksFirst);
   await begin();
-  await ask("waive", { area: "big_numbers", reason: "nobody has any" });
-  expect(place.context()["waived"]).toEqual({ big_numbers: "nobody has any" });
+  await expect(ask("waive", { area: "big_numbers", reason: "nobody has any" })).rejects.toMatchObject({
+    code: "unknown_area",
+  });
+  await ask("waive", { area: "technical_approach", reason: "a spike" });
+  expect(place.context()["waived"]).toEqual({ technical_approach: "a spike" });
   for (const [name, words] of [
     ["change", { request: "less" }],
     ["reject", { reason: "no" }],

@@ -93,7 +93,7 @@ test("an area that was set aside does not count, and the reason is kept", () => 
   expect(context.confidence_scores).toEqual({ overall: 0.9, ...seed });
   expect(context.waived).toEqual({ implementation_details: "A spike." });
   const all = ["requirements", "technical_approach"].map((area) => event("area_waived", { area, reason: "" }));
-  expect(fold(context, ...all).confidence_scores["overall"]).toBe(0);
+  expect(fold(context, ...all).confidence_scores["overall"]).toBe(1);
 });
 
 test("a report cannot set the overall confidence", () => {
@@ -117,7 +117,7 @@ test("what a report found is taken over; later words replace earlier ones", () =
         { key: "routes", value: ["GET /"] },
       ],
       decisions: [{ key: "module_system", choice: "CommonJS" }],
-      scores: [{ name: "ambiguity", value: 0.5 }],
+      scores: [{ name: "coverage", value: 0.5 }],
       notes: [
         { kind: "assumption", text: "small numbers" },
         { kind: "mistake_corrected", text: "wrong path" },
@@ -128,12 +128,15 @@ test("what a report found is taken over; later words replace earlier ones", () =
     recorded("dependency_analyzer", {
       discovered: [{ key: "stack", value: "node-express" }],
       decisions: [{ key: "module_system", choice: "ES modules" }],
-      scores: [{ name: "ambiguity", value: 0.1 }],
+      scores: [
+        { name: "coverage", value: 0.1 },
+        { name: "ambiguity", value: 0 },
+      ],
     }),
   );
   expect(context.discovered).toEqual({ stack: "node-express", routes: ["GET /"] });
   expect(context.decisions).toEqual({ module_system: "ES modules" });
-  expect(context.scores).toEqual({ ambiguity: 0.1 });
+  expect(context.scores).toEqual({ coverage: 0.1 });
   expect(context.session_memory).toEqual({
     files_modified: [],
     tests_written: [],
@@ -258,10 +261,28 @@ test("what a person says to a solution is remembered with who said it and when",
   expect(answers).toEqual([
     [entry("rejected"), "open"],
     [entry("rejected: too much"), "open"],
-    [entry("more-info: Why Redis?"), "open"],
+    [entry("more-info: Why Redis?"), "presented"],
     [entry("changes: use a file"), "open"],
     [entry("approved"), "approved"],
   ]);
+});
+
+test("what is found out after a solution was presented belongs into it", () => {
+  const moved = { ...recorded("uncertainty_resolver"), moved: true };
+  expect(fold(after(presented()), { ...recorded("uncertainty_resolver"), moved: false }).solution?.standing).toBe(
+    "presented",
+  );
+  expect(fold(after(presented()), moved).solution?.standing).toBe("open");
+});
+
+test("a newly approved solution starts without proof", () => {
+  const built = [approved, changed("test/product.test.js", "test"), ran("red"), changed("src/product.js", "code")];
+  const done = after(presented(), ...built, ran("green"), recorded("code_reviewer"));
+  const again = fold(done, presented(), approved);
+  expect(again.evidence).toMatchObject({ since: 2, red: false, green: false, reviewed: [] });
+  expect(again.engine.files).toEqual({});
+  const failing = fold(after(presented(), ...built, ran("failing")), presented(), approved);
+  expect(failing.evidence).toMatchObject({ since: 2, red: true, green: false });
 });
 
 test("a question or hint while something is built leaves the approval as it is", () => {

@@ -160,6 +160,33 @@ test("the simplicity score must stay below 7", () => {
   expect(score(7)).toEqual(["The simplicity score is 7; it must be below 7."]);
 });
 
+test("where simplicity is checked, its score must be given, by that check, and after the last change", () => {
+  const strict = inEngine(after(...building, ...built), {
+    gates: { ...whole.engine.gates, quality: ["simplicity_checker"] },
+  });
+  const missing = "simplicity_checker has given no simplicity score since the last change.";
+  const plain = { scores: [{ name: "simplicity", value: 2 }] };
+  expect(gate(fold(strict, recorded("simplicity_checker")), "done")).toEqual([missing]);
+  expect(gate(fold(strict, recorded("code_reviewer", plain), recorded("simplicity_checker")), "done")).toEqual([
+    missing,
+  ]);
+  const scored = fold(strict, recorded("simplicity_checker", plain));
+  expect(gate(scored, "done")).toEqual([]);
+  const changedAfter = fold(scored, changed("src/product.js", "code"), ran("green"), recorded("simplicity_checker"));
+  expect(gate(changedAfter, "done")).toEqual([missing]);
+});
+
+test("a blocking finding of a review is resolved by that review, and by nobody's word for it", () => {
+  const finding = (resolved: boolean) => ({
+    uncertainties: [{ area: "injection", confidence: 0.9, blocking: !resolved, resolved }],
+  });
+  const found = fold(whole, recorded("security_scanner", finding(false)));
+  const open = 'The blocking finding "injection" of security_scanner is open.';
+  expect(gate(found, "done")).toEqual([open]);
+  expect(gate(fold(found, recorded("tdd_flow_controller", finding(true))), "done")).toEqual([open]);
+  expect(gate(fold(found, recorded("security_scanner", finding(true))), "done")).toEqual([]);
+});
+
 test("a blocking finding must be mended or set aside", () => {
   const found = fold(
     whole,
@@ -179,8 +206,12 @@ test("where nothing can go red, the approved check must have been reported", () 
     verification: { kind: "substitute", check: "read it aloud" },
   });
   const doc = [manual, approved, building[2]!, changed("README.md", "doc"), ran("green"), ...reviews];
-  expect(gate(after(...doc), "done")).toEqual(["The approved substitute check was not reported: read it aloud"]);
-  const check = (value: number) => recorded("deployment_checker", { scores: [{ name: "substitute_check", value }] });
+  expect(gate(after(...doc), "done")).toEqual([
+    "deployment_checker has not reported substitute_check 1 since the last change: read it aloud",
+  ]);
+  const check = (value: number, prompt = "deployment_checker") =>
+    recorded(prompt, { scores: [{ name: "substitute_check", value }] });
+  expect(gate(after(...doc, check(1, "tdd_flow_controller")), "done")).toHaveLength(1);
   expect(gate(after(...doc, check(0)), "done")).toHaveLength(1);
   expect(gate(after(...doc, check(1)), "done")).toEqual([]);
 });
@@ -193,7 +224,9 @@ test("without a test command nothing needs to be green", () => {
 test("a tiny task needs red, green and a change, and no reviews", () => {
   const tiny = event("size_changed", { to: "tiny", reason: "One file." });
   expect(gate(after(tiny, ...building, ...built), "done")).toEqual([]);
-  expect(gate(after(tiny, ...building, ...built, doubt("style")), "done")).toEqual([]);
+  expect(gate(after(tiny, ...building, ...built, doubt("style")), "done")).toEqual([
+    'The blocking finding "style" of component_mapper is open.',
+  ]);
   expect(gate(after(tiny, ...building), "done")).toEqual([
     "The tests were never seen to fail before the code was written.",
     "The last test run recorded after the last change did not pass.",

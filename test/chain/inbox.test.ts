@@ -103,7 +103,7 @@ test("a rejection runs requirement_disambiguator to understand it, a change requ
   );
 });
 
-test("a question is looked into at once, unless the chain waits for answers itself", () => {
+test("a question is looked into at once, also while the chain waits for answers itself", () => {
   const question = "Do negative numbers work?";
   const resolver = queued(
     "requirements-clarification/1/1-uncertainty_resolver",
@@ -115,8 +115,22 @@ test("a question is looked into at once, unless the chain waits for answers itse
     event("more_info_asked", { solution: hash, question, from }),
     resolver,
   ]);
-  const [alone, ...rest] = takenIn({ type: "ask", question }, asked);
-  expect([alone?.event, rest]).toEqual(["more_info_asked", []]);
+  expect(takenIn({ type: "ask", question }, asked).map((one) => one.event)).toEqual([
+    "more_info_asked",
+    "prompts_queued",
+  ]);
+});
+
+test("an empty answer is none, and a replaced one voids what was presented", () => {
+  expect(objection(after(asked), { type: "answer", answers: { name: "  " } })).toMatchObject({
+    code: "empty_answer",
+    exitCode: 64,
+  });
+  const answered = [asked, event("question_answered", { id: "name", answer: "product" }), presented()];
+  const answer = (text: string) =>
+    takenIn({ type: "answer", answers: { name: text } }, ...answered).map((one) => one.event);
+  expect(answer("product")).toEqual(["question_answered"]);
+  expect(answer("times")).toEqual(["question_answered", "approval_voided"]);
 });
 
 test("what a person says to a parked chain wakes it", () => {
@@ -124,15 +138,20 @@ test("what a person says to a parked chain wakes it", () => {
   const wakes = (message: PersonMessage) => takenIn(message, parked)[0];
   expect([
     wakes({ type: "ask", question: "?" }),
-    wakes({ type: "waive", area: "speed", reason: "one user" }),
+    wakes({ type: "waive", area: "requirements", reason: "one user" }),
     wakes({ type: "check" }),
   ]).toEqual(Array(3).fill(event("resumed", {})));
 });
 
 test("an area is set aside with its reason, and a measurement is queued", () => {
-  expect(takenIn({ type: "waive", area: "speed", reason: "one user" })).toEqual([
-    event("area_waived", { area: "speed", reason: "one user", from }),
+  expect(takenIn({ type: "waive", area: "technical_approach", reason: "one user" })).toEqual([
+    event("area_waived", { area: "technical_approach", reason: "one user", from }),
   ]);
+  expect(objection(after(), { type: "waive", area: "speed", reason: "one user" })).toMatchObject({
+    code: "unknown_area",
+    hint: "Its areas: requirements, technical_approach, implementation_details.",
+    exitCode: 64,
+  });
   expect(takenIn({ type: "check" })).toEqual([
     {
       ...queued(

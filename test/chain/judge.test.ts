@@ -319,14 +319,24 @@ test("tests are not a proof where none can be run", () => {
 });
 
 test("a small and certain solution makes a task tiny, a larger one ends it", () => {
-  const early = decided(after(), present());
+  const clear = recorded("requirement_disambiguator", { scores: [{ name: "ambiguity", value: 0.1 }] });
+  const measured = fold(after(clear), scores({ requirements: 0.95 }));
+  const early = decided(measured, present());
   expect(early.map((one) => one.event)).toEqual(["size_changed", "phase_changed", "solution_presented"]);
   expect(early[0]).toEqual(
     event("size_changed", { to: "tiny", reason: "One file and its test, and nothing left open." }),
   );
   const unclear = after(recorded("requirement_disambiguator", { scores: [{ name: "ambiguity", value: 0.5 }] }));
   expect(decided(unclear, present())[0]?.event).toBe("gate_refused");
-  expect(decided(after(), present({ ...solution, confidence: 0.8 }))[0]?.event).toBe("gate_refused");
+  expect(decided(after(), present({ ...solution, confidence: 1 }))[0]?.event).toBe("gate_refused");
+  expect(decided(after(clear), present())[0]?.event).toBe("gate_refused");
+  const blocked = fold(
+    measured,
+    recorded("component_mapper", { uncertainties: [doubt("storage", 0.5, { blocking: true })] }),
+  );
+  expect(decided(blocked, present())).toEqual([
+    refused("solution-approval", 'The blocking uncertainty "storage" is open.'),
+  ]);
 
   const tiny = after(event("size_changed", { to: "tiny", reason: "" }));
   const unsure = present({ ...solution, confidence: 0.5 });
@@ -336,6 +346,20 @@ test("a small and certain solution makes a task tiny, a larger one ends it", () 
   expect(decided(later, present(large))[0]).toEqual(
     event("size_changed", { to: "normal", reason: "The solution needs more than one file and its test." }),
   );
+});
+
+test("code does not pass for a test", () => {
+  const files = [
+    { path: "src/product.js", role: "code" as const, change: "new" as const },
+    { path: "src/latest.js", role: "test" as const, change: "new" as const },
+  ];
+  const tiny = after(event("size_changed", { to: "tiny", reason: "" }));
+  expect(decided(tiny, present({ ...solution, files }))).toEqual([
+    refused(
+      "solution-approval",
+      "src/latest.js does not look like a test: its name or folder must say so, or its role is code.",
+    ),
+  ]);
 });
 
 test("a chain completes when the record says so, not when the model does", () => {

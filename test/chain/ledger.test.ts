@@ -35,6 +35,10 @@ test("a report is told with what it found, and with what of its confidence did n
         { name: "ambiguity", value: 0.2, scale: "0..1" },
         { name: "health", value: 8 },
       ],
+      questions: [
+        { id: "store", question: "Where do they live?" },
+        { id: "limit", question: "How many?", why: "It bounds the table.", options: ["10", "100"] },
+      ],
       notes: [{ kind: "assumption", text: "small numbers" }],
       artifacts: [{ kind: "text", name: "Draft", content: "# Draft" }],
     },
@@ -61,6 +65,8 @@ See below.
 - confidence speed: 70%, counted 60%: not held as evidence: none was given
 - score ambiguity: 0.2 (0..1)
 - score health: 8
+- question [store]: Where do they live?
+- question [limit]: How many?
 - note (assumption): small numbers
 ### Draft
 # Draft`);

@@ -31,24 +31,24 @@ test("a parked or completed chain does nothing more, whatever else is waiting", 
   });
 });
 
-test("open questions come before queued prompts, and those before a presented solution", () => {
+test("queued prompts come before open questions, and those before a presented solution", () => {
   const context = begun(
     queued("requirements-clarification/1/1-stack_detector", "stack_detector", { focus: "x" }),
     asks,
     presented(),
   );
   expect(nextStep(context)).toEqual({
-    type: "wait_for_answers",
-    questions: [{ id: "name", question: "What is it called?", answer: null }],
-  });
-  const answered = fold(context, event("question_answered", { id: "name", answer: "" }));
-  expect(nextStep(answered)).toEqual({
     type: "call_model",
     key: "requirements-clarification/1/1-stack_detector",
     turn: 1,
     item: { prompt: "stack_detector", inputs: { focus: "x" }, expects: "report" },
   });
-  const run = inEngine(answered, { queue: [] });
+  const waiting = inEngine(context, { queue: [] });
+  expect(nextStep(waiting)).toEqual({
+    type: "wait_for_answers",
+    questions: [{ id: "name", question: "What is it called?", answer: null }],
+  });
+  const run = fold(waiting, event("question_answered", { id: "name", answer: "product" }));
   expect(nextStep(run)).toEqual({ type: "wait_for_approval", presented: run.solution });
 });
 

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { lostCall } from "../../src/chain/outcome.ts";
 import { action } from "../support/script.ts";
 import { cleanUp } from "../tools/folders.ts";
 import { workbench } from "./workbench.ts";
@@ -42,6 +43,35 @@ test.each([
   const { ending, requests } = await endOf({ outcome: "failed", reason, message: "said so" });
   expect(ending).toEqual({ type: "parked", code: reason, exit, message, hint });
   expect(requests).toHaveLength(1);
+});
+
+test.each([
+  ["authentication", "Set a valid ANTHROPIC_API_KEY. Everything before is kept. Go on: claude-exec resume {id}"],
+  ["bad_stream", "Everything before is kept. Go on: claude-exec resume {id}"],
+] as const)(
+  "a call that fails by %s after it may have cost money does not say that nothing is paid twice",
+  async (reason, hint) => {
+    for (const used of [usage, null]) {
+      const { ending } = await endOf({ outcome: "failed", reason, message: "said so", usage: used });
+      expect(ending).toMatchObject({ code: reason, hint });
+    }
+  },
+);
+
+test("a lost call is booked with all that was reserved for it, in money and in tokens, and called unknown", async () => {
+  const { chain, lines } = await endOf(action("Done.", { type: "give_up", reason: "x" }));
+  const call = lines.find((line) => line.type === "intent" && line.effect === "model") as Parameters<
+    typeof lostCall
+  >[1];
+  expect(call.reserved.tokens).toBeGreaterThan(32_000);
+  expect(lostCall(chain.context, call)).toMatchObject({
+    outcome: { type: "failed", reason: "unknown", message: "The process ended while this call was in the air." },
+    booked: {
+      usage: { input: call.reserved.tokens, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
+      usd: call.reserved.usd,
+      unknown: true,
+    },
+  });
 });
 
 test("a step that was not recorded says so, and how a real run is made", async () => {

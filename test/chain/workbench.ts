@@ -80,11 +80,12 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
   };
 }
 
-/** Passes everything through, and keeps each request as it was when it was made. */
+/** Passes everything through, and keeps what each request said when it was made. */
 export function listening(model: Model): { model: Model; requests: ModelRequest[] } {
   const requests: ModelRequest[] = [];
   const ask: Model["ask"] = (request, signal) => {
-    requests.push(structuredClone(request));
+    const { mayRetry: _mayRetry, ...said } = request;
+    requests.push(structuredClone(said));
     return model.ask(request, signal);
   };
   return { model: { ...model, ask }, requests };

@@ -80,27 +80,51 @@ test("a model without a known price cannot keep a budget in money; without one, 
   expect(went.code).toBe(0);
 });
 
-test("a lost call counts against the budget: what may have been paid is not spent a second time", async () => {
-  const place = placeWith(quickApp);
-  const slow = recordingAt(place.beside, tinyWay, "slow.json");
-  writeFileSync(slow, JSON.stringify({ ...(JSON.parse(readFileSync(slow, "utf8")) as object), delay_ms: 60_000 }));
-  const begun = place.start([...tiny, "--budget-usd=0.5", "--stream-json", `--replay=${slow}`]);
-  await new Promise<void>((resolve) =>
-    begun.child.stdout?.on("data", (piece: Buffer) => piece.includes('"intent"') && resolve()),
-  );
-  begun.child.kill("SIGKILL");
-  await begun.ended;
-  const ran = await place.run(["resume", "1", place.replay(tinyWay), "--json"]);
-  expect(ran.code).toBe(12);
-  const costs = place.context()["cost_tracking"] as {
-    unknown_calls: number;
-    unknown_cost: number;
-    estimated_cost: number;
-  };
-  expect(costs.unknown_calls).toBe(1);
-  expect(costs.unknown_cost).toBeCloseTo(costs.estimated_cost, 3);
-  expect(intents(place)).toHaveLength(1);
-});
+test.for(["--budget-usd=0.5", "--budget-tokens=50000"])(
+  "a lost call counts against %s: what may have been paid is not spent a second time",
+  async (budget) => {
+    const place = placeWith(quickApp);
+    const slow = recordingAt(place.beside, tinyWay, "slow.json");
+    writeFileSync(slow, JSON.stringify({ ...(JSON.parse(readFileSync(slow, "utf8")) as object), delay_ms: 60_000 }));
+    const begun = place.start([...tiny, budget, "--stream-json", `--replay=${slow}`]);
+    await new Promise<void>((resolve) =>
+      begun.child.stdout?.on("data", (piece: Buffer) => piece.includes('"intent"') && resolve()),
+    );
+    begun.child.kill("SIGKILL");
+    await begun.ended;
+    const ran = await place.run(["resume", "1", place.replay(tinyWay), "--json"]);
+    expect(ran.code).toBe(12);
+    const costs = place.context()["cost_tracking"] as {
+      unknown_calls: number;
+      unknown_cost: number;
+      estimated_cost: number;
+      tokens_used: number;
+    };
+    expect(costs.unknown_calls).toBe(1);
+    expect(costs.unknown_cost).toBeCloseTo(costs.estimated_cost, 3);
+    expect(intents(place).map(({ reserved }) => reserved.tokens)).toEqual([costs.tokens_used]);
+  },
+);
+
+test.for([
+  ["--budget-usd=1.2", 1],
+  ["--budget-tokens=110000", 2],
+] as const)(
+  "a reply that is lost on its way is not asked for so often that it could pass %s",
+  async ([budget, times]) => {
+    const place = placeWith(quickApp);
+    const server = await startMessagesServer(() => ({ type: "status", status: 200, text: "<html>Log in</html>" }));
+    const env = { ANTHROPIC_API_KEY: "sk-test", ANTHROPIC_BASE_URL: server.url };
+    const ran = await place.run([...tiny, budget], { env });
+    await server.close();
+    expect(server.requests.map(({ path }) => path)).toEqual(Array.from({ length: times }, () => "/v1/messages"));
+    expect(ran.code).toBe(1);
+    expect(ran.stdout.split("\n")[1]).toBe("Everything before is kept. Go on: claude-exec resume 001");
+    const [reserved] = intents(place).map(({ reserved }) => reserved);
+    const [one, limit] = budget.includes("usd") ? [reserved?.usd ?? 0, 1.2] : [reserved?.tokens ?? 0, 110_000];
+    expect([one * times <= limit, one * (times + 1) <= limit]).toEqual([true, false]);
+  },
+);
 
 test.for(["0", "-1", "much", ""])("%j is not a budget", async (amount) => {
   const { ran, place } = await run(`--budget-usd=${amount}`);

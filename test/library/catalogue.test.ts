@@ -1,7 +1,10 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { catalogueText, rankFor } from "../../src/library/catalogue.ts";
+import { catalogueText, madeFor } from "../../src/library/catalogue.ts";
+import { openLibrary } from "../../src/library/library.ts";
 import type { Prompt } from "../../src/library/prompt.ts";
+
+const shipped = (await openLibrary([{ scope: "builtin", path: "prompts" }]).all()).prompts;
 
 function prompt(name: string, changes: Partial<Prompt> = {}): Prompt {
   return {
@@ -36,7 +39,7 @@ const inputs = {
   depth: { description: "", required: true },
 };
 
-test("the catalogue is grouped by folder and sorted, a line a prompt, with required inputs and rights", () => {
+test("the catalogue is grouped by folder and sorted, a line a prompt, with all its inputs and its rights", () => {
   const prompts = [
     prompt("tracer", { inputs, tools: "read", purpose: "Follow one behaviour" }),
     prompt("loose_one", { folder: "" }),
@@ -49,13 +52,13 @@ Zed — Follow it
 
 ## discovery
 b_mapper — Follow it (run)
-tracer — Follow one behaviour [focus, depth] (read)
+tracer — Follow one behaviour [focus, entry?, depth] (read)
 
 ## other
 loose_one — Follow it
 
 ## quality
-reviewer — Follow it
+reviewer — Follow it [entry?]
 `);
   expect(catalogueText([])).toBe("");
 });
@@ -94,29 +97,38 @@ test("a library like ours costs at most 45 tokens a prompt", () => {
     prompt(`hidden_coupling_finder_${index}`, {
       folder: `folder_${index % 9}`,
       purpose: "Find modules that change together although nothing in the code says they depend on one another",
-      inputs: { focus: inputs.focus },
+      inputs: { focus: inputs.entry },
       tools: "read",
     }),
   );
   expect(catalogueText(prompts).length / 3.5 / prompts.length).toBeLessThan(45);
+  expect(catalogueText(shipped).length / 3.5 / shipped.length).toBeLessThan(45);
 });
 
-test("a phase ranks its own prompts first, then those of no phase, and keeps all others", () => {
+test("made for a phase are the prompts that name it and may be chosen, by name", () => {
   const prompts = [
     prompt("d_other", { phases: ["implementation"] }),
+    prompt("phase_controller", { phases: ["context-building"] }),
     prompt("c_any"),
     prompt("b_both", { phases: ["implementation", "context-building"] }),
-    prompt("a_any"),
     prompt("a_own", { phases: ["context-building"] }),
-    prompt("a_other", { phases: ["solution-approval"] }),
   ];
-  expect(rankFor(prompts, "context-building").map(({ name }) => name)).toEqual([
-    "a_own",
-    "b_both",
-    "a_any",
-    "c_any",
-    "a_other",
-    "d_other",
-  ]);
+  const names = (found: readonly Prompt[]) => found.map(({ name }) => name);
+  expect(names(madeFor(prompts, "context-building"))).toEqual(["a_own", "b_both"]);
+  expect(madeFor(prompts, "solution-approval")).toEqual([]);
   expect(prompts[0]?.name).toBe("d_other");
+});
+
+test("a shipped prompt has a purpose that is not cut and 150 to 600 words, and the scores gates ask for are promised", () => {
+  const odd = shipped.filter(({ purpose, body }) => {
+    const words = body.trim().split(/\s+/).length;
+    return purpose.length > 120 || words < 150 || words > 600;
+  });
+  expect(odd.map(({ name }) => name)).toEqual([]);
+  const scoring = shipped.filter(({ produces }) => produces.includes("scores")).map(({ name }) => name);
+  expect(scoring).toEqual(
+    expect.arrayContaining(["deployment_checker", "requirement_disambiguator", "simplicity_checker"]),
+  );
+  const checker = shipped.find(({ name }) => name === "deployment_checker");
+  expect(checker?.body).toContain('name: "substitute_check"');
 });

@@ -49,7 +49,8 @@ const kept = { input: 10, output: 5, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h
 const text = { type: "text", text: "All is well with the session code." } as const;
 const good: Script = { type: "reply", content: [text], usage };
 const paid = { model: "claude-opus-5-5", usage: kept, requestId: "req_1", ms: 0 };
-const begun = { ...paid, usage: { ...kept, output: 1 } };
+/** Of a reply that broke off after its 34 characters: the server has counted one token by then. */
+const begun = { ...paid, usage: { ...kept, output: 12 } };
 const six = (attempt: object) => Array.from({ length: 6 }, () => attempt);
 const replied = (...earlier: Outcome["attempts"]) => ({
   type: "replied",
@@ -243,7 +244,7 @@ describe("what happens to the stream", () => {
     const { model } = await modelBefore({ ...good, fault: { type: "cut", bytes: 600 } }, good);
     const events = await eventsOf(model, request);
     expect(events).toContainEqual(expect.objectContaining({ type: "retrying", attempt: 1 }));
-    expect(lastOf(events)).toEqual(replied(begun));
+    expect(lastOf(events)).toEqual(replied({ ...begun, usage: { ...kept, output: 1 } }));
   });
 
   test.for([
@@ -294,6 +295,45 @@ describe("what happens to the stream", () => {
   test("an event that is not JSON is a broken reply", async () => {
     const { model } = await modelBefore({ ...good, fault: { type: "malformed" } }, good);
     expect(lastOf(await eventsOf(model, request))).toEqual(replied(begun));
+  });
+
+  test.for([
+    ["more than its characters tell", [text], 40, 40],
+    ["nothing", [], 1, 1],
+  ] as const)(
+    "of a reply that breaks off what the provider counted holds where it is more: %s",
+    async ([, content, running_tokens, output]) => {
+      const { model } = await modelBefore({ ...good, content, running_tokens, fault: { type: "early_end" } }, good);
+      expect(lastOf(await eventsOf(model, request))).toEqual(replied({ ...begun, usage: { ...kept, output } }));
+    },
+  );
+
+  test("the final count holds, also where it is less than the characters tell, and where the reply breaks off after it", async () => {
+    const { model } = await modelBefore({ ...good, fault: { type: "no_stop" } }, good);
+    expect(lastOf(await eventsOf(model, request))).toEqual(replied(paid));
+  });
+
+  test.for([
+    ["asked while it may", [true, false], 2],
+    ["not asked at all", [false], 1],
+  ] as const)("what broke off and may not be paid again fails as it is: %s", async ([, answers, sent]) => {
+    const { model, requests } = await modelBefore({ ...good, fault: { type: "early_end" } });
+    const shown: number[] = [];
+    const mayRetry: ModelRequest["mayRetry"] = (attempts) => answers[shown.push(attempts.length) - 1] ?? true;
+    const tried = sent > 1 ? ` Tried ${sent} times.` : "";
+    expect(lastOf(await eventsOf(model, { ...request, mayRetry }))).toEqual({
+      type: "failed",
+      reason: "bad_stream",
+      message: `The reply was broken: it ended before its end was announced.${tried}`,
+      attempts: Array.from({ length: sent }, () => begun),
+    });
+    expect(requests).toHaveLength(sent);
+    expect(shown).toEqual(sent > 1 ? [1, 2] : [1]);
+  });
+
+  test("what cost nothing is asked again without leave", async () => {
+    const { model } = await modelBefore(failure(529, "overloaded_error", "Overloaded"), { type: "reset" }, good);
+    expect(lastOf(await eventsOf(model, { ...request, mayRetry: () => false }))).toEqual(replied());
   });
 
   test("an aging model is asked like any other", async () => {
@@ -389,7 +429,7 @@ describe("when the user interrupts", () => {
     const events: ModelEvent[] = [];
     for await (const event of model.ask(request, interrupt.signal)) {
       events.push(event);
-      if (event.type === "progress") interrupt.abort();
+      if (event.type === "progress" && event.characters === 34) interrupt.abort();
     }
     expect(lastOf(events)).toEqual({ type: "cancelled", attempts: [begun] });
   });

@@ -97,6 +97,8 @@ interface Reply {
   readonly stop_details?: unknown;
   /** Instead of what the emulated cache and four characters a token come to. */
   readonly usage?: WireUsage | null;
+  /** The count of the output as it is told at the beginning. */
+  readonly running_tokens?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly fault?: Fault;
 }
@@ -110,6 +112,8 @@ export type Fault =
   | { readonly type: "early_end" }
   | { readonly type: "error"; readonly error: { readonly type: string; readonly message: string } }
   | { readonly type: "malformed" }
+  /** Everything comes but message_stop. */
+  | { readonly type: "no_stop" }
   /** After the content nothing comes any more. */
   | { readonly type: "silence" }
   /** So many pings, one every `everyMs`, before the content. */
@@ -122,7 +126,7 @@ function status(response: ServerResponse, { status, error, text, headers }: Stat
 }
 
 async function stream(response: ServerResponse, body: RequestBody, script: Reply, cached: CacheUsage): Promise<void> {
-  const { content, stop_reason = "end_turn", stop_details = null, fault } = script;
+  const { content, stop_reason = "end_turn", stop_details = null, running_tokens = 1, fault } = script;
   const usage = script.usage === undefined ? { ...cached, output_tokens: tokensOf(content) } : script.usage;
   response.writeHead(200, { "content-type": "text/event-stream", "request-id": "req_1", ...script.headers });
   let left = fault?.type === "cut" ? fault.bytes : Number.POSITIVE_INFINITY;
@@ -142,7 +146,9 @@ async function stream(response: ServerResponse, body: RequestBody, script: Reply
     content: [],
     stop_reason: null,
   };
-  send("message_start", { message: { ...message, ...(usage && { usage: { ...usage, output_tokens: 1 } }) } });
+  send("message_start", {
+    message: { ...message, ...(usage && { usage: { ...usage, output_tokens: running_tokens } }) },
+  });
   send("ping", {});
   const pings = fault?.type === "pings" ? fault : { count: 0, everyMs: 0 };
   for (let ping = 0; ping < pings.count; ping++) {
@@ -171,12 +177,13 @@ async function stream(response: ServerResponse, body: RequestBody, script: Reply
       response.end();
       return;
     case "pings":
+    case "no_stop":
     case undefined:
       send("message_delta", {
         delta: { stop_reason, stop_sequence: null, stop_details },
         ...(usage && { usage: { output_tokens: usage.output_tokens } }),
       });
-      send("message_stop", {});
+      if (fault?.type !== "no_stop") send("message_stop", {});
       response.end();
   }
 }
