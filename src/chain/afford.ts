@@ -1,5 +1,5 @@
 import { exitCodes } from "../util/errors.ts";
-import { bookAttempts, tokensOf } from "../costs/books.ts";
+import { bookAttempts, tokensOf, spentTokens } from "../costs/books.ts";
 import { reserve, type Reserved } from "../costs/budget.ts";
 import { countOffline, tokensAtMost } from "../costs/estimate.ts";
 import { contextWindowOf, priceOf, worstCase } from "../models/prices.ts";
@@ -25,7 +25,7 @@ export async function reserveCall(
       budgetUsd: engine.limits.budget_usd,
       budgetTokens: engine.limits.budget_tokens,
       spentUsd: costs.estimated_cost,
-      spentTokens: costs.tokens_used,
+      spentTokens: spentTokens(costs),
       inputTokens,
       maxTokens: request.maxTokens,
       worstCase: (input, output) => worstCase(request.model, now, input, output, deps.prices),
@@ -54,7 +54,7 @@ export function mayRetry(
     const { budget_usd, budget_tokens } = limits;
     return (
       (budget_usd === null || worst(costs.estimated_cost, usd, reserved.usd) <= budget_usd) &&
-      (budget_tokens === null || worst(costs.tokens_used, tokensOf(usage), reserved.tokens) <= budget_tokens)
+      (budget_tokens === null || worst(spentTokens(costs), tokensOf(usage), reserved.tokens) <= budget_tokens)
     );
   };
 }
@@ -108,7 +108,7 @@ export function outOfBudget(
     case "tokens": {
       const budget = limits.budget_tokens ?? 0;
       const message = `The next call could take ${refused.needs} tokens, and ${refused.left} of ${budget} are left. Nothing was sent.`;
-      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${enough(budget, costs.tokens_used)}`);
+      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${enough(budget, spentTokens(costs))}`);
     }
   }
 }
@@ -117,7 +117,7 @@ export function budgetLeft({ engine: { limits, turns }, cost_tracking: costs }: 
   const { budget_usd: usd, budget_tokens: tokens } = limits;
   return [
     ...(usd === null ? [] : [`$${Math.max(0, usd - costs.estimated_cost).toFixed(2)} of $${usd.toFixed(2)}`]),
-    ...(tokens === null ? [] : [`${Math.max(0, tokens - costs.tokens_used)} of ${tokens} tokens`]),
+    ...(tokens === null ? [] : [`${Math.max(0, tokens - spentTokens(costs))} of ${tokens} tokens`]),
     `${Math.max(0, limits.turns - turns)} calls`,
   ].join(", ");
 }

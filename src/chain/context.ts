@@ -214,6 +214,7 @@ export const emptyContext: Context = {
     by_kind: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
     unknown_calls: 0,
     unknown_cost: 0,
+    unknown_tokens: 0,
   },
   prompts_executed: [],
   last_response: null,

@@ -102,14 +102,13 @@ function implementation(context: Context): Step | undefined {
     : undefined;
 }
 
-/** A resume before anything was written asks for a new baseline, also in the middle of a prompt's work. */
+/** Also in the middle of a prompt's work, where a resume before anything was written asks for a new baseline. */
 function baselineIsDue({ engine, evidence, solution, current_phase: phase }: Context): boolean {
   return (
     phase === "implementation" &&
     solution?.standing === "approved" &&
     engine.test_command !== null &&
     engine.open?.effect !== "change" &&
-    evidence.runs.length > 0 &&
     evidence.runs.length === evidence.since
   );
 }

@@ -50,6 +50,8 @@ export interface Costs {
   /** Calls that were sent and whose answer was lost in a crash: counted at what was reserved for them. */
   readonly unknown_calls: number;
   readonly unknown_cost: number;
+  /** What was reserved for them in tokens; not in `tokens_used`, and spent as far as a budget goes. */
+  readonly unknown_tokens: number;
 }
 
 /** One call, as it was booked: `usd` null where the model's price is not known. */
@@ -63,7 +65,13 @@ export interface Booking {
   readonly unknown?: boolean;
 }
 
-export function addBooking(costs: Costs, { phase, prompt, usage, usd, unknown }: Booking): Costs {
+/** What a budget in tokens counts as spent. */
+export function spentTokens({ tokens_used, unknown_tokens }: Costs): number {
+  return tokens_used + unknown_tokens;
+}
+
+export function addBooking(costs: Costs, { phase, prompt, usage: booked, usd, unknown }: Booking): Costs {
+  const usage = unknown ? noUsage : booked;
   const writes = usage.cacheWrite5m + usage.cacheWrite1h;
   const tokens = tokensOf(usage);
   const paid = usd ?? 0;
@@ -86,6 +94,7 @@ export function addBooking(costs: Costs, { phase, prompt, usage, usd, unknown }:
     },
     unknown_calls: costs.unknown_calls + (unknown ? 1 : 0),
     unknown_cost: costs.unknown_cost + (unknown ? paid : 0),
+    unknown_tokens: costs.unknown_tokens + (unknown ? tokensOf(booked) : 0),
   };
 }
 

@@ -16,6 +16,7 @@ export function chainCost(books: Costs) {
     unpriced_calls: books.unpriced_calls,
     unknown_calls: books.unknown_calls,
     unknown_usd: books.unknown_cost,
+    unknown_tokens: books.unknown_tokens,
     by_phase: { ...books.by_phase },
     by_prompt: prompts,
     by_kind: { ...books.by_kind },

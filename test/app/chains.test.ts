@@ -188,6 +188,19 @@ test("a chain that used up its calls says so, and goes on when it is given more"
   });
 });
 
+test("a chain whose tests fail before anything is written goes on with another command", async () => {
+  const files = { ...quickApp, "check.sh": "exit 1\n", "quick.sh": quickApp["check.sh"] };
+  const { place, begin, ask } = started(wholeWay, files);
+  const all = { answers: place.answers, approve_policy: "auto" };
+  const parked = { exit: 13, data: { ending: { type: "parked", code: "baseline_failing" } } };
+  expect(await begin(all)).toMatchObject(parked);
+  expect(await ask("resume", all)).toMatchObject(parked);
+  expect(await ask("resume", { ...all, test_command: "sh quick.sh" })).toMatchObject({
+    exit: 0,
+    data: { ending: { type: "completed" } },
+  });
+});
+
 test("what is said while another process is at work on the chain is delivered, not lost", async () => {
   const { place, ask, begin } = started();
   await begin();

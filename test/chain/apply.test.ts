@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { apply, replay } from "../../src/chain/apply.ts";
-import { event } from "../../src/chain/events.ts";
+import { event, type Body } from "../../src/chain/events.ts";
 import { bodies } from "./bodies.ts";
 import {
   ada,
@@ -283,6 +283,75 @@ test("a newly approved solution starts without proof", () => {
   expect(again.engine.files).toEqual({});
   const failing = fold(after(presented(), ...built, ran("failing")), presented(), approved);
   expect(failing.evidence).toMatchObject({ since: 2, red: true, green: false });
+});
+
+test("red outlives a new approval only where its tests fail still and belong to the new solution", () => {
+  const red = after(presented(), approved, ran("baseline", 0), changed("test/product.test.js", "test"), ran("red"));
+  const code = changed("src/product.js", "code");
+  const tested = (...paths: string[]) => ({
+    ...solution,
+    files: paths.map((path) => ({ path, role: "test" as const, change: "new" as const })),
+  });
+  const redAfter = (what: typeof solution, ...more: Body[]) =>
+    fold(red, ...more, presented(what), approved).evidence.red;
+  expect([
+    redAfter(solution),
+    redAfter(solution, code, ran("failing")),
+    redAfter(tested("test/product.test.js", "test/more.test.js")),
+  ]).toEqual([true, true, true]);
+  expect([
+    redAfter(solution, code, ran("green"), code),
+    redAfter(tested("test/more.test.js")),
+    redAfter({ ...solution, files: solution.files.slice(0, 1) }),
+    after(presented(), approved).evidence.red,
+  ]).toEqual([false, false, false, false]);
+});
+
+test("a resume with nothing written asks for the baseline again, perhaps by another command", () => {
+  const based = after(presented(), approved, ran("baseline", 1));
+  const resumed = fold(based, event("resumed", { test_command: ["sh", "check.sh"] }));
+  expect([resumed.evidence.since, resumed.engine.test_command]).toEqual([1, ["sh", "check.sh"]]);
+  const later = fold(based, changed("test/product.test.js", "test"), event("resumed", {}));
+  expect([later.evidence.since, later.engine.test_command]).toEqual([0, ["npm", "test"]]);
+});
+
+test("a score that opens a gate is believed of the prompt whose work it is, and of no other", () => {
+  const names = ["ambiguity", "simplicity", "substitute_check"];
+  const believed = (prompt: string) =>
+    Object.keys(after(recorded(prompt, { scores: names.map((name) => ({ name, value: 1 })) })).scores);
+  expect(
+    [
+      "requirement_disambiguator",
+      "requirement_validator",
+      "simplicity_checker",
+      "deployment_checker",
+      "tdd_flow_controller",
+    ].map(believed),
+  ).toEqual([["ambiguity"], ["ambiguity"], ["simplicity"], ["substitute_check"], []]);
+});
+
+test("a change of any file drops what was measured of the code, and nothing else", () => {
+  const measured = after(
+    recorded("requirement_disambiguator", { scores: [{ name: "ambiguity", value: 0.2 }] }),
+    recorded("simplicity_checker", { scores: [{ name: "simplicity", value: 2 }] }),
+    recorded("deployment_checker", { scores: [{ name: "substitute_check", value: 1 }] }),
+  );
+  expect(measured.scores).toEqual({ ambiguity: 0.2, simplicity: 2, substitute_check: 1 });
+  expect(fold(measured, changed("README.md", "doc")).scores).toEqual({ ambiguity: 0.2 });
+});
+
+test("a reviewer's blocking finding is replaced by that reviewer alone", () => {
+  const found = after(recorded("code_reviewer", doubt("off_by_one", 0.9)));
+  const settled = recorded("tdd_flow_controller", doubt("off_by_one", 0.95, { resolved: true }));
+  const standing = (...reports: Body[]) =>
+    fold(found, ...reports).uncertainties.map(({ by, blocking }) => [by, blocking]);
+  expect(standing(settled)).toEqual([
+    ["code_reviewer", true],
+    ["tdd_flow_controller", false],
+  ]);
+  expect(standing(recorded("code_reviewer", doubt("off_by_one", 0.95, { resolved: true })))).toEqual([
+    ["code_reviewer", false],
+  ]);
 });
 
 test("a question or hint while something is built leaves the approval as it is", () => {

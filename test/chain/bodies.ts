@@ -34,7 +34,7 @@ const report = fc.record({
     fc.record({ area, confidence: score, blocking: fc.boolean(), resolved: fc.boolean(), resolution: text }),
   ),
   confidence: list(fc.record({ area, score, evidence })),
-  scores: list(fc.record({ name: text, value: fc.nat(10) })),
+  scores: list(fc.record({ name: fc.oneof(text, fc.constantFrom("ambiguity", "simplicity")), value: fc.nat(10) })),
   decisions: list(fc.record({ key: text, choice: text })),
 }) as Arbitrary<Report>;
 
@@ -165,7 +165,10 @@ export const bodies = fc.oneof(
   happened("file_changed", file),
   happened("cost_alerted", { usd: score, threshold: score }),
   happened("parked", { code: text, exit: fc.nat(14), message: text, hint: text }),
-  happened("resumed", { limits: fc.option(fc.constantFrom({}, limits, { turns: 7 }), { nil: undefined }) }),
+  happened("resumed", {
+    limits: fc.option(fc.constantFrom({}, limits, { turns: 7 }), { nil: undefined }),
+    test_command: fc.option(fc.constant(["npm", "test"]), { nil: undefined }),
+  }),
   happened("recovered", { lost_lines: fc.nat(3), kept_as: text }),
   happened("completed", { summary: text }),
 ) as Arbitrary<Body>;

@@ -216,6 +216,29 @@ test("where nothing can go red, the approved check must have been reported", () 
   expect(gate(after(...doc, check(1)), "done")).toEqual([]);
 });
 
+test("the approved check must be younger than the last change, and a tiny task needs it too", () => {
+  const manual = presented({ ...solution, verification: { kind: "substitute", check: "read it aloud" } });
+  const change = [changed("src/product.js", "code"), ran("green")];
+  const checked = recorded("deployment_checker", { scores: [{ name: "substitute_check", value: 1 }] });
+  const tiny = after(
+    event("size_changed", { to: "tiny", reason: "One file." }),
+    manual,
+    approved,
+    building[2]!,
+    ...change,
+  );
+  const missing = ["deployment_checker has not reported substitute_check 1 since the last change: read it aloud"];
+  expect(gate(tiny, "done")).toEqual(missing);
+  expect(gate(fold(tiny, checked), "done")).toEqual([]);
+  expect(gate(fold(tiny, checked, ...change), "done")).toEqual(missing);
+});
+
+test("files that an earlier solution changed are no change of this one", () => {
+  const again = fold(whole, presented(), approved);
+  expect(again.session_memory.files_modified).toEqual(["test/product.test.js", "src/product.js"]);
+  expect(gate(again, "done")).toContain("No file has been changed.");
+});
+
 test("without a test command nothing needs to be green", () => {
   const noCommand = inEngine(after(...building, changed("src/product.js", "code"), ...reviews), { test_command: null });
   expect(gate(noCommand, "done")).toEqual(["The tests were never seen to fail before the code was written."]);

@@ -326,6 +326,9 @@ test("a small and certain solution makes a task tiny, a larger one ends it", () 
   expect(early[0]).toEqual(
     event("size_changed", { to: "tiny", reason: "One file and its test, and nothing left open." }),
   );
+  expect(early[2]).toMatchObject({
+    text: expect.stringContaining("\nSize:\n- tiny: one file and its test, and no reviews\n") as string,
+  });
   const unclear = after(recorded("requirement_disambiguator", { scores: [{ name: "ambiguity", value: 0.5 }] }));
   expect(decided(unclear, present())[0]?.event).toBe("gate_refused");
   expect(decided(after(), present({ ...solution, confidence: 1 }))[0]?.event).toBe("gate_refused");
@@ -343,9 +346,16 @@ test("a small and certain solution makes a task tiny, a larger one ends it", () 
   expect(decided(tiny, unsure).map((one) => one.event)).toEqual(["phase_changed", "solution_presented"]);
   expect(decided(tiny, present(large))[0]?.event).toBe("gate_refused");
   const later = fold(tiny, forth, good);
-  expect(decided(later, present(large))[0]).toEqual(
+  const [larger, , shown] = decided(later, present(large));
+  expect(larger).toEqual(
     event("size_changed", { to: "normal", reason: "The solution needs more than one file and its test." }),
   );
+  expect(shown).toMatchObject({ text: expect.not.stringContaining("Size:") as string });
+
+  const doubtful = recorded("component_mapper", { uncertainties: [doubt("storage", 0.5, { blocking: true })] });
+  expect(decided(fold(tiny, doubtful), present())).toEqual([
+    refused("solution-approval", 'The blocking uncertainty "storage" is open.'),
+  ]);
 });
 
 test("code does not pass for a test", () => {

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { event, type Body } from "../../src/chain/events.ts";
+import { newItem } from "../../src/chain/item.ts";
 import { decision, nextStep, queueKey } from "../../src/chain/next.ts";
 import type { Call } from "../../src/chain/context.ts";
-import { after, approved, changed, fold, inEngine, phase, presented, ran, recorded } from "./lines.ts";
+import { after, approved, changed, fold, inEngine, phase, presented, ran, recorded, solution } from "./lines.ts";
 
 const epoch = event("epoch_opened", { number: 1, tools: "t", system: ["s"], bytes: 100, digest: null });
 const begun = (...bodies: Body[]) => after(epoch, ...bodies);
@@ -106,6 +107,25 @@ test("an implementation begins with a run of the tests, and every change is foll
   expect(nextStep(inEngine(after(...building), { test_command: null }))).toEqual(controller("implementation/1"));
 });
 
+test("after a new approval, and after a resume with nothing written, the baseline is run anew", () => {
+  const tests = { type: "run_tests", key: "implementation/tests-1" };
+  const based = after(...building, ran("baseline", 0));
+  expect(nextStep(fold(based, event("approval_voided", { reason: "" }), presented(), approved))).toEqual(tests);
+  const resumed = event("resumed", {});
+  expect(nextStep(fold(based, resumed))).toEqual(tests);
+  const written = [changed("a.js", "code"), ran("failing")];
+  expect(nextStep(fold(based, ...written, resumed))).toEqual(controller("implementation/1"));
+  const key = "implementation/1/1-test_generator";
+  const working = inEngine(based, {
+    item: newItem(key, { prompt: "test_generator", inputs: {}, expects: "report" }, based),
+  });
+  expect(nextStep(working)).toMatchObject({ type: "call_model", key });
+  expect(nextStep(fold(working, resumed))).toEqual(tests);
+  expect(nextStep(fold(working, resumed, ran("baseline", 0)))).toMatchObject({ type: "call_model", key });
+  const change = { type: "intent", effect: "change", key, call: "c", path: "a.js", before: null, after: "x" } as const;
+  expect(nextStep(fold(working, change, resumed))).toMatchObject({ type: "call_model", key });
+});
+
 test("without an approval nothing is built", () => {
   expect(nextStep(fold(after(...building), event("approval_voided", { reason: "" })))).toEqual(
     controller("implementation/1"),
@@ -127,6 +147,28 @@ test("a tiny task goes straight to its tests and code, and is complete when they
     controller("implementation/1"),
   );
   expect(nextStep(fold(based, recorded("tdd_flow_controller")))).toEqual(controller("implementation/1"));
+});
+
+test("a tiny task that only a check can prove goes from its change to deployment_checker", () => {
+  const tiny = event("size_changed", { to: "tiny", reason: "" });
+  const checked = presented({ ...solution, verification: { kind: "substitute", check: "read it aloud" } });
+  const changing = [epoch, tiny, checked, approved, building[3]!, ran("baseline", 0), changed("a.js", "code")];
+  const written = after(...changing, ran("green"), recorded("tdd_flow_controller"));
+  expect(nextStep(written)).toEqual({
+    type: "queue",
+    why: "The approved check is carried out.",
+    prompts: [{ key: "implementation/1/1-deployment_checker", name: "deployment_checker", inputs: {} }],
+  });
+  expect(nextStep(fold(written, recorded("deployment_checker")))).toEqual({
+    type: "complete",
+    summary: "deployment_checker has looked.",
+  });
+});
+
+test("what a person asks before a tiny task has begun does not stand in for its tests and code", () => {
+  const tiny = event("size_changed", { to: "tiny", reason: "" });
+  const looked = after(tiny, ...building, ran("baseline", 0), recorded("uncertainty_resolver"));
+  expect(nextStep(looked)).toMatchObject({ type: "queue", prompts: [{ name: "tdd_flow_controller" }] });
 });
 
 test("keys name the phase, the decision in it, and the place among what it named", () => {

@@ -1,10 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { event } from "../../src/chain/events.ts";
 import { readChain } from "../../src/chain/open.ts";
 import { action, productSolution, report, says, uses, wholeWay, wholeWayAnswers } from "../support/script.ts";
-import { present, productCode, productTest, tinyWay } from "../support/ways.ts";
+import { asksFirst, present, productCode, productTest, quickApp, tinyWay } from "../support/ways.ts";
 import { cleanUp } from "../tools/folders.ts";
+import { ada } from "./lines.ts";
 import { workbench } from "./workbench.ts";
 
 afterEach(cleanUp);
@@ -221,6 +223,111 @@ test("a file that changed after the solution was presented is not approved with 
   ]);
   expect(hashOf(bench)).not.toBe(before);
   expect(bench.file("src/product.js")).toBe("somebody else's\n");
+});
+
+test("where tests are planned and the old ones fail already, the chain parks before a word is said", async () => {
+  const files = { ...quickApp, "check.sh": "exit 3\n" };
+  const bench = workbench(tinyWay, { size: "tiny", files });
+  expect(await bench.run({ approve: "auto" })).toEqual({
+    type: "parked",
+    code: "baseline_failing",
+    exit: 13,
+    message:
+      "The tests fail before anything was changed (exit 3), so new ones could not be told from old ones. Nothing was written.",
+    hint: 'Mend them, or name a command that passes, then: claude-exec resume {id} --test-command "…"',
+  });
+  expect(asked(bench)).toEqual(["requirements-clarification/1/controller"]);
+  const resume = (fields: { test_command?: readonly string[] }) => {
+    bench.chain.append({ by: ada, bodies: [event("resumed", fields)] });
+    return bench.run();
+  };
+  expect(await resume({})).toMatchObject({ code: "baseline_failing" });
+  writeFileSync(join(bench.folder, "quick.sh"), quickApp["check.sh"]);
+  expect(await resume({ test_command: ["sh", "quick.sh"] })).toMatchObject({ type: "completed" });
+  bench.chain.close();
+  const { runs } = bench.chain.context.evidence;
+  expect(runs.map(({ verdict, exit_code, argv }) => [verdict, exit_code, argv[1]])).toEqual([
+    ["baseline", 3, "check.sh"],
+    ["baseline", 3, "check.sh"],
+    ["baseline", 0, "quick.sh"],
+    ["red", 2, "quick.sh"],
+    ["green", 0, "quick.sh"],
+  ]);
+});
+
+test("a solution without a test file goes on where the tests fail already", async () => {
+  const artifact = { ...productSolution, files: productSolution.files.slice(0, 1) };
+  const bench = workbench(
+    {
+      "requirements-clarification/1/controller/turn-1": action("This.", { type: "present_solution", artifact }),
+      "implementation/1/1-tdd_flow_controller/turn-1": uses(["write_file", productCode]),
+      "implementation/1/1-tdd_flow_controller/turn-2": report("It is there."),
+    },
+    { size: "tiny", files: { ...quickApp, "check.sh": "test -e src/product.js\n" } },
+  );
+  expect(await bench.run({ approve: "auto" })).toMatchObject({ type: "completed" });
+  bench.chain.close();
+  expect(bench.chain.context.evidence.runs.map(({ verdict }) => verdict)).toEqual(["baseline", "green"]);
+});
+
+test("a tiny task that only a check can prove is done when deployment_checker has carried it out", async () => {
+  const artifact = {
+    ...productSolution,
+    files: [{ path: "README.md", role: "doc", change: "new" }],
+    verification: { kind: "substitute", check: "read it aloud" },
+  };
+  const checker = "implementation/2/1-deployment_checker";
+  const bench = workbench(
+    {
+      "requirements-clarification/1/controller/turn-1": action("This.", { type: "present_solution", artifact }),
+      "implementation/1/1-tdd_flow_controller/turn-1": uses(["write_file", { path: "README.md", content: "# Sum\n" }]),
+      "implementation/1/1-tdd_flow_controller/turn-2": report("Written.", {
+        scores: [{ name: "substitute_check", value: 1 }],
+      }),
+      [`${checker}/turn-1`]: report("It reads well.", { scores: [{ name: "substitute_check", value: 1 }] }),
+    },
+    { size: "tiny" },
+  );
+  expect(await bench.run({ approve: "auto" })).toEqual({ type: "completed", summary: "It reads well." });
+  bench.chain.close();
+  expect(asked(bench).at(-1)).toBe(checker);
+});
+
+test("what nobody has read is not approved either once a file has changed", async () => {
+  const bench = presenting({ "solution-approval/1/controller/turn-1": give("Somebody is at work here.") });
+  await bench.run();
+  writeFileSync(join(bench.folder, "src/product.js"), "somebody else's\n");
+  expect(await bench.run({ approve: "auto" })).toMatchObject({ type: "parked", code: "gave_up" });
+  bench.chain.close();
+  expect(named(bench, "approval_given")).toEqual([]);
+  expect(named(bench, "approval_voided")).toMatchObject([
+    { reason: "src/product.js changed after the solution was presented.", by: { name: "--approve-policy auto" } },
+  ]);
+  expect(bench.file("src/product.js")).toBe("somebody else's\n");
+});
+
+test("a question is looked into while questions are open, and those are asked again", async () => {
+  const key = "requirements-clarification/2/1-uncertainty_resolver";
+  const bench = workbench({ ...asksFirst, [`${key}/turn-1`]: report("A product is a times b.") });
+  const open = await bench.run();
+  bench.say({ type: "ask", question: "What is a product?" });
+  expect(await bench.run()).toEqual(open);
+  bench.chain.close();
+  expect(asked(bench)).toEqual(["requirements-clarification/1/controller", key]);
+});
+
+test("where looking into a question moved anything, the solution is presented anew", async () => {
+  const bench = presenting({
+    "solution-approval/1/1-uncertainty_resolver/turn-1": report("No, they do not.", {
+      decisions: [{ key: "negative_numbers", choice: "refused" }],
+    }),
+    "solution-approval/2/controller/turn-1": present,
+  });
+  await bench.run();
+  bench.say({ type: "ask", question: "Do negative numbers work?" });
+  expect((await bench.run()).type).toBe("needs_approval");
+  bench.chain.close();
+  expect(asked(bench).at(-1)).toBe("solution-approval/2/controller");
 });
 
 test("a reply that cannot be used is sent back twice, and then parks", async () => {

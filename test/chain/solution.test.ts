@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { event } from "../../src/chain/events.ts";
 import type { Solution } from "../../src/chain/reply.ts";
-import { fitsTiny, solutionHash, solutionText } from "../../src/chain/solution.ts";
+import { fitsTiny, looksLikeTest, solutionHash, solutionText } from "../../src/chain/solution.ts";
 import { after, base, inEngine, recorded, solution } from "./lines.ts";
 
 test("what a person approves is told whole, with the assumptions and areas set aside that they approve too", () => {
@@ -90,6 +90,30 @@ Confidence: 50%`,
     inEngine(after(), { test_command: null }),
   );
   expect(noCommand).toContain("- tests first, run with: no command found\n");
+});
+
+test("who approves a tiny solution reads that nothing of it is reviewed", () => {
+  const text = (size: "normal" | "tiny") => solutionText(solution, { ...after(), size });
+  expect(text("tiny")).toContain(
+    "(node --test)\n\nSize:\n- tiny: one file and its test, and no reviews\n\nConfidence:",
+  );
+  expect(text("normal")).not.toContain("Size:");
+});
+
+test("a test shows in its name or its folder", () => {
+  const tests = [
+    "test/product.js",
+    "src/product.test.ts",
+    "src/__tests__/product.js",
+    "test_product.py",
+    "product_test.go",
+    "spec/product_spec.rb",
+    "src/ProductTest.java",
+    "src/ProductTests.cs",
+    "Tests/Product.php",
+  ];
+  const others = ["src/product.js", "src/latest.js", "src/contest/main.js", "src/inspector.ts", "src/testimonials.ts"];
+  expect([tests.filter(looksLikeTest), others.filter(looksLikeTest)]).toEqual([tests, []]);
 });
 
 test("an approval is bound to the text and to the files as they are", () => {

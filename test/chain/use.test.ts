@@ -218,6 +218,11 @@ test("a run proves what had been changed when it ran", () => {
     judged(1, changed("README.md", "doc")),
     judged(1, ran("baseline", 1), tests),
     judged(1, ran("baseline", 0), tests),
+    judged(1, ran("baseline", 1), ran("baseline", 0), tests),
+    judged(1, ran("baseline", 0), ran("baseline", 1), tests),
+    judged(0, ...both, presented(), approved),
+    judged(1, ran("baseline", 1), presented(), approved, ran("baseline", 0), tests),
+    judged(1, ...both, presented(), approved, ran("baseline", 0), tests),
   ]).toEqual([
     "baseline",
     "baseline",
@@ -229,6 +234,11 @@ test("a run proves what had been changed when it ran", () => {
     "green",
     "failing",
     "failing",
+    "red",
+    "red",
+    "failing",
+    "baseline",
+    "red",
     "red",
   ]);
 });

@@ -53,6 +53,7 @@ const nothing: Costs = {
   by_kind: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
   unknown_calls: 0,
   unknown_cost: 0,
+  unknown_tokens: 0,
 };
 
 test("a call is booked by its phase, its prompt and its kinds of token", () => {
@@ -66,6 +67,7 @@ test("a call is booked by its phase, its prompt and its kinds of token", () => {
     by_kind: { input: 1, output: 2, cache_read: 3, cache_write: 9 },
     unknown_calls: 0,
     unknown_cost: 0,
+    unknown_tokens: 0,
   };
   expect(addBooking(nothing, booking)).toEqual(once);
   expect(addBooking(once, { ...booking, phase: "implementation", usd: null })).toEqual({
@@ -76,7 +78,15 @@ test("a call is booked by its phase, its prompt and its kinds of token", () => {
     by_prompt: { a: { calls: 2, tokens: 30, usd: 0.5 } },
     by_kind: { input: 2, output: 4, cache_read: 6, cache_write: 18 },
   });
-  expect(addBooking(nothing, { ...booking, unknown: true })).toEqual({ ...once, unknown_calls: 1, unknown_cost: 0.5 });
+  expect(addBooking(nothing, { ...booking, unknown: true })).toEqual({
+    ...nothing,
+    estimated_cost: 0.5,
+    by_phase: { requirements: 0.5 },
+    by_prompt: { a: { calls: 1, tokens: 0, usd: 0.5 } },
+    unknown_calls: 1,
+    unknown_cost: 0.5,
+    unknown_tokens: 15,
+  });
 });
 
 test("phases, prompts and kinds each add up to the whole, whatever is booked", () => {

@@ -98,11 +98,11 @@ test.for(["--budget-usd=0.5", "--budget-tokens=50000"])(
       unknown_calls: number;
       unknown_cost: number;
       estimated_cost: number;
-      tokens_used: number;
+      unknown_tokens: number;
     };
     expect(costs.unknown_calls).toBe(1);
     expect(costs.unknown_cost).toBeCloseTo(costs.estimated_cost, 3);
-    expect(intents(place).map(({ reserved }) => reserved.tokens)).toEqual([costs.tokens_used]);
+    expect(intents(place).map(({ reserved }) => reserved.tokens)).toEqual([costs.unknown_tokens]);
   },
 );
 

@@ -227,6 +227,7 @@ function comparable(place: Place): unknown {
     estimated_cost: ___,
     unknown_calls: ____,
     unknown_cost: _____,
+    unknown_tokens: _______,
     by_phase: ______,
     by_prompt,
     ...counts

@@ -379,6 +379,7 @@ test("a model that claims to be done without evidence is refused, and at last th
       "security_scanner has not reported since the last change.",
       "simplicity_checker has not reported since the last change.",
       "deployment_checker has not reported since the last change.",
+      "simplicity_checker has given no simplicity score since the last change.",
     ],
   });
 });

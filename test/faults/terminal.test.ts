@@ -147,9 +147,8 @@ test("no, more-info and free words at the approval are carried out, and it is as
     ...tinyWay,
     "solution-approval/1/1-uncertainty_resolver/turn-1": report("Because sum stays as it is."),
     ...again(2),
-    ...again(3),
-    "solution-approval/4/1-requirement_disambiguator/turn-1": report("It should be shorter."),
-    ...again(5),
+    "solution-approval/3/1-requirement_disambiguator/turn-1": report("It should be shorter."),
+    ...again(4),
   });
   const { code, output } = await type(
     place,
