@@ -469,14 +469,15 @@ test("every call is booked by phase, by prompt and by kind, the unknown ones apa
       },
     }) as const;
   expect(after(call("a", 0.5), call("b", null), call("a", 0.25, true)).cost_tracking).toEqual({
-    tokens_used: 45,
+    tokens_used: 30,
     estimated_cost: 0.75,
     unpriced_calls: 1,
     by_phase: { requirements: 0.75 },
-    by_prompt: { a: { calls: 2, tokens: 30, usd: 0.75 }, b: { calls: 1, tokens: 15, usd: 0 } },
-    by_kind: { input: 3, output: 6, cache_read: 9, cache_write: 27 },
+    by_prompt: { a: { calls: 2, tokens: 15, usd: 0.75 }, b: { calls: 1, tokens: 15, usd: 0 } },
+    by_kind: { input: 2, output: 4, cache_read: 6, cache_write: 18 },
     unknown_calls: 1,
     unknown_cost: 0.25,
+    unknown_tokens: 15,
   });
 });
 
