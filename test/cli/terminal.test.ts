@@ -20,6 +20,7 @@ function terminal(isTTY = true, columns = 80) {
 
 function colours(on: boolean) {
   vi.stubEnv("FORCE_COLOR", undefined);
+  vi.stubEnv("CI", undefined);
   vi.stubEnv("TERM", "xterm-256color");
   vi.stubEnv("NO_COLOR", on ? undefined : "1");
 }
