@@ -48,7 +48,10 @@ export function solutionText(solution: Solution, context: Context): string {
 
 /** A file may be written before its tests failed only where it is a test itself, and that shows in its path. */
 export function looksLikeTest(path: string): boolean {
-  return /(^|[^a-z])(tests?|specs?)([^a-z]|$)/i.test(path) || /[a-z](Tests?|Specs?)\b/.test(path);
+  return (
+    /(^|[^a-z])(tests?|specs?|conftest|e2e)([^a-z]|$)|\.cy\.|\.feature$/i.test(path) ||
+    /[a-z](Tests?|Specs?)\b/.test(path)
+  );
 }
 
 export function solutionHash(text: string, base: Readonly<Record<string, string | null>>): string {

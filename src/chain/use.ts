@@ -209,7 +209,8 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
 
 /** Whether new tests are to fail first; where the old ones fail already, nobody could tell. */
 function expectsRed({ solution, evidence }: Context): boolean {
-  return !evidence.red && (solution?.solution.files.some(({ role }) => role === "test") ?? false);
+  const { files = [], verification } = solution?.solution ?? {};
+  return !evidence.red && verification?.kind === "tests" && files.some(({ role }) => role === "test");
 }
 
 function failingBefore({ exit_code }: CommandRun): ChainEvent {

@@ -113,6 +113,7 @@ test("a test shows in its name or its folder", () => {
     "Tests/Product.php",
   ];
   const others = ["src/product.js", "src/latest.js", "src/contest/main.js", "src/inspector.ts", "src/testimonials.ts"];
+  expect(["e2e/login.cy.ts", "features/login.feature", "conftest.py"].every(looksLikeTest)).toBe(true);
   expect([tests.filter(looksLikeTest), others.filter(looksLikeTest)]).toEqual([tests, []]);
 });
 
