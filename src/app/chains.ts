@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
-import { contextFiles } from "../store/chains.ts";
+import { paddedId, contextFiles } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
 import type { Ending } from "../chain/run.ts";
 import { contextsOf, locateHome, wire } from "./app.ts";
@@ -155,7 +155,7 @@ export const presentOperation = operation({
     const { solution } = readOne(input, caller);
     if (solution?.standing === "presented") {
       const ending: Ending = { type: "needs_approval", presented: solution };
-      const path = contextFiles(contextsOf(locateHome(caller, input))).get(input.chain.padStart(3, "0")) ?? "";
+      const path = contextFiles(contextsOf(locateHome(caller, input))).get(paddedId(input.chain)) ?? "";
       return { ...answerOf(readOne(input, caller), path, ending, input), exit: exitCodes.done };
     }
     return goOn(input, caller, {});
@@ -169,9 +169,9 @@ export const recoverOperation = operation({
   positional: ["chain"],
   input: z.object({ chain: chainId, home: common.home }),
   async run(input, caller) {
-    const { beginning, padded } = await engine();
+    const { beginning } = await engine();
     const { recoverChain } = await import("../chain/recover.ts");
-    const id = padded(input.chain);
+    const id = paddedId(input.chain);
     const { lost_lines, kept_as, viewPath } = recoverChain(
       beginning(caller, contextsOf(locateHome(caller, input))),
       id,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { exitCodes, messageOf, UserError } from "../util/errors.ts";
 import { readTextIfThere } from "../util/files.ts";
 import { isRecord, parseJson, type Json } from "../util/json.ts";
-import { chainIds, contextFiles } from "../store/chains.ts";
+import { paddedId, chainIds, contextFiles } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
 import { contextsOf, locateHome, openPrompts, type Caller } from "./app.ts";
 import { operation } from "./operation.ts";
@@ -29,7 +29,9 @@ export const statusOperation = operation({
     const contexts = contextsOf(locateHome(caller, input));
     const ids = chainIds(contexts);
     const wanted =
-      input.chain === "all" ? ids : [input.chain?.padStart(3, "0") ?? ids.at(-1)].filter((id) => id !== undefined);
+      input.chain === "all"
+        ? ids
+        : [input.chain === undefined ? ids.at(-1) : paddedId(input.chain)].filter((id) => id !== undefined);
     if (input.chain !== "all" && wanted.some((id) => !ids.includes(id))) {
       throw new UserError("no_chain", `No chain ${input.chain}.`, "List chains with: claude-exec status all");
     }
@@ -93,7 +95,7 @@ export const costOperation = operation({
   }),
   async run(input, caller) {
     const { readChain } = await import("../chain/open.ts");
-    const id = input.chain.padStart(3, "0");
+    const id = paddedId(input.chain);
     const { context, lines } = readChain(contextsOf(locateHome(caller, input)), id);
     const duration = Date.parse(lines.at(-1)?.at ?? "") - Date.parse(context.started);
     const report = JSON.parse(JSON.stringify(chainCost(context.cost_tracking))) as Record<string, Json>;

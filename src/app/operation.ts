@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Json } from "../util/json.ts";
+import { paddedId } from "../store/chains.ts";
 import type { Caller } from "./app.ts";
 import { mendable } from "./trouble.ts";
 
@@ -29,7 +30,7 @@ export function operation<Schema extends z.ZodObject>(definition: Operation<Sche
         return await definition.run(input as z.infer<Schema>, caller);
       } catch (error) {
         const { chain } = input;
-        throw mendable(error, typeof chain === "string" ? chain.padStart(3, "0") : undefined, input);
+        throw mendable(error, typeof chain === "string" ? paddedId(chain) : undefined, input);
       }
     },
   };

@@ -1,6 +1,6 @@
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { Json } from "../util/json.ts";
-import { chainPaths, dropMessage } from "../store/chains.ts";
+import { paddedId, chainPaths, dropMessage } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
 import { isEditable, misfit } from "../chain/edits.ts";
 import { event, type Edit, type Limits } from "../chain/events.ts";
@@ -24,7 +24,7 @@ export async function tell(
   until?: (chain: Chain) => boolean,
 ): Promise<Answer> {
   const { home } = await wire(caller, input, workspaceOf(input, caller));
-  const id = padded(input.chain);
+  const id = paddedId(input.chain);
   const objected = objection(readOne(input, caller), message);
   if (objected) throw objected;
   dropMessage(chainPaths(contextsOf(home), id).inbox, { by: caller.by, message }, caller.world.now());
@@ -45,7 +45,7 @@ export async function goOn(
   const { deps, config, home } = await wire(caller, input, workspaceOf(input, caller));
   const policy = policyOf(input);
   const settings = { size: "normal" as const, ...(await settingsOf(deps, config, input)) };
-  const { chain, edits } = openChain(beginning(caller, contextsOf(home)), padded(input.chain), settings);
+  const { chain, edits } = openChain(beginning(caller, contextsOf(home)), paddedId(input.chain), settings);
   return turn(chain, caller, input, () => {
     if (edits.length > 0) settleEdits(chain, edits, edit, caller);
     const limits = limitsOf(input);
@@ -219,9 +219,5 @@ export function beginning(caller: Caller, contexts: string): Beginning {
 }
 
 export function readOne(input: { chain: string; home?: string | undefined }, caller: Caller) {
-  return readChain(contextsOf(locateHome(caller, input)), padded(input.chain)).context;
-}
-
-export function padded(id: string): string {
-  return String(Number(id)).padStart(3, "0");
+  return readChain(contextsOf(locateHome(caller, input)), paddedId(input.chain)).context;
 }

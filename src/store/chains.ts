@@ -22,7 +22,7 @@ export function chainPaths(contexts: string, id: string) {
 export function takeChainId(contexts: string): string {
   mkdirSync(join(contexts, "journal"), { recursive: true, mode: 0o700 });
   for (let number = Math.max(0, ...chainIds(contexts).map(Number)) + 1; ; number++) {
-    const id = String(number).padStart(3, "0");
+    const id = paddedId(number);
     try {
       closeSync(openSync(chainPaths(contexts, id).journal, "wx", 0o600));
       return id;
@@ -30,6 +30,13 @@ export function takeChainId(contexts: string): string {
       if (systemCode(error) !== "EEXIST") throw error;
     }
   }
+}
+
+/** A chain's number as its files carry it, however it was written. */
+export function paddedId(number: number | string): string {
+  return String(number)
+    .replace(/^0+(?=\d)/, "")
+    .padStart(3, "0");
 }
 
 /** Every chain that has a journal or a context file, oldest first. */
