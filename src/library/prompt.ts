@@ -1,15 +1,21 @@
-import { lstat, readFile } from "node:fs/promises";
+import { lstatSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { systemCode, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
+import type { parseFrontMatter } from "./front_matter.ts";
+
+export type ParseFrontMatter = typeof parseFrontMatter;
 
 // oxfmt-ignore
 export const phases = [
   "requirements-clarification", "context-building", "uncertainty-analysis", "solution-approval", "implementation",
 ] as const;
 export type Phase = (typeof phases)[number];
-export type Scope = "builtin" | "workspace" | "custom";
+
+/** Nearest first: a name belongs to the first scope that has it, but for the shipped system prompts. */
+export const scopes = ["workspace", "team", "user", "builtin", "custom"] as const;
+export type Scope = (typeof scopes)[number];
 
 /** Where a prompt lies; `folder` is the first one under its scope's root, or "" at the root itself. */
 export interface Place {
@@ -19,15 +25,31 @@ export interface Place {
 }
 
 const texts = z.array(z.string()).default([]);
+const inputTypes = ["text", "line", "path", "number", "boolean"] as const;
+
+/** A `line` is folded to one line; a `text` can hold anything, and stands in a fence that is named as data. */
+export interface Input {
+  readonly type: (typeof inputTypes)[number];
+  readonly description: string;
+  readonly required: boolean;
+  readonly default?: string;
+}
+
 const input = z
   .strictObject({
+    type: z.enum(inputTypes).default("text"),
     description: z.string(),
     required: z.boolean().default(false),
-    default: z.string().optional(),
+    default: z.union([z.string(), z.number(), z.boolean()]).optional(),
   })
-  .refine((it) => !it.required || it.default === undefined, "is required and has a default: keep one");
+  .refine((it) => !it.required || it.default === undefined, "is required and has a default: keep one")
+  .refine(
+    (it) => it.default === undefined || typeof it.default === "string" || typeof it.default === it.type,
+    "has a default of another type: put quotes around it",
+  )
+  .transform(({ default: given, ...it }): Input => (given === undefined ? it : { ...it, default: String(given) }));
 
-const frontMatter = z.object({
+export const frontMatter = z.object({
   name: z.string().optional(),
   title: z.string().optional(),
   purpose: z.string().trim().min(1, "is empty"),
@@ -54,6 +76,14 @@ export interface Prompt extends Readonly<Omit<z.infer<typeof frontMatter>, "name
   readonly sha256: string;
 }
 
+/** A prompt as the library lists it: all that choosing needs, without its text. */
+export interface Listed extends Pick<
+  Prompt,
+  "name" | "title" | "purpose" | "cost_estimate" | "phases" | "tools" | "model" | "tags" | keyof Place
+> {
+  readonly inputs: Readonly<Record<string, Pick<Input, "type" | "required">>>;
+}
+
 /** The name that a file or a person means, or undefined where no prompt can be called that. */
 export function promptName(written: string): string | undefined {
   const name = written.replaceAll("-", "_");
@@ -61,39 +91,48 @@ export function promptName(written: string): string | undefined {
 }
 
 /** Reads one prompt; a file that is none is a UserError "prompt_unreadable" naming file and line. */
-export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt> {
+export async function readPrompt(place: Place): Promise<Prompt> {
   const { parseFrontMatter } = await import("./front_matter.ts");
-  const { bytes, text } = await readPlainFile(file);
-  const { data, body, bodyLine, keyLines } = parseFrontMatter(text, file);
+  return parsePrompt(place, parseFrontMatter);
+}
+
+/** The same for a great many, with the parser at hand. */
+export function parsePrompt({ file, folder, scope }: Place, parseFrontMatter: ParseFrontMatter): Prompt {
+  const { bytes, text } = readPlainFile(file);
+  const { data, body, bodyLine, lineOf } = parseFrontMatter(text, file);
   const stem = basename(file, ".md");
   const name = promptName(stem);
   if (!name) throw refuse(file, 1, "the file's name is none for a prompt", "Use 3 to 50 of a–z, 0–9, _.");
   const checked = frontMatter.safeParse(data, {
+    // A function made for the schema pays off after hundreds of prompts, and mostly a few are read.
+    jitless: true,
     error: ({ input }) => (input === undefined ? "is missing" : undefined),
   });
   if (!checked.success) {
     const { path, message } = checked.error.issues[0]!;
-    const line = keyLines.get(String(path[0])) ?? 1;
+    const line = lineOf(String(path[0]));
     throw refuse(file, line, `${path.join(".")}: ${message}`, "Mend it between the two lines of ---.");
   }
   const { name: written = stem, ...known } = checked.data;
   if (promptName(written) !== name) {
     const what = `the prompt calls itself ${JSON.stringify(written)}, its file ${JSON.stringify(stem)}`;
-    throw refuse(file, keyLines.get("name") ?? 1, what, `Write name: ${name}, or rename the file.`);
+    throw refuse(file, lineOf("name"), what, `Write name: ${name}, or rename the file.`);
   }
   const strange = Object.entries(data).filter(([key]) => !Object.hasOwn(frontMatter.shape, key));
   const extra = Object.fromEntries(strange);
   return { ...known, name, folder, file, scope, extra, body, bodyLine, sha256: sha256(bytes) };
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** Asked what it is before it is opened: a pipe would never answer, and 5 MB need no reading to be refused. */
-async function readPlainFile(file: string): Promise<{ bytes: Uint8Array; text: string }> {
+function readPlainFile(file: string): { bytes: Uint8Array; text: string } {
   try {
-    const found = await lstat(file);
+    const found = lstatSync(file);
     if (!found.isFile()) throw refuse(file, 1, "this is not a plain file", "Put the file itself here.");
     if (found.size > 300 * 1024) throw refuse(file, 1, "the file is longer than 300 KB", "Shorten it.");
-    const bytes = await readFile(file);
-    return { bytes, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+    const bytes = readFileSync(file);
+    return { bytes, text: utf8.decode(bytes) };
   } catch (error) {
     const code = systemCode(error);
     if (error instanceof UserError || code === undefined) throw error;

@@ -1,11 +1,11 @@
 import { UserError } from "../util/errors.ts";
-import type { Prompt } from "./prompt.ts";
+import type { Listed, Prompt } from "./prompt.ts";
 
-const variable = /\{\{ *([\w-]+) *\}\}/g;
+export const variable = /\{\{ *([\w-]+) *\}\}/g;
 
 /**
- * The prompt's text with its inputs filled in. A value is data: it goes in once, as it is, and is never looked
- * through for variables. `{{ … }}` around anything but a single word is plain text of the prompt.
+ * The prompt's text with its inputs filled in. A value is data: it goes in once, as it is, is never looked through
+ * for variables, and cannot close the fence it stands in. `{{ … }}` around anything but a single word is plain text.
  */
 export function renderPrompt(prompt: Prompt, values: Readonly<Record<string, string>>): string {
   const { name: title, file, body, bodyLine, inputs } = prompt;
@@ -21,11 +21,74 @@ export function renderPrompt(prompt: Prompt, values: Readonly<Record<string, str
     const what = `${file}:${use ? lineAt(use.index) : 1}: ${title} needs a value for ${name}`;
     throw new UserError("prompt_input_missing", what, `Give ${name}: ${description}`);
   }
-  return body.replaceAll(variable, (_, name: string, offset: number) => {
-    if (!Object.hasOwn(inputs, name)) {
-      const what = `${file}:${lineAt(offset)}: {{ ${name} }} is no input of ${title}`;
-      throw new UserError("prompt_variable_undeclared", what, `Declare it under inputs: or mend its name. ${known}`);
-    }
-    return Object.hasOwn(values, name) ? values[name]! : (inputs[name]!.default ?? "");
-  });
+  for (const [name, value] of Object.entries(values)) {
+    const wrong = misfit(prompt, name, value);
+    if (wrong !== undefined) throw new UserError("prompt_input_wrong", `${file}:1: ${title}: ${wrong}`, known);
+  }
+  const fill = (text: string, from: number) =>
+    text.replaceAll(variable, (_, name: string, offset: number) => {
+      if (!Object.hasOwn(inputs, name)) {
+        const what = `${file}:${lineAt(from + offset)}: {{ ${name} }} is no input of ${title}`;
+        throw new UserError("prompt_variable_undeclared", what, `Declare it under inputs: or mend its name. ${known}`);
+      }
+      const value = Object.hasOwn(values, name) ? values[name]! : (inputs[name]!.default ?? "");
+      return inputs[name]!.type === "line" ? value.replaceAll(/\s+/g, " ").trim() : value;
+    });
+  return partsOf(body)
+    .map(({ text, from, fence }) => (fence === undefined ? fill(text, from) : widened(fill(text, from), fence)))
+    .join("");
+}
+
+/** Why a value cannot be this input's; undefined: it can. */
+export function misfit({ inputs }: Pick<Listed, "inputs">, name: string, value: string): string | undefined {
+  const type = Object.hasOwn(inputs, name) ? inputs[name]!.type : "text";
+  const said = JSON.stringify(value.slice(0, 40));
+  switch (type) {
+    case "text":
+    case "line":
+      return undefined;
+    case "path":
+      return /[\n\r\0]/.test(value) ? `${name} is a path, and ${said} is none` : undefined;
+    case "number":
+      return value.trim() !== "" && Number.isFinite(Number(value))
+        ? undefined
+        : `${name} is a number, and ${said} is none`;
+    case "boolean":
+      return value === "true" || value === "false" ? undefined : `${name} is true or false, not ${said}`;
+  }
+}
+
+export interface Part {
+  readonly text: string;
+  /** Where in the body it begins. */
+  readonly from: number;
+  /** The run of backticks or tildes it stands between; undefined outside of fences. */
+  readonly fence?: string;
+  /** What stands behind the opening run, such as "data focus". */
+  readonly info?: string;
+}
+
+/** A body cut into its fenced blocks and what lies between them. A fence that nothing closes is plain text. */
+export function partsOf(body: string): Part[] {
+  const parts: Part[] = [];
+  const fenced = /^ {0,3}(`{3,}|~{3,})([^\n]*)\n(?:[^]*?\n)??(?: {0,3})\1[`~]*[ \t\r]*$/gm;
+  let from = 0;
+  for (const { index, 0: text, 1: fence = "", 2: info = "" } of body.matchAll(fenced)) {
+    if (index > from) parts.push({ text: body.slice(from, index), from });
+    parts.push({ text, from: index, fence, info: info.trim() });
+    from = index + text.length;
+  }
+  if (from < body.length) parts.push({ text: body.slice(from), from });
+  return parts;
+}
+
+function widened(block: string, fence: string): string {
+  const lines = block.split("\n");
+  const mark = fence[0] === "~" ? /~+/g : /`+/g;
+  const inside = lines.slice(1, -1).flatMap((line) => line.match(mark) ?? []);
+  const longest = Math.max(0, ...inside.map(({ length }) => length));
+  if (longest < fence.length) return block;
+  const wider = fence[0]!.repeat(longest + 1);
+  const [first = ""] = lines;
+  return [first.replace(fence, wider), ...lines.slice(1, -1), lines.at(-1)!.replace(/[`~]+/, wider)].join("\n");
 }

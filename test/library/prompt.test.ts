@@ -66,8 +66,8 @@ Follow **{{ focus }}**.
     cost_estimate: "medium",
     phases: ["context-building", "uncertainty-analysis"],
     inputs: {
-      focus: { description: "What to trace", required: true },
-      entry: { description: "Where it starts", required: false, default: "" },
+      focus: { type: "text", description: "What to trace", required: true },
+      entry: { type: "text", description: "Where it starts", required: false, default: "" },
     },
     tools: "read",
     model: "smart",
@@ -130,7 +130,7 @@ test.each([
   [`${least}inputs: { focus: { required: true } }`, "FILE:4: inputs.focus.description: is missing"],
   [
     `${least}inputs: { focus: { description: a, default: 3 } }`,
-    "FILE:4: inputs.focus.default: Invalid input: expected string, received number",
+    "FILE:4: inputs.focus: has a default of another type: put quotes around it",
   ],
   [
     `${least}inputs: { focus: { description: a, requierd: true } }`,
