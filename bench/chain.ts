@@ -73,6 +73,7 @@ export async function takeSteps(
     routes: config.models,
     maxTokens: config.limits.max_tokens_per_prompt,
     contextWindow: 1_000_000,
+    catalogueCore: 150,
     warningThreshold: config.limits.warning_threshold,
     prices: config.prices,
     library: openLibrary([

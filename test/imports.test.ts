@@ -9,9 +9,10 @@ const rooms: Record<string, { may: readonly string[]; types?: readonly string[] 
   models: { may: ["util"] },
   tools: { may: ["store", "util"], types: ["models"] },
   library: { may: ["store", "util"], types: ["models"] },
+  exchange: { may: ["library", "store", "util"] },
   costs: { may: ["store", "util"], types: ["models"] },
   chain: { may: ["library", "tools", "costs", "models", "store", "util"] },
-  app: { may: ["chain", "library", "tools", "costs", "models", "store", "util"] },
+  app: { may: ["chain", "exchange", "library", "tools", "costs", "models", "store", "util"] },
   cli: { may: ["app", "util"] },
 };
 

@@ -3,7 +3,6 @@ import type { Model } from "../models/types.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Deps, Progress } from "../chain/deps.ts";
 import type { Actor } from "../store/journal.ts";
-import type { Library } from "../library/library.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere } from "../util/files.ts";
 import type { World } from "../util/world.ts";
@@ -59,6 +58,7 @@ export async function wire(
   const shell = Object.fromEntries(Object.entries(world.env).filter(([, value]) => value !== ""));
   const env = { ...dotEnv, ...shell };
   const { readConfig } = await import("./config.ts");
+  const { openPrompts } = await import("./library.ts");
   const config = withEnv(readConfig(home.path, userFolders(env).config), env);
   const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
   makeHome(home);
@@ -75,7 +75,8 @@ export async function wire(
       contextWindow: config.limits.context_window,
       warningThreshold: config.limits.warning_threshold,
       prices: config.prices,
-      library: await openPrompts(home, config),
+      library: await openPrompts(home, config, env),
+      catalogueCore: config.prompts.core,
       workspace: openWorkspace(home.workspace, { hide: ownFolders(home) }),
       rules:
         readTextIfThere(join(home.path, "project_rules.md")) ??
@@ -85,16 +86,6 @@ export async function wire(
       progress: caller.progress,
     },
   };
-}
-
-/** Shipped prompts and, in a trusted home, its own; a home's may not stand in for a system prompt. */
-export async function openPrompts(home: Home | undefined, config: Config): Promise<Library> {
-  const { openLibrary } = await import("../library/library.ts");
-  const builtin = join(packageFolder, "prompts");
-  const own =
-    home && home.path !== packageFolder ? [{ scope: "workspace" as const, path: join(home.path, "prompts") }] : [];
-  const custom = { scope: "custom" as const, path: join(home?.path ?? packageFolder, config.prompts.custom_dir) };
-  return openLibrary([...own, { scope: "builtin", path: builtin }, custom]);
 }
 
 async function chooseModel({ world }: Caller, { replay, record }: CommonFlags, apiKey: string): Promise<Model> {

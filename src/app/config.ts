@@ -1,4 +1,6 @@
-import { join } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { PriceTable } from "../models/prices.ts";
 import { readTextIfThere } from "../util/files.ts";
@@ -47,6 +49,20 @@ export const configSchema = z.strictObject({
         .default("./prompts/system")
         .describe("System prompts are the shipped ones."),
       custom_dir: z.string().default("./prompts/custom").describe("Where generated prompts lie, relative to the home."),
+      team: z
+        .array(z.string().min(1))
+        .default([])
+        .describe("Folders or git checkouts with shared prompts, relative to this file; ~ is your home folder."),
+      may_replace: z
+        .array(z.string())
+        .default([])
+        .describe("System prompts that other prompts of the same name may replace; only in your own config.json."),
+      core: z
+        .int()
+        .min(20)
+        .max(1000)
+        .default(150)
+        .describe("How many prompts a request's catalogue holds at most; find_prompts reaches the rest."),
     })
     .prefault({}),
   gates: z
@@ -77,12 +93,22 @@ export type Config = z.infer<typeof configSchema>;
  * budgets tighter than its user has them, never looser.
  */
 export function readConfig(home: string | undefined, user?: string): Config {
-  const own = parsed(user);
+  const own = withTeam(parsed(user), user);
   const base = checked(own, user);
   if (home === undefined) return base;
-  const given = parsed(home);
-  checked(given, home);
-  const config = configSchema.parse(layered(own, given));
+  const given = withTeam(parsed(home), home);
+  const { prompts } = checked(given, home);
+  const outside = [...prompts.team, resolve(home, prompts.custom_dir)].filter(
+    (path) => !isInside(path, projectOf(home)),
+  );
+  if (outside.length > 0) {
+    const message = `${join(home, "config.json")} names prompts outside of the project: ${outside.join(", ")}.`;
+    const hint = `Name them in your own: ${join(user ?? "", "config.json")}`;
+    throw new UserError("config_looser", message, hint, exitCodes.notConfigured);
+  }
+  const both = configSchema.parse(layered(own, given));
+  const team = [...new Set([...prompts.team, ...base.prompts.team])];
+  const config = { ...both, prompts: { ...both.prompts, team } };
   const looser = loosened(base, config);
   if (looser.length === 0) return config;
   throw new UserError(
@@ -94,6 +120,26 @@ export function readConfig(home: string | undefined, user?: string): Config {
 }
 
 type Layer = Record<string, unknown>;
+
+/** With the folders of a team's prompts as they are meant from where the layer lies; both layers' count. */
+function withTeam(layer: Layer, folder: string | undefined): Layer {
+  const { prompts } = layer;
+  if (folder === undefined || !isRecord(prompts) || !Array.isArray(prompts["team"])) return layer;
+  const meant = (path: unknown) =>
+    typeof path === "string" && path !== "" ? resolve(folder, path.replace(/^~(?=\/|$)/, homedir())) : path;
+  return { ...layer, prompts: { ...prompts, team: prompts["team"].map(meant) } };
+}
+
+function projectOf(home: string): string {
+  return basename(home) === ".claude-exec" ? dirname(home) : home;
+}
+
+/** By where it really lies: a link may lead out. */
+function isInside(path: string, folder: string): boolean {
+  const real = existsSync(path) ? realpathSync(path) : path;
+  const from = relative(existsSync(folder) ? realpathSync(folder) : folder, real);
+  return from === "" || (!from.startsWith("..") && !isAbsolute(from));
+}
 
 function parsed(folder: string | undefined): Layer {
   const text = folder === undefined ? undefined : readTextIfThere(join(folder, "config.json"));
@@ -127,13 +173,18 @@ function layered(under: Layer, over: Layer): Layer {
   return { ...under, ...Object.fromEntries(merged) };
 }
 
-function loosened({ gates, limits }: Config, { gates: own, limits: mine }: Config): string[] {
+function loosened({ gates, limits, prompts }: Config, { gates: own, limits: mine, prompts: named }: Config): string[] {
   const more = (before: number | null, after: number | null) => before !== null && (after === null || after > before);
   const lower = (["requirements", "overall", "area"] as const).filter((key) => own[key] < gates[key]);
   const higher = (["ambiguity", "unproven", "simplicity"] as const).filter((key) => own[key] > gates[key]);
   const budgets = (["budget_usd", "budget_tokens", "turns"] as const).filter((key) => more(limits[key], mine[key]));
   const reviews = gates.quality.every((name) => own.quality.includes(name)) ? [] : ["quality"];
-  return [...[...lower, ...higher, ...reviews].map((key) => `gates.${key}`), ...budgets.map((key) => `limits.${key}`)];
+  const replaced = named.may_replace.every((name) => prompts.may_replace.includes(name)) ? [] : ["prompts.may_replace"];
+  return [
+    ...[...lower, ...higher, ...reviews].map((key) => `gates.${key}`),
+    ...budgets.map((key) => `limits.${key}`),
+    ...replaced,
+  ];
 }
 
 /** The schema for editors, made from the one above. */

@@ -4,11 +4,9 @@ import { readTextIfThere } from "../util/files.ts";
 import { isRecord, parseJson, type Json } from "../util/json.ts";
 import { paddedId, chainIds, contextFiles } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
-import { contextsOf, locateHome, openPrompts, type Caller } from "./app.ts";
+import { contextsOf, locateHome } from "./app.ts";
 import { operation } from "./operation.ts";
-import { userFolders } from "./places.ts";
 import { flagsAgain } from "./trouble.ts";
-import { isTrusted } from "./trust.ts";
 
 const home = z.string().optional().describe("Folder that keeps the chains");
 
@@ -112,71 +110,3 @@ export const costOperation = operation({
     };
   },
 });
-
-export const promptsListOperation = operation({
-  name: "prompts list",
-  summary: "The prompts of the library",
-  permission: "read",
-  positional: [],
-  input: z.object({
-    home,
-    folder: z.string().optional().describe("Only this folder, such as discovery"),
-    phase: z.string().optional().describe("Only prompts made for this phase"),
-  }),
-  async run(input, caller) {
-    const { prompts, problems } = await (await library(caller, input)).all();
-    const chosen = prompts.filter(
-      ({ folder, phases }) =>
-        (input.folder === undefined || folder === input.folder) &&
-        (input.phase === undefined || phases.some((phase) => phase === input.phase)),
-    );
-    return {
-      exit: exitCodes.done,
-      data: {
-        schema_version: 1,
-        prompts: chosen.map(({ name, folder, scope, purpose, cost_estimate, tools, model }) => ({
-          name,
-          folder,
-          scope,
-          purpose,
-          cost_estimate,
-          tools,
-          model,
-        })),
-        problems: problems.map(({ file, message, hint }) => ({ file, message, hint })),
-      },
-    };
-  },
-});
-
-export const promptsShowOperation = operation({
-  name: "prompts show",
-  summary: "One prompt as it is, and where it comes from",
-  permission: "read",
-  positional: ["name"],
-  input: z.object({ name: z.string().describe("Its exact name"), home }),
-  async run(input, caller) {
-    const prompt = await (await library(caller, input)).find(input.name);
-    const { countOffline } = await import("../costs/estimate.ts");
-    const { bodyLine: _, ...shown } = prompt;
-    return {
-      exit: exitCodes.done,
-      data: {
-        schema_version: 1,
-        ...(JSON.parse(JSON.stringify(shown)) as Record<string, Json>),
-        tokens: await countOffline(prompt.body),
-      },
-    };
-  },
-});
-
-/** The shipped prompts, and a home's own where its folder is trusted. */
-async function library(caller: Caller, input: { home?: string | undefined }) {
-  const found = locateHome(caller, input);
-  const known = isTrusted(found.workspace, caller.world.env);
-  const { readConfig } = await import("./config.ts");
-  return openPrompts(
-    known && found.exists ? found : undefined,
-    readConfig(known ? found.path : undefined, userFolders(caller.world.env).config),
-  );
-}

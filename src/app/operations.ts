@@ -11,7 +11,22 @@ import {
   resumeOperation,
   waiveOperation,
 } from "./chains.ts";
-import { costOperation, promptsListOperation, promptsShowOperation, statusOperation } from "./look.ts";
+import {
+  promptsEditOperation,
+  promptsExportOperation,
+  promptsImportOperation,
+  promptsNewOperation,
+} from "./authoring.ts";
+import { costOperation, statusOperation } from "./look.ts";
+import {
+  promptsLintOperation,
+  promptsListOperation,
+  promptsRenderOperation,
+  promptsRunOperation,
+  promptsSearchOperation,
+  promptsShowOperation,
+  promptsStatsOperation,
+} from "./prompts.ts";
 import { demoOperation, doctorOperation, trustOperation } from "./setup.ts";
 import type { Operation } from "./operation.ts";
 
@@ -30,7 +45,16 @@ export const operations: readonly Operation[] = [
   presentOperation,
   costOperation,
   promptsListOperation,
+  promptsSearchOperation,
   promptsShowOperation,
+  promptsNewOperation,
+  promptsEditOperation,
+  promptsLintOperation,
+  promptsRenderOperation,
+  promptsRunOperation,
+  promptsStatsOperation,
+  promptsImportOperation,
+  promptsExportOperation,
   trustOperation,
   demoOperation,
   doctorOperation,

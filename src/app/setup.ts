@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
-import { contextsOf, locateHome, openPrompts, type Caller } from "./app.ts";
+import { contextsOf, locateHome, type Caller } from "./app.ts";
 import { newOperation } from "./chains.ts";
+import { libraryOf, openIndex } from "./library.ts";
 import { operation } from "./operation.ts";
 import { packageFolder, packageVersion, userFolders } from "./places.ts";
 import { isTrusted, trust } from "./trust.ts";
@@ -129,12 +130,7 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
       );
     }),
     await attempt("prompts", async () => {
-      const { prompts, problems } = await (
-        await openPrompts(
-          trusted && home.exists ? home : undefined,
-          readConfig(trusted ? home.path : undefined, userFolders(env).config),
-        )
-      ).all();
+      const { prompts, problems } = await (await libraryOf(caller, input)).library.all();
       const [first] = problems;
       return first
         ? check(
@@ -144,6 +140,17 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
             first.hint,
           )
         : check("prompts", "yes", `${prompts.length}`);
+    }),
+    await attempt("index", async () => {
+      const { path, trouble } = (await openIndex(trusted && home.exists ? home : undefined, env)).standing();
+      return trouble === undefined
+        ? check("index", "yes", path)
+        : check(
+            "index",
+            "optional",
+            `in memory only: ${trouble}`,
+            "Every command reads all prompts anew; nothing else.",
+          );
     }),
     await program("git", "optional", "Listings then leave out only node_modules and .git, not what .gitignore names."),
     await program("rg", "optional", "Searching works without it, and is quicker with it: install ripgrep."),

@@ -15,6 +15,8 @@ export interface Deps {
   readonly warningThreshold: number;
   readonly prices: PriceTable;
   readonly library: Library;
+  /** How many prompts the catalogue of a request lists at most. */
+  readonly catalogueCore: number;
   readonly workspace: Workspace;
   /** Standing rules of the project, given to every chain. */
   readonly rules: string;

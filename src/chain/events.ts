@@ -95,7 +95,8 @@ interface Events {
   epoch_opened: { number: number; tools: string; system: readonly string[]; bytes: number; digest: string | null };
   ledger_extended: { text: string };
   decision_taken: { key: string; action: Action };
-  prompts_queued: { why: string; prompts: readonly QueuedPrompt[]; from?: string };
+  /** `considered`: the prompts that were weighed when these were chosen. */
+  prompts_queued: { why: string; prompts: readonly QueuedPrompt[]; considered?: readonly string[]; from?: string };
   reply_rejected: { key: string; problems: readonly string[] };
   /** `moved`: it changed what is known. `grounded`: it rests on something held, so that others may rest on it. */
   report_recorded: {

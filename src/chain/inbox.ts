@@ -5,7 +5,8 @@ import { removeMessage, waitingMessages } from "../store/chains.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import { areas, type Context } from "./context.ts";
 import { event, type ChainEvent } from "./events.ts";
-import { nextNumber, queueKey } from "./next.ts";
+import { queueKey } from "./item.ts";
+import { nextNumber } from "./next.ts";
 import { withLedger, type Chain } from "./open.ts";
 import { fingerprint } from "./settle.ts";
 

@@ -83,6 +83,11 @@ export function inItem(context: Context, key: string, change: (item: Item) => It
   });
 }
 
+/** Keys of prompts queued together; `number` is that of the decision they belong to. */
+export function queueKey(context: Context, number: number, index: number, name: string): string {
+  return `${context.current_phase}/${number}/${index + 1}-${name}`;
+}
+
 export const controller = { prompt: "phase_controller", inputs: {}, expects: "action" } as const;
 
 export function newItem(key: string, what: Pick<Item, "prompt" | "inputs" | "expects">, { engine }: Context): Item {

@@ -1,18 +1,22 @@
 import { exitCodes } from "../util/errors.ts";
 import { isListed } from "../library/catalogue.ts";
-import type { Prompt } from "../library/prompt.ts";
+import type { Listed } from "../library/prompt.ts";
+import { misfit } from "../library/render.ts";
 import { repeatKey } from "./apply.ts";
+import { engineCall } from "./called.ts";
 import type { Context, Item } from "./context.ts";
 import { event, park, phases, type ChainEvent, type Phase } from "./events.ts";
 import { countScores, isGrounded } from "./evidence.ts";
 import { blocking, gate, percent } from "./gates.ts";
-import { queueKey } from "./next.ts";
+import { queueKey } from "./item.ts";
 import type { Action, Report, Solution } from "./reply.ts";
 import { fitsTiny, looksLikeTest, solutionHash, solutionText } from "./solution.ts";
 
 /** What judging a reply needs to know besides the context; gathered before, so that judging stays pure. */
 export interface Facts {
-  readonly prompts: ReadonlyMap<string, Prompt>;
+  readonly prompts: ReadonlyMap<string, Listed>;
+  /** The prompts that were offered for this decision. */
+  readonly offered: readonly string[];
   /** The files a presented solution names, as they are now; null where there is none. */
   readonly base: Readonly<Record<string, string | null>>;
 }
@@ -88,7 +92,9 @@ function moves(context: Context, report: Report, counted: readonly { area: strin
 function actionProblems(action: Action, facts: Facts): string[] {
   switch (action.do.type) {
     case "run_prompts": {
-      if (action.do.prompts.length === 0) return ["run_prompts names no prompt."];
+      const { length } = action.do.prompts;
+      if (length === 0) return ["run_prompts names no prompt."];
+      if (length > 3) return [`run_prompts takes at most three prompts, and this names ${length}.`];
       return action.do.prompts.flatMap(({ name, inputs }) => {
         const prompt = facts.prompts.get(name);
         if (!prompt || !isListed(prompt)) return [`There is no prompt "${name}". Use a name from the catalogue.`];
@@ -97,6 +103,9 @@ function actionProblems(action: Action, facts: Facts): string[] {
           ...[...given]
             .filter((input) => !Object.hasOwn(prompt.inputs, input))
             .map((input) => `${name} has no input "${input}".`),
+          ...inputs
+            .flatMap((input) => misfit(prompt, input.name, input.value) ?? [])
+            .map((wrong) => `${name}: ${wrong}.`),
           ...Object.entries(prompt.inputs)
             .filter(([input, { required }]) => required && !given.has(input))
             .map(([input]) => `${name} needs the input "${input}".`),
@@ -104,7 +113,8 @@ function actionProblems(action: Action, facts: Facts): string[] {
       });
     }
     case "ask_user":
-      return action.do.questions.length === 0 ? ["ask_user asks nothing."] : [];
+      if (action.do.questions.length === 0) return ["ask_user asks nothing."];
+      return action.do.questions.length > 5 ? ["ask_user asks at most five questions at once."] : [];
     case "advance":
     case "go_back":
       return isPhase(action.do.to) ? [] : [`There is no phase "${action.do.to}". Phases: ${phases.join(", ")}.`];
@@ -122,7 +132,7 @@ function actionProblems(action: Action, facts: Facts): string[] {
 function judgeAction(context: Context, item: Item, action: Action, facts: Facts): Judged {
   switch (action.do.type) {
     case "run_prompts": {
-      const prompts = action.do.prompts.slice(0, 3).map(({ name, inputs }, index) => ({
+      const prompts = action.do.prompts.map(({ name, inputs }, index) => ({
         key: queueKey(context, Number(item.key.split("/")[1]), index, name),
         name,
         inputs: Object.fromEntries(inputs.map((input) => [input.name, input.value])),
@@ -138,16 +148,17 @@ function judgeAction(context: Context, item: Item, action: Action, facts: Facts)
           ),
         ];
       }
-      return [event("prompts_queued", { why: action.say, prompts })];
+      const considered = new Set([...prompts.map(({ name }) => name), ...(action.do.considered ?? facts.offered)]);
+      return [event("prompts_queued", { why: action.say, prompts, considered: [...considered].slice(0, 20) })];
     }
     case "ask_user": {
       const fresh = action.do.questions.filter(({ id }) => !context.questions.some((known) => known.id === id));
       if (fresh.length === 0)
         return refuse(context, "answers", ["These questions have been answered already: the answers are above."]);
-      return [event("questions_asked", { questions: fresh.slice(0, 5) })];
+      return [event("questions_asked", { questions: fresh })];
     }
     case "report_gap":
-      return [event("gap_reported", { gaps: action.do.gaps })];
+      return gap(context, action.do.gaps);
     case "present_solution":
       return present(context, action.do.artifact, facts);
     case "advance":
@@ -166,6 +177,18 @@ function judgeAction(context: Context, item: Item, action: Action, facts: Facts)
         ),
       ];
   }
+}
+
+/** A gap is looked at once, before the next decision; the same one again changes nothing. */
+function gap(context: Context, gaps: Extract<Action["do"], { type: "report_gap" }>["gaps"]): Judged {
+  const reported = event("gap_reported", { gaps });
+  const inputs = {
+    gap: gaps.map(({ description, key_questions }) => [description, ...key_questions].join("\n- ")).join("\n\n"),
+    considered: [...new Set(gaps.flatMap(({ similar }) => similar))].join(", "),
+  };
+  const { why, prompts } = engineCall(context, "prompt_gap_detector", "A gap was reported.", inputs);
+  const known = (context.engine.repeats[repeatKey(prompts[0]!)] ?? 0) > 0;
+  return known ? [reported] : [reported, event("prompts_queued", { why, prompts })];
 }
 
 /** A chain is done when the engine's own record says so. */

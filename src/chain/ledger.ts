@@ -27,9 +27,7 @@ function tell(event: ChainEvent): string[] {
     case "report_recorded":
       return [reportText(event)];
     case "gap_reported":
-      return [
-        `Noted: no prompt fits ${event.gaps.map(({ description }) => description).join("; ")}. Go on with the prompts there are.`,
-      ];
+      return [`A gap is reported: ${event.gaps.map(({ description }) => description).join("; ")}`];
     case "questions_asked":
       return [`The user is asked: ${event.questions.map(({ id, question }) => `[${id}] ${question}`).join(" ")}`];
     case "question_answered":

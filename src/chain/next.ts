@@ -1,3 +1,5 @@
+import { called } from "./called.ts";
+import { queueKey } from "./item.ts";
 import type { AskedQuestion, Context, Item, PresentedSolution, State } from "./context.ts";
 import type { QueuedPrompt } from "./events.ts";
 
@@ -49,6 +51,8 @@ export function nextStep(context: Context): Step {
     const step = implementation(context);
     if (step) return step;
   }
+  const call = called(context);
+  if (call) return { type: "queue", ...call };
   return {
     type: "call_model",
     key: `${decision(context)}/controller`,
@@ -60,11 +64,6 @@ export function nextStep(context: Context): Step {
 /** The phase and the number of the decision that comes next in it: the stem of every key below it. */
 export function decision(context: Context): string {
   return `${context.current_phase}/${nextNumber(context)}`;
-}
-
-/** Keys of prompts queued together; `number` is that of the decision they belong to. */
-export function queueKey(context: Context, number: number, index: number, name: string): string {
-  return `${context.current_phase}/${number}/${index + 1}-${name}`;
 }
 
 export function nextNumber(context: Context): number {

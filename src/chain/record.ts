@@ -30,6 +30,7 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
         ...event.assumptions,
       ],
       notes: [...memory.notes, ...notes("free")],
+      context_health: (maySay(prompt, "health") && scoreOf(report, "health")) || memory.context_health,
     },
     solution: outdated(context, event.moved),
     prompts_executed: [...context.prompts_executed, prompt],
@@ -44,6 +45,10 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
     refusals: event.moved ? 0 : engine.refusals,
     grounded: event.grounded && !engine.grounded.includes(prompt) ? [...engine.grounded, prompt] : engine.grounded,
   });
+}
+
+function scoreOf(report: ReportRecorded["report"], wanted: string): number | undefined {
+  return report.scores?.find(({ name }) => name === wanted)?.value;
 }
 
 /** What was found out after a solution was presented belongs into it, before anybody approves it. */
@@ -86,12 +91,25 @@ function maySay(prompt: string, score: string): boolean {
     ["ambiguity", ["requirement_disambiguator", "requirement_validator"]],
     ["simplicity", ["simplicity_checker"]],
     ["substitute_check", ["deployment_checker"]],
+    ["health", ["context_health_checker"]],
   ]).get(score);
   return owners === undefined || owners.includes(prompt);
 }
 
 /** A review speaks about the code as it is now: what it no longer finds is gone, and only it can say so. */
-const reviewers = new Set(["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"]);
+const reviewers = new Set([
+  "code_reviewer",
+  "security_scanner",
+  "simplicity_checker",
+  "deployment_checker",
+  "architecture_checker",
+  "performance_auditor",
+  "accessibility_checker",
+  "api_consistency_checker",
+  "breaking_change_detector",
+  "dependency_auditor",
+  "bundle_size_analyzer",
+]);
 
 /** The mean over the areas that are open: the three that always count, and others once something was said of them. */
 export function withOverall(context: Context): Context {

@@ -4,6 +4,7 @@ import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
 import { readJournal } from "../store/journal.ts";
+import { engineCall } from "./called.ts";
 import type { Context } from "./context.ts";
 import { event, type Body } from "./events.ts";
 import { hold, lockOf, viewName, type Beginning, type Chain } from "./open.ts";
@@ -41,7 +42,12 @@ export function recoverChain(beginning: Beginning, id: string): Recovered {
     const viewPath = file ?? join(contexts, viewName(id, reading.lines));
     chain = hold(beginning, id, viewPath, reading, lock);
     if (!kept_as && texts(chain.context).every((hash) => isWhole(chain, hash))) throw nothingToRecover(id);
-    chain.append({ by, bodies: [event("recovered", { lost_lines, kept_as })] });
+    const lost = kept_as
+      ? `The journal was damaged: ${lost_lines} ${lost_lines === 1 ? "line" : "lines"} behind the last whole one were lost. The damaged journal is kept as ${kept_as}.`
+      : "The journal is whole; texts beside it were damaged and are frozen anew. The step at work begins again.";
+    const { why, prompts } = engineCall(chain.context, "error_recovery", "The chain was recovered.", { lost });
+    const looks = chain.context.state.type === "completed" ? [] : [event("prompts_queued", { why, prompts })];
+    chain.append({ by, bodies: [event("recovered", { lost_lines, kept_as }), ...looks] });
     chain.writeView(true);
     return { lost_lines, kept_as, viewPath };
   } finally {

@@ -42,6 +42,7 @@ const doSchema = z.discriminatedUnion("type", [
     prompts: z.array(
       z.object({ name: z.string(), inputs: z.array(z.object({ name: z.string(), value: z.string() })).default([]) }),
     ),
+    considered: z.array(z.string()).optional(),
   }),
   z.object({ type: z.literal("ask_user"), questions: z.array(questionSchema) }),
   z.object({

@@ -1,6 +1,6 @@
 import type { Message, ModelRequest, ReplyBlock, TextBlock, ToolDefinition } from "../models/types.ts";
 import type { Blobs } from "../store/blobs.ts";
-import type { Prompt } from "../library/prompt.ts";
+import type { Listed, Prompt } from "../library/prompt.ts";
 import { madeFor } from "../library/catalogue.ts";
 import type { Context, Item, Turn } from "./context.ts";
 import type { FrozenRequest, Text } from "./events.ts";
@@ -60,12 +60,15 @@ function transcript(turns: readonly Turn[], note: string | null, blobs: Blobs): 
   });
 }
 
+/** How many prompts a decision is offered by name, beside the whole catalogue. */
+export const offeredAtOnce = 16;
+
 /** What is new in a step: where the chain stands, and the prompt it runs. The ledger before it holds the rest. */
 export function tailText(
   context: Context,
   key: string,
   body: string,
-  prompts: readonly Prompt[],
+  prompts: readonly Listed[],
   left: string,
 ): string {
   const { engine, solution } = context;
@@ -89,7 +92,7 @@ export function tailText(
   if (solution?.standing === "approved") {
     lines.push(`Approved files: ${solution.solution.files.map(({ path, role }) => `${path} (${role})`).join(", ")}.`);
   }
-  const made = key.endsWith("/controller") ? madeFor(prompts, context.current_phase).slice(0, 12) : [];
+  const made = key.endsWith("/controller") ? madeFor(prompts, context.current_phase).slice(0, offeredAtOnce) : [];
   if (made.length > 0) lines.push(`Prompts made for this phase: ${made.map(({ name }) => name).join(", ")}.`);
   return `${lines.join("\n")}\n\n${body}`;
 }

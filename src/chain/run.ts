@@ -3,6 +3,7 @@ import type { Actor } from "../store/journal.ts";
 import type { AskedQuestion, PresentedSolution } from "./context.ts";
 import { ledgerIsFull } from "./afford.ts";
 import { callModel } from "./ask.ts";
+import { engineCall } from "./called.ts";
 import type { Deps, Work } from "./deps.ts";
 import { openEpoch } from "./epoch.ts";
 import { event, park, type ChainEvent } from "./events.ts";
@@ -132,13 +133,25 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
       if (engine.turns >= engine.limits.turns || loop >= engine.limits.turns_per_prompt) {
         return chain.append({ by: engineActor, bodies: [turnsUsedUp(chain)] });
       }
-      if (!engine.item && ledgerIsFull(chain.context, deps)) return openEpoch(work, "The record had grown too long.");
+      if (!engine.item && engine.queue.length === 0 && ledgerIsFull(chain.context, deps)) return condense(work);
       return callModel(work, step);
     }
     case "done":
     case "parked":
       throw new Error(`${step.type} is an ending, not a step.`);
   }
+}
+
+/** First a prompt writes down what the engine's own digest would lose; its report is carried over word for word. */
+function condense(work: Work): Promise<void> {
+  const { chain } = work;
+  const { prompts_executed: done, engine } = chain.context;
+  if (done.at(-1) === "context_preservation") {
+    return openEpoch(work, "The record had grown too long.", engine.ledger.at(-1));
+  }
+  const { why, prompts } = engineCall(chain.context, "context_preservation", "The record has grown too long.");
+  chain.append(withLedger(engineActor, [event("prompts_queued", { why, prompts })]));
+  return Promise.resolve();
 }
 
 function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>, { answers }: Policy): ChainEvent[] {

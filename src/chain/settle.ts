@@ -1,13 +1,14 @@
 import { UserError } from "../util/errors.ts";
 import type { ReplyBlock } from "../models/types.ts";
 import type { Actor } from "../store/journal.ts";
-import type { Prompt } from "../library/prompt.ts";
+import { madeFor } from "../library/catalogue.ts";
+import type { Listed, Phase } from "../library/prompt.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import type { Work } from "./deps.ts";
 import type { Body } from "./events.ts";
 import { judge, refusedPath, reject } from "./judge.ts";
 import { engineActor, withLedger } from "./open.ts";
-import { contentOf } from "./request.ts";
+import { contentOf, offeredAtOnce } from "./request.ts";
 import { readReply, type Action, type Report } from "./reply.ts";
 
 /** Takes in a final reply: together with `first` (the reply's own line), or alone after a crash between the two. */
@@ -26,13 +27,17 @@ export async function settle(
   const events =
     "problems" in reply
       ? reject(item, key, reply.problems)
-      : judge(chain.context, item, reply, await facts(reply, deps.workspace, deps));
+      : judge(chain.context, item, reply, await facts(reply, chain.context.current_phase, deps));
   chain.append(...(first ? [first] : []), withLedger(engineActor, events));
 }
 
-async function facts(reply: Action | Report, workspace: Workspace, { library }: Work["deps"]) {
-  const prompts = new Map<string, Prompt>();
+async function facts(reply: Action | Report, phase: Phase, { library, workspace }: Work["deps"]) {
+  const prompts = new Map<string, Listed>();
+  let offered: string[] = [];
   if (reply.kind === "action" && reply.do.type === "run_prompts") {
+    offered = madeFor((await library.all()).prompts, phase)
+      .slice(0, offeredAtOnce)
+      .map(({ name }) => name);
     for (const { name } of reply.do.prompts) {
       const prompt = await library.find(name).catch(unknownPrompt);
       if (prompt?.name === name) prompts.set(name, prompt);
@@ -42,7 +47,7 @@ async function facts(reply: Action | Report, workspace: Workspace, { library }: 
   if (reply.kind === "action" && reply.do.type === "present_solution") {
     for (const { path } of reply.do.artifact.files) base[path] = fingerprint(workspace, path);
   }
-  return { prompts, base };
+  return { prompts, offered, base };
 }
 
 function unknownPrompt(error: unknown): undefined {

@@ -1,4 +1,5 @@
 import { exitCodes } from "../util/errors.ts";
+import { foundText } from "../library/catalogue.ts";
 import { redact } from "../tools/redact.ts";
 import { runCommand } from "../tools/run.ts";
 import { toolNamed } from "../tools/catalogue.ts";
@@ -34,9 +35,11 @@ export async function useTool(work: Work, step: ToolStep): Promise<void> {
   if (open?.effect === "change" && open.key === step.key && open.call === step.call.id && isWritten(work, open)) {
     return changed(work, step, open);
   }
-  if (tool.needs === "read" && repeated(item, step, input, work))
+  if ((tool.needs === "read" || tool.needs === "none") && repeated(item, step, input, work))
     return answer(work, step, "The same call was made just before: its result is above. Do something else.", true);
-  const plan = await tool.plan(input, deps.workspace, signal);
+  const { workspace, library } = deps;
+  const findPrompts = async (query: string) => foundText(await library.search(query, 12));
+  const plan = await tool.plan(input, { workspace, findPrompts }, signal);
   if (signal.aborted) return;
   switch (plan.type) {
     case "refused":

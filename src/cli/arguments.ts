@@ -111,7 +111,10 @@ function parse(operation: Operation, rest: readonly string[]) {
   const options: ParseArgsOptionsConfig = { ...doorFlags };
   for (const [field, schema] of Object.entries(operation.input.shape)) {
     if (!operation.positional.includes(field))
-      options[flagOf(field)] = { type: isBoolean(schema as z.ZodType) ? "boolean" : "string" };
+      options[flagOf(field)] = {
+        type: isBoolean(schema as z.ZodType) ? "boolean" : "string",
+        multiple: unwrap(schema as z.ZodType) instanceof z.ZodArray,
+      };
   }
   try {
     return parseArgs({ args: [...rest], options, allowPositionals: true, strict: true });

@@ -5,7 +5,7 @@ import { operations } from "../app/operations.ts";
 import { demoAnswers } from "../app/setup.ts";
 import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { isRecord } from "../util/json.ts";
-import { realWorld } from "../util/world.ts";
+import { realWorld, type World } from "../util/world.ts";
 import { readArguments, type Order } from "./arguments.ts";
 import { askApproval, askQuestion, askTrust, type Question } from "./ask.ts";
 import { helpText } from "./help.ts";
@@ -65,6 +65,7 @@ async function carryOut(order: Order): Promise<number> {
     if (interactive) answer = await converse(answer, rehearsed, caller, screen, live.stop);
     if ("ending" in answer.data) screen.print("");
     running = false;
+    if (interactive && typeof answer.data["open"] === "string") await open(answer.data["open"], world, screen);
     print(rehearsed, answer);
     return answer.exit;
   } finally {
@@ -72,6 +73,11 @@ async function carryOut(order: Order): Promise<number> {
     screen.close();
     release();
   }
+}
+
+async function open(file: string, { env }: World, screen: Screen): Promise<void> {
+  const { openEditor } = await import("./editor.ts");
+  if (!(await openEditor(file, env))) screen.print("No editor could be opened: name one in $EDITOR.");
 }
 
 /** Says that the model is recorded; without a terminal the rehearsal answers and approves itself, and says so. */

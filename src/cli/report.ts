@@ -1,8 +1,16 @@
-import { isRecord, type Json } from "../util/json.ts";
 import { percent, title } from "./narrate.ts";
+import {
+  exchangedText,
+  lintText,
+  listText,
+  openedText,
+  promptText,
+  ranText,
+  searchText,
+  statsText,
+} from "./library_report.ts";
 import { harmless, wrap } from "./terminal.ts";
-
-type Data = Record<string, Json | undefined>;
+import { type Data, list, money, number, quoted, record, word } from "./values.ts";
 
 /** The result of an operation as a person reads it on stdout. */
 export function reportText(operation: string, data: Data): string {
@@ -20,9 +28,25 @@ function textOf(operation: string, data: Data): string {
     case "chain-cost":
       return costText(data);
     case "prompts list":
-      return promptsText(data);
+      return listText(data);
+    case "prompts search":
+      return searchText(data);
     case "prompts show":
       return promptText(data);
+    case "prompts new":
+    case "prompts edit":
+      return openedText(data);
+    case "prompts lint":
+      return lintText(data);
+    case "prompts render":
+      return `${word(data["text"])}\n\n(about ${number(data["tokens"]).toLocaleString("en")} tokens)`;
+    case "prompts run":
+      return ranText(data);
+    case "prompts stats":
+      return statsText(data);
+    case "prompts import":
+    case "prompts export":
+      return exchangedText(data);
     case "trust":
       return `Trusted: ${word(data["trusted"])}`;
     case "doctor":
@@ -250,39 +274,6 @@ function costText(data: Data): string {
   ].join("\n");
 }
 
-function promptsText(data: Data): string {
-  const prompts = list(data["prompts"]).map(record);
-  const folders = [...new Set(prompts.map((prompt) => word(prompt["folder"])))].sort();
-  const width = Math.max(0, ...prompts.map((prompt) => word(prompt["name"]).length));
-  const listed = folders.flatMap((folder) => [
-    `${folder}/`,
-    ...prompts
-      .filter((prompt) => prompt["folder"] === folder)
-      .map(
-        (prompt) =>
-          `  ${word(prompt["name"]).padEnd(width)}  ${word(prompt["purpose"])}${prompt["scope"] === "builtin" ? "" : `  (${word(prompt["scope"])})`}`,
-      ),
-  ]);
-  const problems = list(data["problems"]).map(record);
-  return [...listed, ...problems.map((problem) => `! ${word(problem["message"])}\n  ${word(problem["hint"])}`)].join(
-    "\n",
-  );
-}
-
-function promptText(data: Data): string {
-  return [
-    `${word(data["name"])}: ${word(data["purpose"])}`,
-    `${word(data["scope"])}, ${word(data["file"])}`,
-    `cost ${word(data["cost_estimate"])}, about ${number(data["tokens"])} tokens; tools ${word(data["tools"])}; model ${word(data["model"])}; phases ${list(data["phases"]).map(word).join(", ") || "any"}`,
-    ...Object.entries(record(data["inputs"])).map(
-      ([name, input]) =>
-        `input ${name}${record(input)["required"] ? " (required)" : ""}: ${word(record(input)["description"])}`,
-    ),
-    "",
-    word(data["body"]).trim(),
-  ].join("\n");
-}
-
 function doctorText(data: Data): string {
   const checks = list(data["checks"]).map(record);
   const marks: Record<string, string> = { yes: "✓", no: "✗", optional: "·" };
@@ -293,29 +284,4 @@ function doctorText(data: Data): string {
         `${marks[word(check["ok"])] ?? "?"} ${word(check["what"]).padEnd(8)} ${word(check["found"])}${check["hint"] ? `\n           ${word(check["hint"])}` : ""}`,
     ),
   ].join("\n");
-}
-
-function record(value: Json | undefined): Data {
-  return isRecord(value) ? value : {};
-}
-
-function list(value: Json | undefined): Json[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function word(value: Json | undefined): string {
-  return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
-}
-
-function number(value: Json | undefined): number {
-  return typeof value === "number" ? value : 0;
-}
-
-function money(value: Json | undefined): string {
-  const usd = number(value);
-  return `$${usd > 0 && usd < 0.1 ? usd.toFixed(3) : usd.toFixed(2)}`;
-}
-
-function quoted(text: string): string {
-  return /^[\w./@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

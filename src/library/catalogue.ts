@@ -1,27 +1,51 @@
-import type { Phase, Prompt } from "./prompt.ts";
+import type { Listed, Phase, Scope } from "./prompt.ts";
+import type { Found } from "./search.ts";
 
 /**
  * The library as the model sees it, in the part of a request that is cached: the same prompts give the same bytes,
  * in whatever order they come. A line is `name — purpose [input, optional?] (rights)`; it stays one line whatever a
  * prompt says, and the purpose is cut at 120 characters.
  */
-export function catalogueText(prompts: readonly Prompt[]): string {
+export function catalogueText(prompts: readonly Listed[]): string {
   const folders = Map.groupBy(prompts.toSorted(byName), ({ folder }) => oneLine(folder) || "other");
   const section = (folder: string) => `## ${folder}\n${folders.get(folder)!.map(line).join("")}`;
   return [...folders.keys()].sort().map(section).join("\n");
 }
 
+/**
+ * The prompts a catalogue holds where it cannot hold all: the shipped ones, then those nearest to the work, by name.
+ * The same prompts give the same core.
+ */
+export function coreOf(prompts: readonly Listed[], most: number): Listed[] {
+  const near: readonly Scope[] = ["builtin", "workspace", "team", "user", "custom"];
+  const order = (prompt: Listed) => near.indexOf(prompt.scope);
+  return prompts
+    .filter(isListed)
+    .sort((a, b) => order(a) - order(b) || byName(a, b))
+    .slice(0, most);
+}
+
+/** What a search found, in the catalogue's words. */
+export function foundText({ hits, taken_for }: Found): string {
+  const taken = Object.entries(taken_for).map(([asked, meant]) => `Nothing says "${asked}"; looked for "${meant}".\n`);
+  const lines = hits.map(({ prompt }) => prompt).filter(isListed);
+  return `${taken.join("")}${lines.length > 0 ? lines.map(line).join("") : "No prompt fits."}`.trim();
+}
+
 /** The engine runs these two itself; all others are for the model to choose. */
-export function isListed({ name }: Prompt): boolean {
+export function isListed({ name }: Listed): boolean {
   return name !== "new_case" && name !== "phase_controller";
 }
 
-/** Those a model may choose that name this phase as theirs, by name. */
-export function madeFor(prompts: readonly Prompt[], phase: Phase): Prompt[] {
-  return prompts.filter((prompt) => isListed(prompt) && prompt.phases.includes(phase)).sort(byName);
+/** Those a model may choose that name this phase as theirs: first whose first it is, then by name. */
+export function madeFor(prompts: readonly Listed[], phase: Phase): Listed[] {
+  const rank = ({ phases }: Listed) => phases.indexOf(phase);
+  return prompts
+    .filter((prompt) => isListed(prompt) && rank(prompt) >= 0)
+    .sort((a, b) => rank(a) - rank(b) || byName(a, b));
 }
 
-function line({ name, purpose, inputs, tools }: Prompt): string {
+function line({ name, purpose, inputs, tools }: Listed): string {
   const named = Object.entries(inputs).map(([input, { required }]) => (required ? input : `${input}?`));
   const brackets = named.length > 0 ? ` [${named.join(", ")}]` : "";
   const short = oneLine(purpose).replace(/^(.{119}).{2,}$/u, "$1…");
@@ -32,6 +56,6 @@ function oneLine(text: string): string {
   return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
 }
 
-function byName(a: Prompt, b: Prompt): number {
+function byName(a: Listed, b: Listed): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

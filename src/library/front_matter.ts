@@ -1,6 +1,5 @@
 import matter from "gray-matter";
-import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
-import { type ParsedNode, visit } from "yaml";
+import { isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from "yaml";
 import { UserError } from "../util/errors.ts";
 
 export interface FrontMatter {
@@ -8,8 +7,8 @@ export interface FrontMatter {
   readonly body: string;
   /** The line of the file on which the body begins. */
   readonly bodyLine: number;
-  /** On which line each top-level key stands. */
-  readonly keyLines: ReadonlyMap<string, number>;
+  /** On which line a top-level key stands; 1 for one that is not there. */
+  lineOf(key: string): number;
 }
 
 type Refuse = (line: number, what: string, hint?: string) => UserError;
@@ -25,7 +24,7 @@ export function parseFrontMatter(source: string, file: string): FrontMatter {
   if (Buffer.byteLength(body) > 256 * 1024) {
     throw refuse(bodyLine, "the text is longer than 256 KB", "Shorten it: a prompt has 150 to 600 words.");
   }
-  let read: Pick<FrontMatter, "data" | "keyLines"> = { data: {}, keyLines: new Map() };
+  let read: Pick<FrontMatter, "data" | "lineOf"> = { data: {}, lineOf: () => 1 };
   // The data goes around gray-matter, which would look inside; given options, it leaves its cache alone. It cuts
   // a last line "n: 1\r\n" to "n: 1\r", and that is no number.
   const yaml = (block: string) => {
@@ -65,22 +64,23 @@ function endOfLine(text: string, from: number): number {
   return newline === -1 ? text.length : newline + 1;
 }
 
-function readYaml(block: string, refuse: Refuse): Pick<FrontMatter, "data" | "keyLines"> {
-  const lineCounter = new LineCounter();
-  const at = (offset = 0, what: string) => refuse(lineCounter.linePos(offset).line || 1, what);
+function readYaml(block: string, refuse: Refuse): Pick<FrontMatter, "data" | "lineOf"> {
+  const lineAt = (offset: number) => block.slice(0, offset).split("\n").length;
+  const at: RefuseAt = (offset, what) => refuse(lineAt(offset ?? 0), what);
   // uniqueKeys compares each key with all others; checkNodes does it in one pass.
-  const options = { schema: "core", uniqueKeys: false, prettyErrors: false, lineCounter } as const;
-  const document = parseDocument(block, options);
+  const document = parseDocument(block, { schema: "core", uniqueKeys: false, prettyErrors: false });
   const [trouble] = [...document.errors, ...document.warnings];
   if (trouble) throw at(trouble.pos[0], trouble.message);
-  checkNodes(document, at);
   const { contents } = document;
-  if (contents === null) return { data: {}, keyLines: new Map() };
+  checkNodes(contents, at, [], 0);
+  if (contents === null) return { data: {}, lineOf: () => 1 };
   if (!isMap(contents)) throw at(contents.range[0], "the front matter is not made of `key: value`");
-  const lineOf = (key: ParsedNode) => lineCounter.linePos(key.range[0]).line;
-  const keyLines = new Map(contents.items.map(({ key }) => [String(key), lineOf(key)]));
+  const lineOf = (wanted: string) => {
+    const found = contents.items.find(({ key }) => String(key) === wanted);
+    return found ? lineAt(found.key.range[0]) : 1;
+  };
   try {
-    return { data: document.toJS({ maxAliasCount: 50 }) as Record<string, unknown>, keyLines };
+    return { data: document.toJS({ maxAliasCount: 50 }) as Record<string, unknown>, lineOf };
   } catch (error) {
     // An alias bomb, or an alias whose anchor is not there.
     if (error instanceof ReferenceError) throw refuse(1, error.message);
@@ -90,20 +90,28 @@ function readYaml(block: string, refuse: Refuse): Pick<FrontMatter, "data" | "ke
 
 type RefuseAt = (offset: number | undefined, what: string) => UserError;
 
-function checkNodes(document: Document.Parsed, at: RefuseAt): void {
-  visit(document, (_, node, path) => {
-    const start = isNode(node) ? node.range?.[0] : 0;
-    if (isNode(node) && path.length > 100) throw at(start, "the nesting is too deep");
-    if (isAlias(node) && path.some((above) => "anchor" in above && above.anchor === node.source)) {
-      throw at(start, `*${node.source} stands inside what it repeats`);
-    }
-    const seen = new Set<string>();
-    for (const { key } of isMap(node) ? node.items : []) {
-      if (!isScalar(key)) throw at(start, "a key is not a plain word");
-      const name = String(key.value);
-      if (name === "__proto__") throw at(key.range?.[0], "the key __proto__ is not allowed");
-      if (seen.has(name)) throw at(key.range?.[0], `the key ${name} is there twice`);
-      seen.add(name);
-    }
-  });
+/** `anchors`: what names the nodes above this one. */
+function checkNodes(node: unknown, at: RefuseAt, anchors: readonly string[], depth: number): void {
+  if (!isNode(node)) return;
+  const start = node.range?.[0];
+  if (depth > 50) throw at(start, "the nesting is too deep");
+  if (isAlias(node)) {
+    if (anchors.includes(node.source)) throw at(start, `*${node.source} stands inside what it repeats`);
+    return;
+  }
+  if (isScalar(node)) return;
+  const above = node.anchor === undefined ? anchors : [...anchors, node.anchor];
+  if (!isMap(node)) {
+    for (const item of isSeq(node) ? node.items : []) checkNodes(item, at, above, depth + 1);
+    return;
+  }
+  const seen = new Set<string>();
+  for (const { key, value } of node.items) {
+    if (!isScalar(key)) throw at(start, "a key is not a plain word");
+    const name = String(key.value);
+    if (name === "__proto__") throw at(key.range?.[0], "the key __proto__ is not allowed");
+    if (seen.has(name)) throw at(key.range?.[0], `the key ${name} is there twice`);
+    seen.add(name);
+    checkNodes(value, at, above, depth + 1);
+  }
 }

@@ -1,40 +1,81 @@
-import { type Dirent, readdir } from "node:fs";
-import { basename, relative, resolve } from "node:path";
+import { type Dirent, readdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Entry, type IndexFile, inMemory, openIndexFile } from "../store/index_file.ts";
+import { editDistance } from "../util/distance.ts";
 import { systemCode, UserError } from "../util/errors.ts";
-import { type Place, type Prompt, promptName, readPrompt, type Scope } from "./prompt.ts";
+import { sha256 } from "../util/hash.ts";
+import {
+  type Listed,
+  parsePrompt,
+  type ParseFrontMatter,
+  type Place,
+  type Prompt,
+  promptName,
+  readPrompt,
+  type Scope,
+} from "./prompt.ts";
 import { remember } from "./remember.ts";
+import { type Found, searchPrompts } from "./search.ts";
 
 export type Folder = { readonly scope: Scope; readonly path: string };
 export type Problem = { readonly file: string; readonly message: string; readonly hint: string };
 
 /**
  * A name belongs to the first file called so: earlier folders win, but nothing wins over `system/` of the builtin
- * scope. A broken file keeps its name, so no prompt silently stands in for another, and whatever `all` lists `find`
- * finds. A file that changed counts from the next call on; one that did not is not read again.
+ * scope, except where `allowed` names it. A broken file keeps its name, so no prompt silently stands in for another,
+ * and whatever `all` lists `find` finds. A file that changed counts from the next call on; one that did not is not
+ * read again. What `find` gives comes from the file itself, never from the index.
  */
 export interface Library {
   find(name: string): Promise<Prompt>;
-  all(): Promise<{ prompts: Prompt[]; problems: Problem[] }>;
+  all(): Promise<{ prompts: Listed[]; problems: Problem[] }>;
+  /** Ranked, the best first. A file changed in place is found by its new words after the next `all`. */
+  search(query: string, limit: number): Promise<Found>;
+  /** Where a name is used: the file it belongs to, then those it hides. */
+  places(name: string): Promise<Place[]>;
 }
 
-export function openLibrary(folders: readonly Folder[]): Library {
-  const places = remember<Found>();
+export interface LibraryOptions {
+  readonly index: IndexFile;
+  /** System prompts that others may stand in for. */
+  readonly allowed?: readonly string[];
+}
+
+export function openLibrary(given: readonly Folder[], options: Partial<LibraryOptions> = {}): Library {
+  const { index = openIndexFile(inMemory), allowed = [] } = options;
+  const folders = given.map(({ scope, path }) => ({ scope, path: resolve(path) }));
+  const places = remember<Located>();
   const prompts = remember<Prompt>();
   const shelf: Shelf = {
     folders,
-    places: () => places("all", (reads) => locate(folders, reads)),
+    allowed: new Set(allowed),
+    index,
+    kind: `prompt:${sha256(JSON.stringify([folders, allowed]))}`,
+    places: () => places("all", async (reads) => locate(shelf, reads)),
     read: (place) =>
       prompts(`${place.scope} ${place.file}`, (reads) => {
         reads(place.file);
         return readPrompt(place);
       }),
   };
-  return { find: (name) => findPrompt(shelf, name), all: () => readAll(shelf) };
+  return {
+    find: (name) => findPrompt(shelf, name),
+    all: () => readAll(shelf),
+    search: (query, limit) => searchAll(shelf, query, limit),
+    async places(name) {
+      const { places } = await shelf.places();
+      return places.filter((place) => place.name === promptName(name));
+    },
+  };
 }
 
 interface Shelf {
   readonly folders: readonly Folder[];
-  places(): Promise<Found>;
+  readonly allowed: ReadonlySet<string>;
+  readonly index: IndexFile;
+  /** Under which the index keeps these very folders. */
+  readonly kind: string;
+  places(): Promise<Located>;
   read(place: Place): Promise<Prompt>;
 }
 
@@ -54,88 +95,136 @@ async function findPrompt({ folders, places: locate, read }: Shelf, wanted: stri
   throw new UserError("unknown_prompt", `No prompt is called ${JSON.stringify(short)}.${unlisted}`, hint);
 }
 
-async function readAll(shelf: Shelf): Promise<{ prompts: Prompt[]; problems: Problem[] }> {
-  const { places, problems: unlisted } = await shelf.places();
-  const problems = [...unlisted];
-  const owners = new Map<string, Located>();
-  for (const place of places) {
-    const owner = owners.get(place.name);
-    if (!owner) owners.set(place.name, place);
-    else if (owner.rank === place.rank || owner.rank === systemRank) {
+async function readAll({ places, index, kind }: Shelf): Promise<{ prompts: Listed[]; problems: Problem[] }> {
+  const located = await places();
+  const problems = [...located.problems];
+  const { owners } = located;
+  for (const place of located.places) {
+    const owner = owners.get(place.name)!;
+    if (owner !== place && (owner.rank === place.rank || owner.rank === systemRank)) {
       const message = `${place.file}:1: the name ${place.name} is taken by ${owner.file}`;
-      const hint = "Rename this file; prompts under system/ cannot be replaced.";
+      const hint =
+        owner.rank === systemRank
+          ? `Rename this file, or allow it by name in your own config.json: "prompts": {"may_replace": ["${place.name}"]}.`
+          : "Rename one of the two.";
       problems.push({ file: place.file, message, hint });
     }
   }
-  const prompts: Prompt[] = [];
-  const waiting = owners.values();
-  const work = async () => {
-    for (const place of waiting) {
-      try {
-        prompts.push(await shelf.read(place));
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        problems.push({ file: place.file, message: error.message, hint: error.hint });
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, work));
-  prompts.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const values = await index.sync(kind, located, async () => {
+    const { parseFrontMatter } = await import("./front_matter.ts");
+    return (at) => entryOf(located.owned[at]!, parseFrontMatter);
+  });
+  const prompts: Listed[] = [];
+  for (const [at, value] of (values as unknown as Kept[]).entries()) {
+    const { name, file, folder, scope } = located.owned[at]!;
+    if ("message" in value) problems.push({ file, ...value });
+    else prompts.push(Object.assign(value, { name, file, folder, scope }));
+  }
   problems.sort((a, b) => (a.file < b.file ? -1 : 1));
   return { prompts, problems };
 }
 
-type Located = Place & { readonly name: string; readonly rank: number };
-const systemRank = -1;
+/** What the index keeps of a file: what `all` tells of it, or why it cannot be read. */
+type Kept = Omit<Listed, keyof Place | "name"> | Omit<Problem, "file">;
 
-type Found = { readonly places: readonly Located[]; readonly problems: readonly Problem[] };
-
-/** Every file that could be a prompt, owners of a name first. */
-async function locate(folders: readonly Folder[], reads: (path: string) => void): Promise<Found> {
-  const { default: glob } = await import("fast-glob");
-  const problems: Problem[] = [];
-  // fast-glob either gives up at a folder it cannot list or says nothing about it.
-  const list = (path: string, options: object, done: (error: Error | null, entries: Dirent[]) => void) => {
-    reads(path);
-    readdir(path, { ...options, withFileTypes: true }, (error, entries) => {
-      const code = systemCode(error);
-      const message = `${path}: cannot be listed (${code})`;
-      const hint = "Check that it is a folder and that you may list it.";
-      if (code && code !== "ENOENT") problems.push({ file: path, message, hint });
-      done(error, entries);
-    });
-  };
-  const search = async ({ scope, path }: Folder, index: number): Promise<Located[]> => {
-    const others = folders.map((other) => relative(path, other.path));
-    const nested = others.filter((inner) => inner && !inner.startsWith(".."));
-    const found = await glob("**/*.md", {
-      cwd: resolve(path),
-      ignore: ["**/templates/**", "**/README.md", ...nested.map((inner) => `${glob.escapePath(inner)}/**`)],
-      onlyFiles: false,
-      followSymbolicLinks: false,
-      suppressErrors: true,
-      fs: { readdir: list as never },
-    });
-    return found.sort().map((inner) => {
-      const [folder = "", ...rest] = inner.split("/");
-      const rank = scope === "builtin" && folder === "system" && rest.length > 0 ? systemRank : index;
-      const name = basename(inner, ".md").replaceAll("-", "_");
-      return { name, file: resolve(path, inner), folder: rest.length > 0 ? folder : "", scope, rank };
-    });
-  };
-  const places = (await Promise.all(folders.map(search))).flat().sort((a, b) => a.rank - b.rank);
-  return { places, problems };
+function entryOf(place: Owned, parseFrontMatter: ParseFrontMatter): Entry {
+  const { name } = place;
+  try {
+    const prompt = parsePrompt(place, parseFrontMatter);
+    const { title, purpose, cost_estimate, phases, tools, model, tags } = prompt;
+    const needed = Object.entries(prompt.inputs).map(([input, { type, required }]) => [input, { type, required }]);
+    const inputs = Object.fromEntries(needed) as Listed["inputs"];
+    const listed = { purpose, cost_estimate, phases, inputs, tools, model, tags };
+    const uses = [...prompt.good_for, ...prompt.uncertainty_reduction, ...prompt.examples.map(String)];
+    return {
+      value: title === undefined ? listed : { ...listed, title },
+      texts: [`${name} ${title ?? ""}`, `${purpose} ${tags.join(" ")}`, uses.join("\n"), prompt.body],
+    };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { value: { message: error.message, hint: error.hint }, texts: [name, "", "", ""] };
+  }
 }
 
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let line = 1; line <= from.length; line++) {
-    const next = [line];
-    for (let column = 1; column <= to.length; column++) {
-      const replaced = row[column - 1]! + (from[line - 1] === to[column - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[column]! + 1, next[column - 1]! + 1));
+async function searchAll(shelf: Shelf, query: string, limit: number): Promise<Found> {
+  const { index, kind } = shelf;
+  if (!index.isCurrent(kind)) await readAll(shelf);
+  const look = () => searchPrompts(index, kind, query, limit, (file) => placeOf(file, shelf));
+  const found = look();
+  if (!found.hits.some(({ changed }) => changed)) return found;
+  await readAll(shelf);
+  return look();
+}
+
+type Owned = Place & { readonly name: string; readonly rank: number };
+const systemRank = -1;
+
+interface Located {
+  /** Every file that could be a prompt, owners of a name first. */
+  readonly places: readonly Owned[];
+  readonly owners: ReadonlyMap<string, Owned>;
+  /** The owners by name, and their files. */
+  readonly owned: readonly Owned[];
+  readonly files: readonly string[];
+  readonly folders: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+type Shelving = Pick<Shelf, "folders" | "allowed">;
+
+function locate(shelving: Shelving, reads: (path: string) => void): Located {
+  const problems: Problem[] = [];
+  const listed: string[] = [];
+  const files: string[] = [];
+  const roots = new Set(shelving.folders.map(({ path }) => path));
+  const list = (folder: string) => {
+    reads(folder);
+    listed.push(folder);
+    const below: string[] = [];
+    for (const entry of entriesOf(folder, problems)) {
+      const { name } = entry;
+      if (name.startsWith(".")) continue;
+      const path = `${folder}/${name}`;
+      if (name.endsWith(".md") && name !== "README.md") files.push(path);
+      if (entry.isDirectory() && name !== "templates" && !roots.has(path)) below.push(path);
     }
-    row = next;
+    below.forEach(list);
+  };
+  for (const { path } of shelving.folders) list(path);
+  const places = files.sort().map((file) => placeOf(file, shelving));
+  places.sort((a, b) => a.rank - b.rank);
+  const owners = new Map<string, Owned>();
+  for (const place of places) if (!owners.has(place.name)) owners.set(place.name, place);
+  const owned = [...owners.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { places, owners, owned, files: owned.map(({ file }) => file), folders: listed, problems };
+}
+
+/** What a file's path says of it. Of folders inside each other the inner one counts. */
+function placeOf(file: string, { folders, allowed }: Shelving): Owned {
+  let rank = -1;
+  for (const [index, { path }] of folders.entries()) {
+    const isInner = rank === -1 || path.length > folders[rank]!.path.length;
+    if (isInner && file.startsWith(path) && file[path.length] === "/") rank = index;
   }
-  return row[to.length]!;
+  const { scope, path } = folders[rank]!;
+  const inner = file.slice(path.length + 1);
+  const slash = inner.indexOf("/");
+  const folder = slash === -1 ? "" : inner.slice(0, slash);
+  const name = inner.slice(inner.lastIndexOf("/") + 1, -".md".length).replaceAll("-", "_");
+  const isSystem = scope === "builtin" && folder === "system" && !allowed.has(name);
+  return { name, file, folder, scope, rank: isSystem ? systemRank : rank };
+}
+
+function entriesOf(folder: string, problems: Problem[]): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined) throw error;
+    if (code !== "ENOENT") {
+      const message = `${folder}: cannot be listed (${code})`;
+      problems.push({ file: folder, message, hint: "Check that it is a folder and that you may list it." });
+    }
+    return [];
+  }
 }

@@ -13,7 +13,7 @@ export const writeFileTool = tool({
   description: "Write a whole file, new or in place of what is there. Prefer edit_file for a file that exists.",
   needs: "edit",
   input: z.strictObject({ path: z.string(), content: z.string() }),
-  plan({ path, content }, workspace) {
+  plan({ path, content }, { workspace }) {
     const found = workspace.read(path, "write");
     if (found.type === "refused") return found;
     if (found.type === "absent") return changeOf(path, undefined, content);
@@ -34,7 +34,7 @@ export const editFileTool = tool({
     new: z.string(),
     all: z.boolean().optional(),
   }),
-  plan({ path, old, new: fresh, all = false }, workspace) {
+  plan({ path, old, new: fresh, all = false }, { workspace }) {
     const found = workspace.read(path, "write");
     if (found.type !== "text") return { type: "refused", text: found.text };
     const crlf = usesCrlf(found.text);

@@ -13,7 +13,7 @@ export const listFilesTool = tool({
     "List the files of the workspace, without those that git ignores. `path` narrows it to a folder, `pattern` to a glob such as `**/*.ts`. Shows at most 500 files.",
   needs: "read",
   input: z.strictObject({ path: z.string().optional(), pattern: z.string().max(200).optional() }),
-  async plan({ path = ".", pattern }, workspace) {
+  async plan({ path = ".", pattern }, { workspace }) {
     const folder = relativePath(path);
     if (typeof folder !== "string") return folder;
     const files = below(folder, await workspace.list(pattern === undefined ? undefined : [pattern]));
@@ -31,7 +31,7 @@ export const readFileTool = tool({
     "Read a text file with numbered lines, from line `from` to line `to`. Shows at most 400 lines and 40 KB at once, and says how to read on.",
   needs: "read",
   input: z.strictObject({ path: z.string(), from: z.int().min(1).optional(), to: z.int().min(1).optional() }),
-  plan({ path, from = 1, to = Infinity }, workspace) {
+  plan({ path, from = 1, to = Infinity }, { workspace }) {
     const found = workspace.read(path);
     if (found.type !== "text") return { type: "refused", text: found.text };
     const name = relativePath(path) as string;
@@ -65,7 +65,7 @@ export const searchFilesTool = tool({
     glob: z.string().max(200).optional(),
     context: z.int().min(0).max(5).optional(),
   }),
-  async plan({ pattern, path = ".", glob, context = 0 }, workspace, signal) {
+  async plan({ pattern, path = ".", glob, context = 0 }, { workspace }, signal) {
     const folder = relativePath(path);
     if (typeof folder !== "string") return folder;
     const files = below(folder, await workspace.list(glob === undefined ? undefined : [glob]));

@@ -18,7 +18,14 @@ export interface Tool {
   readonly description: string;
   readonly needs: Rights;
   readonly input: z.ZodType;
-  plan(input: unknown, workspace: Workspace, signal: AbortSignal): Promise<Plan>;
+  plan(input: unknown, reach: Reach, signal: AbortSignal): Promise<Plan>;
+}
+
+/** What tools can get at. */
+export interface Reach {
+  readonly workspace: Workspace;
+  /** Looks through the whole library, in words for a model. */
+  readonly findPrompts: (query: string) => Promise<string>;
 }
 
 export type Plan =

@@ -273,7 +273,9 @@ test("a context file edited by hand is neither taken over nor overwritten withou
 });
 
 test("a journal damaged in the middle is refused, and recovered only on a word", async () => {
-  const { place, ask, begin } = started(asksFirst);
+  const recovery = report("Nothing is lost but the last decision.");
+  const lookers = [0, 1].map((n) => [`requirements-clarification/${n}/0-error_recovery/turn-1`, recovery] as const);
+  const { place, ask, begin } = started({ ...asksFirst, ...Object.fromEntries(lookers) });
   await begin();
   const { journal } = chainPaths(join(place.home, "contexts"), "001");
   await expect(ask("recover")).rejects.toMatchObject({ code: "nothing_to_recover" });
@@ -287,4 +289,6 @@ test("a journal damaged in the middle is refused, and recovered only on a word",
   expect(data).toMatchObject({ schema_version: 1, chain_id: "001", context_file: place.contextFile() });
   expect(readFileSync(join(place.home, "contexts", data["kept_as"] as string), "utf8")).toBe(damaged);
   expect((await ask("resume")).exit).toBe(10);
+  const context = JSON.parse(readFileSync(place.contextFile(), "utf8")) as { prompts_executed: string[] };
+  expect(context.prompts_executed).toContain("error_recovery");
 });

@@ -8,6 +8,8 @@ import { folderWith } from "../support/script.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
+const ourPrompts = { system_dir: "./prompts/system", team: [], may_replace: [], core: 150 };
+
 test("without a config.json every key has its default", () => {
   const defaults = {
     models: { default: "claude-opus-5-5", fast: "claude-haiku-5-5", smart: "claude-opus-5-5" },
@@ -23,7 +25,7 @@ test("without a config.json every key has its default", () => {
       rounds: 6,
       repeats: 3,
     },
-    prompts: { system_dir: "./prompts/system", custom_dir: "./prompts/custom" },
+    prompts: { ...ourPrompts, custom_dir: "./prompts/custom" },
     gates: {
       requirements: 0.9,
       ambiguity: 0.3,
@@ -51,7 +53,7 @@ test("the keys of the first design are understood, and what they leave out keeps
   expect(config.models).toEqual({ default: "a", fast: "b", smart: "c" });
   expect(config.limits).toMatchObject({ max_tokens_per_prompt: 9_000, context_window: 50_000, warning_threshold: 0.5 });
   expect(config.limits).toMatchObject({ budget_usd: 10, turns: 400 });
-  expect(config.prompts).toEqual({ system_dir: "./prompts/system", custom_dir: "./mine" });
+  expect(config.prompts).toEqual({ ...ourPrompts, custom_dir: "./mine" });
 });
 
 test.each([

@@ -163,6 +163,8 @@ test("the library lists shipped prompts and a trusted home's own, and names what
     cost_estimate: "low",
     tools: "none",
     model: "default",
+    tags: [],
+    phases: ["implementation"],
   });
   expect(data["problems"]).toEqual([
     expect.objectContaining({

@@ -17,7 +17,17 @@ test("doctor on a machine with nothing set up says what is missing and what to d
   const { exit, data, check, checks } = await doctor(place);
   expect(exit).toBe(78);
   expect(data["version"]).toBe(packageVersion());
-  expect(checks.map(({ what }) => what)).toEqual(["Node", "model", "trust", "home", "config", "prompts", "git", "rg"]);
+  expect(checks.map(({ what }) => what)).toEqual([
+    "Node",
+    "model",
+    "trust",
+    "home",
+    "config",
+    "prompts",
+    "index",
+    "git",
+    "rg",
+  ]);
   expect(check("Node")).toEqual({ what: "Node", ok: "yes", found: process.version, hint: null });
   expect(check("model")).toEqual({
     what: "model",

@@ -93,6 +93,10 @@ test("a record that fills most of the window is begun anew before the next step,
     {
       ...wholeWay,
       "context-building/1/2-dependency_analyzer/turn-1": report("No dependencies.", { findings: long }),
+      "context-building/1/0-context_preservation/turn-1": report("One thing.", { findings: "The hinge is the name." }),
+      "context-building/1/0-context_health_checker/turn-1": report("Nothing is lost.", {
+        scores: [{ name: "health", value: 8.5 }],
+      }),
     },
     { deps: { contextWindow: 30_000 } },
   );
@@ -104,9 +108,17 @@ test("a record that fills most of the window is begun anew before the next step,
   const anew = bench.requests.find(({ key }) => key === "context-building/2/controller/turn-1");
   expect(anew?.messages[0]?.content[0]).toMatchObject({
     text: expect.stringMatching(/^## Task\n.*\n\n## What is known so far\nThe record had grown too long\./),
-    cache: "5m",
   });
   expect(JSON.stringify(anew?.messages)).not.toContain(long);
+  expect(anew?.messages[0]?.content[0]).toMatchObject({ text: expect.stringContaining("The hinge is the name.") });
+  expect(bench.chain.context.session_memory.context_health).toBe(8.5);
+  const order = bench.requests.map(({ key }) => key.split("/").slice(0, 3).join("/"));
+  const from = order.indexOf("context-building/1/0-context_preservation");
+  expect(order.slice(from, from + 3)).toEqual([
+    "context-building/1/0-context_preservation",
+    "context-building/1/0-context_health_checker",
+    "context-building/2/controller",
+  ]);
 });
 
 test("a request that does not fit even after a fresh start parks the chain", async () => {

@@ -8,7 +8,7 @@ import { openLibrary } from "../../src/library/library.ts";
 import { after, approved, base, changed, fold, inEngine, phase, presented, ran, recorded, solution } from "./lines.ts";
 
 const { prompts } = await openLibrary([{ scope: "builtin", path: "prompts" }]).all();
-const facts: Facts = { prompts: new Map(prompts.map((prompt) => [prompt.name, prompt])), base };
+const facts: Facts = { prompts: new Map(prompts.map((prompt) => [prompt.name, prompt])), offered: [], base };
 
 const key = "requirements-clarification/1/controller";
 const item: Item = {
@@ -87,16 +87,29 @@ test("a reply that cannot be used three times parks the chain", () => {
   ]);
 });
 
-test("prompts are queued under keys of their decision, at most three of them", () => {
-  const names = ["stack_detector", "component_mapper", "dependency_analyzer", "api_surface_mapper"];
+test("prompts are queued under keys of their decision, with those that were weighed; a fourth is sent back", () => {
+  const names = ["stack_detector", "component_mapper", "dependency_analyzer"];
   const context = after(phase("context-building", "requirements-clarification"));
   const prompts = names.map((name) => ({ name, inputs: [{ name: "focus", value: name }] }));
   const second = { ...item, key: "context-building/2/controller" };
   const action: Action = { kind: "action", say: "I do it.", do: { type: "run_prompts", prompts } };
-  expect(judge(context, second, action, facts).slice(1)).toEqual([
+  const offered = { ...facts, offered: ["stack_detector", "api_surface_mapper"] };
+  const [, chosen] = judge(
+    context,
+    second,
+    { ...action, do: { type: "run_prompts", prompts, considered: ["x"] } },
+    offered,
+  );
+  expect(chosen).toMatchObject({ considered: [...names, "x"] });
+  const four: Action["do"] = { type: "run_prompts", prompts: [...prompts, prompts[0]!] };
+  expect(judge(context, second, { ...action, do: four }, offered)).toMatchObject([
+    { event: "reply_rejected", problems: ["run_prompts takes at most three prompts, and this names 4."] },
+  ]);
+  expect(judge(context, second, action, offered).slice(1)).toEqual([
     event("prompts_queued", {
       why: "I do it.",
-      prompts: names.slice(0, 3).map((name, index) => ({
+      considered: [...names, "api_surface_mapper"],
+      prompts: names.map((name, index) => ({
         key: `context-building/2/${index + 1}-${name}`,
         name,
         inputs: { focus: name },
@@ -143,8 +156,12 @@ test("questions are asked once, at most five at a time", () => {
     questions: ids.map((id) => ({ id, question: `${id}?` })),
   });
   const known = after(event("questions_asked", { questions: [{ id: "a", question: "a?" }] }));
-  expect(decided(known, ask("a", "b", "c", "d", "e", "f", "g"))).toEqual([
-    event("questions_asked", { questions: ["b", "c", "d", "e", "f"].map((id) => ({ id, question: `${id}?` })) }),
+  expect(decided(known, ask("a", "b", "c", "d", "e"))).toEqual([
+    event("questions_asked", { questions: ["b", "c", "d", "e"].map((id) => ({ id, question: `${id}?` })) }),
+  ]);
+  const six: Action = { kind: "action", say: "I do it.", do: ask("a", "b", "c", "d", "e", "f") };
+  expect(judge(known, item, six, facts)).toMatchObject([
+    { event: "reply_rejected", problems: ["ask_user asks at most five questions at once."] },
   ]);
   expect(decided(known, ask("a"))).toEqual([
     refused("answers", "These questions have been answered already: the answers are above."),
@@ -415,9 +432,21 @@ test("a chain that gives up parks with what it lacks: 1 before the implementatio
   expect(decided(after(phase("implementation", "solution-approval")), giveUp)).toEqual([parked(13)]);
 });
 
-test("a gap is noted, and nothing else happens", () => {
+test("a gap is noted and looked at, the same one once", () => {
   const gaps = [{ description: "sessions to tokens", prompt_kind: "discovery", key_questions: [], similar: [] }];
-  expect(decided(after(), { type: "report_gap", gaps })).toEqual([event("gap_reported", { gaps })]);
+  const looks = event("prompts_queued", {
+    why: "A gap was reported.",
+    prompts: [
+      {
+        key: "requirements-clarification/0/0-prompt_gap_detector",
+        name: "prompt_gap_detector",
+        inputs: { gap: "sessions to tokens", considered: "" },
+      },
+    ],
+  });
+  const reported = event("gap_reported", { gaps });
+  expect(decided(after(), { type: "report_gap", gaps })).toEqual([reported, looks]);
+  expect(decided(after(reported, looks), { type: "report_gap", gaps })).toEqual([reported]);
 });
 
 const reporting: Item = {

@@ -112,7 +112,7 @@ test("a batch is told in its order", () => {
     "- two",
     "The user set the area speed aside: one user",
     "This task now counts as tiny: One file.",
-    "Noted: no prompt fits sessions; tokens. Go on with the prompts there are.",
+    "A gap is reported: sessions; tokens",
   ]);
 });
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { event, type Body } from "../../src/chain/events.ts";
 import { newItem } from "../../src/chain/item.ts";
-import { decision, nextStep, queueKey } from "../../src/chain/next.ts";
+import { queueKey } from "../../src/chain/item.ts";
+import { decision, nextStep } from "../../src/chain/next.ts";
 import type { Call } from "../../src/chain/context.ts";
 import { after, approved, changed, fold, inEngine, phase, presented, ran, recorded, solution } from "./lines.ts";
 
@@ -58,7 +59,9 @@ test("a cost alert comes before the next step, once", () => {
   const spent = (usd: number) => ({ ...limited, cost_tracking: { ...limited.cost_tracking, estimated_cost: usd } });
   expect(nextStep(spent(4.99)).type).toBe("call_model");
   expect(nextStep(spent(5))).toEqual({ type: "alert", usd: 5, threshold: 5 });
-  expect(nextStep(inEngine(spent(6), { alerted: true })).type).toBe("call_model");
+  const alerted = inEngine(spent(6), { alerted: true });
+  expect(nextStep(alerted)).toMatchObject({ type: "queue", prompts: [{ name: "cost_monitor" }] });
+  expect(nextStep({ ...alerted, prompts_executed: ["cost_monitor"] }).type).toBe("call_model");
 });
 
 test("a prompt at work goes on where it stands: its calls one by one, then the model, then its end", () => {

@@ -244,11 +244,7 @@ test("what a batch of events tells the model stands behind them, where it tells 
   expect(withLedger(ada, [parked])).toEqual({ by: ada, bodies: [parked] });
   expect(withLedger(ada, [gap, parked])).toEqual({
     by: ada,
-    bodies: [
-      gap,
-      parked,
-      event("ledger_extended", { text: "Noted: no prompt fits x. Go on with the prompts there are." }),
-    ],
+    bodies: [gap, parked, event("ledger_extended", { text: "A gap is reported: x" })],
   });
   expect(after(gap).engine.ledger).toEqual([]);
 });

@@ -67,7 +67,8 @@ const alone = () => (whole ??= runAlone());
 /** The whole way, run without anybody being asked. */
 async function runAlone() {
   const { api_name, ...known } = wholeWayAnswers;
-  const bench = workbench(wholeWay, { limits: { cost_alert_usd: 0.03 } });
+  const monitor = { "requirements-clarification/2/0-cost_monitor/turn-1": report("Nothing to save yet.") };
+  const bench = workbench({ ...wholeWay, ...monitor }, { limits: { cost_alert_usd: 0.03 } });
   const ending = await bench.run({ answers: { ...known, "What is it called?": api_name }, approve: "auto" });
   bench.chain.close();
   return { ...bench, ending };
@@ -449,6 +450,7 @@ test("a cost alert is said once, and stops nothing", async () => {
   const bench = await alone();
   expect(bench.ending.type).toBe("completed");
   expect(named(bench, "cost_alerted")).toMatchObject([{ usd: expect.closeTo(0.0372, 6), threshold: 0.03 }]);
+  expect(asked(bench).filter((key) => key.endsWith("-cost_monitor"))).toHaveLength(1);
 });
 
 test("who is stopped before a step takes none; who reaches what was asked for stops there", async () => {
@@ -474,16 +476,22 @@ test("a measurement that a person asks for comes next, and a waived area counts 
   expect(bench.chain.context.confidence_scores).toEqual({ overall: 0.45, requirements: 0.9 });
 });
 
-test("a gap is noted for whoever looks, and told to the model", async () => {
+test("a gap is noted, told to the model, and looked at before the next decision", async () => {
   const gaps = [{ description: "sessions to tokens", prompt_kind: "discovery" }];
   const bench = workbench({
     "requirements-clarification/1/controller/turn-1": action("No prompt fits.", { type: "report_gap", gaps }),
+    "requirements-clarification/1/0-prompt_gap_detector/turn-1": report("Two prompts together do."),
     "requirements-clarification/2/controller/turn-1": give("Enough."),
   });
   await bench.run();
   bench.chain.close();
   expect(bench.chain.context.last_gap_detected).toMatchObject(gaps[0]!);
-  expect(JSON.stringify(bench.requests[1]?.messages)).toContain("Noted: no prompt fits sessions to tokens.");
+  expect(asked(bench)).toEqual([
+    "requirements-clarification/1/controller",
+    "requirements-clarification/1/0-prompt_gap_detector",
+    "requirements-clarification/2/controller",
+  ]);
+  expect(JSON.stringify(bench.requests[1]?.messages)).toContain("A gap is reported: sessions to tokens");
 });
 
 test("the context file is written when a turn ends, however it ends", async () => {

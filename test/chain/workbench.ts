@@ -46,6 +46,7 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
     maxTokens,
     contextWindow: context_window,
     warningThreshold: warning_threshold,
+    catalogueCore: 150,
     prices: {},
     library: openLibrary([{ scope: "builtin", path: "prompts" }]),
     workspace: openWorkspace(folder, { hide: [join(folder, ".claude-exec"), join(folder, "replies.json")] }),

@@ -2,9 +2,11 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { catalogueText, madeFor } from "../../src/library/catalogue.ts";
 import { openLibrary } from "../../src/library/library.ts";
-import type { Prompt } from "../../src/library/prompt.ts";
+import type { Input, Prompt } from "../../src/library/prompt.ts";
 
-const shipped = (await openLibrary([{ scope: "builtin", path: "prompts" }]).all()).prompts;
+const library = openLibrary([{ scope: "builtin", path: "prompts" }]);
+const listed = (await library.all()).prompts;
+const shipped = await Promise.all(listed.map(({ name }) => library.find(name)));
 
 function prompt(name: string, changes: Partial<Prompt> = {}): Prompt {
   return {
@@ -33,10 +35,10 @@ function prompt(name: string, changes: Partial<Prompt> = {}): Prompt {
   };
 }
 
-const inputs = {
-  focus: { description: "", required: true },
-  entry: { description: "", required: false, default: "x" },
-  depth: { description: "", required: true },
+const inputs: Record<string, Input> = {
+  focus: { type: "text", description: "", required: true },
+  entry: { type: "text", description: "", required: false, default: "x" },
+  depth: { type: "text", description: "", required: true },
 };
 
 test("the catalogue is grouped by folder and sorted, a line a prompt, with all its inputs and its rights", () => {
@@ -44,7 +46,7 @@ test("the catalogue is grouped by folder and sorted, a line a prompt, with all i
     prompt("tracer", { inputs, tools: "read", purpose: "Follow one behaviour" }),
     prompt("loose_one", { folder: "" }),
     prompt("b_mapper", { tools: "run" }),
-    prompt("reviewer", { folder: "quality", inputs: { entry: inputs.entry } }),
+    prompt("reviewer", { folder: "quality", inputs: { entry: inputs["entry"]! } }),
     prompt("Zed", { folder: "Upper" }),
   ];
   expect(catalogueText(prompts)).toBe(`## Upper
@@ -97,7 +99,7 @@ test("a library like ours costs at most 45 tokens a prompt", () => {
     prompt(`hidden_coupling_finder_${index}`, {
       folder: `folder_${index % 9}`,
       purpose: "Find modules that change together although nothing in the code says they depend on one another",
-      inputs: { focus: inputs.entry },
+      inputs: { focus: inputs["entry"]! },
       tools: "read",
     }),
   );
@@ -113,7 +115,7 @@ test("made for a phase are the prompts that name it and may be chosen, by name",
     prompt("b_both", { phases: ["implementation", "context-building"] }),
     prompt("a_own", { phases: ["context-building"] }),
   ];
-  const names = (found: readonly Prompt[]) => found.map(({ name }) => name);
+  const names = (found: readonly { name: string }[]) => found.map(({ name }) => name);
   expect(names(madeFor(prompts, "context-building"))).toEqual(["a_own", "b_both"]);
   expect(madeFor(prompts, "solution-approval")).toEqual([]);
   expect(prompts[0]?.name).toBe("d_other");

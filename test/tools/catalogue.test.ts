@@ -34,6 +34,10 @@ test("the definitions are the same bytes every time, closed to further keys, in 
 
 test("running the tests is planned as a command", async () => {
   const workspace = openWorkspace(".", { hide: [] });
-  const plan = await toolNamed("run_tests")?.plan({}, workspace, new AbortController().signal);
+  const plan = await toolNamed("run_tests")?.plan(
+    {},
+    { workspace, findPrompts: () => Promise.resolve("") },
+    new AbortController().signal,
+  );
   expect(plan).toEqual({ type: "command", purpose: "tests" });
 });

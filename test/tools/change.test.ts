@@ -10,7 +10,8 @@ import { cleanUp, folderWith } from "./folders.ts";
 afterEach(cleanUp);
 
 function plan(tool: Tool, folder: string, input: unknown): Promise<Plan> {
-  return tool.plan(input, openWorkspace(folder, { hide: [] }), new AbortController().signal);
+  const reach = { workspace: openWorkspace(folder, { hide: [] }), findPrompts: () => Promise.resolve("") };
+  return tool.plan(input, reach, new AbortController().signal);
 }
 
 async function edited(text: string, input: object): Promise<string> {

@@ -15,7 +15,8 @@ afterEach(() => {
 const { signal } = new AbortController();
 
 function plan(tool: Tool, folder: string, input: unknown): Promise<Plan> {
-  return tool.plan(input, openWorkspace(folder, { hide: ["home"] }), signal);
+  const workspace = openWorkspace(folder, { hide: ["home"] });
+  return tool.plan(input, { workspace, findPrompts: () => Promise.resolve("") }, signal);
 }
 
 test("a listing names the files below a folder that fit a pattern", async () => {

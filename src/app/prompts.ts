@@ -1,0 +1,211 @@
+import { relative, resolve } from "node:path";
+import { z } from "zod";
+import { phases, scopes, type Listed } from "../library/prompt.ts";
+import { exitCodes, UserError } from "../util/errors.ts";
+import type { Json } from "../util/json.ts";
+import { common, running } from "./flags.ts";
+import { libraryOf } from "./library.ts";
+import { operation } from "./operation.ts";
+import { packageFolder } from "./places.ts";
+import { readValues, varFlag } from "./values.ts";
+
+const home = z.string().optional().describe("Folder that keeps the chains");
+const name = z.string().describe("Its exact name");
+const filters = {
+  folder: z.string().optional().describe("Only this folder, such as discovery"),
+  phase: z.enum(phases, "is no phase").optional().describe("Only prompts made for this phase"),
+  tag: z.string().optional().describe("Only prompts with this tag"),
+  cost: z.enum(["minimal", "low", "medium", "high"], "is no cost class").optional().describe("Only this cost class"),
+  scope: z.enum(scopes, "is no scope").optional().describe("Only prompts of this scope"),
+};
+
+export const promptsListOperation = operation({
+  name: "prompts list",
+  summary: "The prompts of the library",
+  permission: "read",
+  positional: [],
+  input: z.object({ ...filters, home }),
+  async run(input, caller) {
+    const { library } = await libraryOf(caller, input);
+    const { prompts, problems } = await library.all();
+    const chosen = prompts.filter(passes(input));
+    const data = { prompts: chosen.map(brief), problems: problems.map((problem) => ({ ...problem })) };
+    return { exit: exitCodes.done, data: { schema_version: 1, ...data } };
+  },
+});
+
+export const promptsSearchOperation = operation({
+  name: "prompts search",
+  summary: "The prompts that fit some words best, each with the line that does",
+  permission: "read",
+  positional: ["words"],
+  input: z.object({
+    words: z.array(z.string()).min(1, "are missing").describe("What it should be good for"),
+    limit: z.coerce.number("is not a number").int().min(1).max(100).default(10).describe("How many at most"),
+    ...filters,
+    home,
+  }),
+  async run(input, caller) {
+    const { library } = await libraryOf(caller, input);
+    // A look at every file first: what was changed in place a moment ago is found too.
+    await library.all();
+    const query = input.words.join(" ");
+    const found = await library.search(
+      query,
+      input.limit * (Object.keys(filters).some((key) => key in input) ? 20 : 1),
+    );
+    const hits = found.hits.filter(({ prompt }) => passes(input)(prompt)).slice(0, input.limit);
+    return {
+      exit: exitCodes.done,
+      data: {
+        schema_version: 1,
+        query,
+        taken_for: { ...found.taken_for },
+        hits: hits.map(({ prompt, line, text }) => ({ ...brief(prompt), file: prompt.file, line, text })),
+      },
+    };
+  },
+});
+
+type Filters = { [Name in keyof typeof filters]?: string | undefined };
+
+function passes({ folder, phase, tag, cost, scope }: Filters) {
+  return (prompt: Listed) =>
+    (folder === undefined || prompt.folder === folder) &&
+    (phase === undefined || prompt.phases.some((known) => known === phase)) &&
+    (tag === undefined || prompt.tags.includes(tag)) &&
+    (cost === undefined || prompt.cost_estimate === cost) &&
+    (scope === undefined || prompt.scope === scope);
+}
+
+function brief({ name, folder, scope, purpose, cost_estimate, tools, model, tags, phases }: Listed) {
+  return { name, folder, scope, purpose, cost_estimate, tools, model, tags: [...tags], phases: [...phases] };
+}
+
+export const promptsShowOperation = operation({
+  name: "prompts show",
+  summary: "One prompt as it is, where it comes from and what it hides",
+  permission: "read",
+  positional: ["name"],
+  input: z.object({ name, home }),
+  async run(input, caller) {
+    const { library } = await libraryOf(caller, input);
+    const prompt = await library.find(input.name);
+    const [, ...hidden] = await library.places(prompt.name);
+    const { countOffline } = await import("../costs/estimate.ts");
+    const { bodyLine: _, ...shown } = prompt;
+    return {
+      exit: exitCodes.done,
+      data: {
+        schema_version: 1,
+        ...(JSON.parse(JSON.stringify(shown)) as Record<string, Json>),
+        hides: hidden.map(({ scope, file }) => ({ scope, file })),
+        tokens: await countOffline(prompt.body),
+      },
+    };
+  },
+});
+
+export const promptsRenderOperation = operation({
+  name: "prompts render",
+  summary: "A prompt with its inputs filled in, exactly as a model gets it, and its tokens",
+  permission: "read",
+  positional: ["name"],
+  input: z.object({ name, ...varFlag, home }),
+  async run(input, caller) {
+    const { library } = await libraryOf(caller, input);
+    const prompt = await library.find(input.name);
+    const { renderPrompt } = await import("../library/render.ts");
+    const { countOffline } = await import("../costs/estimate.ts");
+    const text = renderPrompt(prompt, readValues(input.var, caller.cwd)).trim();
+    const tokens = await countOffline(text);
+    return { exit: exitCodes.done, data: { schema_version: 1, name: prompt.name, text, tokens } };
+  },
+});
+
+export const promptsLintOperation = operation({
+  name: "prompts lint",
+  summary: "What is wrong or weak in prompt files, why, and how to mend it",
+  permission: "read",
+  positional: ["paths"],
+  input: z.object({
+    paths: z.array(z.string()).optional().describe("Files or folders; without any, the prompts of this home and yours"),
+    strict: z.boolean().optional().describe("Warnings count as errors"),
+    home,
+  }),
+  async run(input, caller) {
+    const { library, folders } = await libraryOf(caller, input);
+    const { lintPrompts } = await import("../library/lint.ts");
+    const { lintPlaces } = await import("../library/lint_places.ts");
+    const { prompts, problems } = await library.all();
+    const own = () => folders.filter(({ scope }) => scope !== "builtin" || packageFolder === caller.cwd);
+    const given = input.paths?.map((path) => resolve(caller.cwd, path));
+    const files = given ? await lintPlaces(given) : await ownFiles(own(), [...prompts, ...problems]);
+    const { countOffline } = await import("../costs/estimate.ts");
+    const found = await lintPrompts(files, new Set(prompts.map((prompt) => prompt.name)), countOffline);
+    const findings = found.map((one) => ({ ...one, file: relative(caller.cwd, one.file) || one.file }));
+    const errors = findings.filter(({ severity }) => severity === "error" || input.strict).length;
+    return {
+      exit: errors > 0 ? exitCodes.failed : exitCodes.done,
+      data: { schema_version: 1, files: files.length, errors, warnings: findings.length - errors, findings },
+    };
+  },
+});
+
+async function ownFiles(folders: readonly { path: string }[], known: readonly { file: string }[]) {
+  const { lintPlaces } = await import("../library/lint_places.ts");
+  const there = folders.map(({ path }) => path).filter((path) => known.some(({ file }) => file.startsWith(`${path}/`)));
+  if (there.length > 0) return lintPlaces(there);
+  throw new UserError(
+    "nothing_to_lint",
+    "There are no prompts of your own here.",
+    "Name files or folders: claude-exec prompts lint <path>…",
+    exitCodes.usage,
+  );
+}
+
+export const promptsRunOperation = operation({
+  name: "prompts run",
+  summary: "One prompt on its own against this workspace, without a chain",
+  permission: "run",
+  positional: ["name"],
+  input: z.object({
+    name,
+    ...varFlag,
+    chain: z
+      .string()
+      .regex(/^(\d+(,\d+)*|all)$/, "is a chain's number, several with commas, or `all`")
+      .optional()
+      .describe("Fills the inputs chain, history and costs from this chain, or from all"),
+    ...common,
+    budget_usd: running.budget_usd,
+    budget_tokens: running.budget_tokens,
+  }),
+  async run(input, caller) {
+    const { runPrompt } = await import("./run_prompt.ts");
+    const values = readValues(input.var, caller.cwd);
+    const { report, ending, name, cost, file } = await runPrompt({ ...input, values }, caller);
+    if (report) {
+      const data = { prompt: name, report: JSON.parse(JSON.stringify(report)) as Json, cost, record: file };
+      return { exit: exitCodes.done, data: { schema_version: 1, ...data } };
+    }
+    const again = `Run it again: claude-exec prompts run ${name}`;
+    if (ending.type === "parked") throw new UserError(ending.code, ending.message, again, ending.exit);
+    const message = `${name} was interrupted. What it had paid for is kept.`;
+    throw new UserError("interrupted", message, again, exitCodes.interrupted);
+  },
+});
+
+export const promptsStatsOperation = operation({
+  name: "prompts stats",
+  summary: "How the prompts did in this home's chains: runs, tokens, money, confidence moved",
+  permission: "read",
+  positional: ["name"],
+  input: z.object({ name: z.string().optional().describe("Only this prompt"), home }),
+  async run(input, caller) {
+    const { statsOf } = await import("./stats.ts");
+    const { chains, prompts, unread } = await statsOf(caller, input);
+    const chosen = prompts.filter((row) => input.name === undefined || row.prompt === input.name);
+    return { exit: exitCodes.done, data: { schema_version: 1, chains, prompts: chosen, unread } };
+  },
+});

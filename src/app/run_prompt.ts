@@ -1,0 +1,100 @@
+import { join } from "node:path";
+import { event } from "../chain/events.ts";
+import { historyText } from "../chain/history.ts";
+import { createChain, engineActor, readChain, withLedger } from "../chain/open.ts";
+import type { Report } from "../chain/reply.ts";
+import { runTurn } from "../chain/run.ts";
+import { view } from "../chain/view.ts";
+import { chainCost } from "../costs/report.ts";
+import { chainIds, paddedId } from "../store/chains.ts";
+import { UserError } from "../util/errors.ts";
+import { contextsOf, wire, type Caller, type CommonFlags } from "./app.ts";
+import { statsOf } from "./stats.ts";
+import { beginning, limitsOf, settingsOf } from "./turns.ts";
+
+interface Run extends CommonFlags {
+  readonly name: string;
+  readonly values: Readonly<Record<string, string>>;
+  readonly chain?: string | undefined;
+  readonly budget_usd?: string | undefined;
+  readonly budget_tokens?: string | undefined;
+}
+
+/** It is recorded as a chain of one prompt, apart from the chains: paid for once, and kept whatever happens. */
+export async function runPrompt(input: Run, caller: Caller) {
+  const { deps, config, home } = await wire(caller, input);
+  const prompt = await deps.library.find(input.name);
+  const { renderPrompt } = await import("../library/render.ts");
+  const wanted = (name: string) => Object.hasOwn(prompt.inputs, name) && !Object.hasOwn(input.values, name);
+  const inputs = { ...(await known(input, caller, contextsOf(home), wanted)), ...input.values };
+  // Said before anything is paid for.
+  renderPrompt(prompt, inputs);
+
+  let report: Report | undefined;
+  const listening: Caller = {
+    ...caller,
+    listen(line) {
+      if (line.type === "event" && line.event === "report_recorded") report = line.report;
+      caller.listen(line);
+    },
+  };
+  const settings = await settingsOf(deps, config, { approve_policy: "ask", ...input });
+  const goal = input.values["focus"] ?? input.values["question"] ?? prompt.purpose;
+  const contexts = join(contextsOf(home), "runs");
+  const chain = createChain(beginning(listening, contexts), {
+    goal,
+    size: "normal",
+    ...settings,
+    limits: { ...settings.limits, ...limitsOf({ approve_policy: "ask", ...input }) },
+  });
+  try {
+    const key = `run/1/1-${prompt.name}`;
+    const queued = event("prompts_queued", {
+      why: "A person runs it on its own.",
+      prompts: [{ key, name: prompt.name, inputs }],
+    });
+    chain.append(withLedger(engineActor, [queued]));
+    const ending = await runTurn(
+      chain,
+      deps,
+      { answers: {}, approve: "ask" },
+      caller.signal,
+      () => report !== undefined,
+    );
+    const { estimated_cost: usd, tokens_used: tokens } = chain.context.cost_tracking;
+    return { name: prompt.name, report, ending, cost: { usd, tokens }, file: chain.viewPath };
+  } finally {
+    chain.close();
+  }
+}
+
+/** What the engine itself knows for a prompt's inputs of these names. */
+async function known(
+  input: Run,
+  caller: Caller,
+  contexts: string,
+  wanted: (name: string) => boolean,
+): Promise<Record<string, string>> {
+  const values: Record<string, string> = {};
+  if (wanted("stats")) values["stats"] = JSON.stringify((await statsOf(caller, input)).prompts);
+  if (input.chain === undefined) return values;
+  const all = chainIds(contexts);
+  const ids = input.chain === "all" ? all : input.chain.split(",").map(paddedId);
+  const missing = ids.find((id) => !all.includes(id));
+  if (missing !== undefined || ids.length === 0) {
+    const message = missing === undefined ? "There is no chain yet." : `No chain ${missing}.`;
+    throw new UserError("no_chain", message, "List chains with: claude-exec status all");
+  }
+  const read = ids.slice(-20).map((id) => readChain(contexts, id));
+  const views = read.map(({ context, lines }) => {
+    const { engine: _engine, ...seen } = view(context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" });
+    return seen;
+  });
+  if (wanted("chain")) values["chain"] = JSON.stringify(views.length === 1 ? views[0] : views);
+  if (wanted("history")) values["history"] = read.map(({ lines }) => historyText(lines)).join("\n\n");
+  if (wanted("costs")) {
+    const costs = read.map(({ context }) => ({ chain: context.chain_id, ...chainCost(context.cost_tracking) }));
+    values["costs"] = JSON.stringify(costs.length === 1 ? costs[0] : costs);
+  }
+  return values;
+}

@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import type { PromptRuns } from "../chain/history.ts";
+import { chainIds, chainPaths } from "../store/chains.ts";
+import { UserError } from "../util/errors.ts";
+import type { Json } from "../util/json.ts";
+import { contextsOf, locateHome, type Caller } from "./app.ts";
+import { openIndex } from "./library.ts";
+
+/** How each prompt did over all chains of a home, the most used first. A chain's own part is kept in the index. */
+export async function statsOf(caller: Caller, input: { home?: string | undefined }) {
+  const home = locateHome(caller, input);
+  const contexts = contextsOf(home);
+  const ids = chainIds(contexts);
+  const files = ids.map((id) => chainPaths(contexts, id).journal);
+  const index = await openIndex(home, caller.world.env);
+  const { readChain } = await import("../chain/open.ts");
+  const { promptRuns } = await import("../chain/history.ts");
+  const one = (id: string): Json => {
+    try {
+      return promptRuns(readChain(contexts, id).lines);
+    } catch (error) {
+      if (error instanceof UserError) return error.message;
+      throw error;
+    }
+  };
+  const values = await index.sync("runs:1", { files, folders: [join(contexts, "journal")] }, () =>
+    Promise.resolve((at: number) => ({ value: one(ids[at]!), texts: ["", "", "", ""] as const })),
+  );
+  const read = values.filter((value) => typeof value !== "string") as unknown as PromptRuns[][];
+  const sums = new Map<string, PromptRuns>();
+  for (const runs of read.flat()) {
+    const known = sums.get(runs.prompt);
+    sums.set(runs.prompt, known ? added(known, runs) : runs);
+  }
+  const prompts = [...sums.values()]
+    .sort((a, b) => b.runs - a.runs || (a.prompt < b.prompt ? -1 : 1))
+    .map((row) => ({ ...row, tokens_per_run: Math.round(row.tokens / Math.max(1, row.runs)) }));
+  return { chains: read.length, prompts, unread: values.filter((value) => typeof value === "string") };
+}
+
+function added(a: PromptRuns, b: PromptRuns): PromptRuns {
+  return {
+    prompt: a.prompt,
+    runs: a.runs + b.runs,
+    calls: a.calls + b.calls,
+    tokens: a.tokens + b.tokens,
+    usd: a.usd + b.usd,
+    confidence_moved: Math.round((a.confidence_moved + b.confidence_moved) * 100) / 100,
+    repairs: a.repairs + b.repairs,
+  };
+}

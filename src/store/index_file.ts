@@ -1,0 +1,352 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { messageOf, systemCode } from "../util/errors.ts";
+import type { Json } from "../util/json.ts";
+import { stampOf } from "../util/stamp.ts";
+import { isSealed, seal } from "./seal.ts";
+
+/** What is kept of a file: a value to give back, and texts to search in, the weightiest first. */
+export interface Entry {
+  readonly value: Json;
+  readonly texts: readonly [string, string, string, string];
+}
+
+export interface Sources {
+  readonly files: readonly string[];
+  /** Folders whose lists of files these are; a change in one of them makes `isCurrent` false. */
+  readonly folders: readonly string[];
+}
+
+/**
+ * One SQLite file that remembers what was made of other files. It is a cache and never believed: an entry counts
+ * only while its file looks as it did and its checksum holds, and texts are searched only after `isCurrent` found the
+ * whole as it was sealed. Deleted, corrupt, of another version or locked by somebody, it is made anew, at worst in
+ * memory, and everything is read again.
+ */
+export interface IndexFile {
+  /**
+   * The value of each file, in their order; made again where the file changed, with what `prepare` gives. What is
+   * gone is forgotten, and so is any other kind of the same family: what stands before the colon.
+   */
+  sync(kind: string, sources: Sources, prepare: () => Promise<(index: number) => Entry>): Promise<Json[]>;
+  /** Whether no file was added or removed since the last sync of any process, as far as the folders tell. */
+  isCurrent(kind: string): boolean;
+  /** Files that hold all of the words, then those that hold some, best first. */
+  search(kind: string, words: readonly string[], limit: number): Hit[];
+  holds(kind: string, word: string): boolean;
+  /** Every word that is in a text of this kind, as it was written, in small letters. */
+  words(kind: string): readonly string[];
+  /** Where it lies, and why it does not where it should. */
+  standing(): { readonly path: string; readonly trouble?: string };
+  close(): void;
+}
+
+export interface Hit {
+  readonly file: string;
+  readonly value: Json;
+  /** Since it was read; others may then hold the words as well. */
+  readonly changed: boolean;
+}
+
+const version = 1;
+
+export function openIndexFile(path: string, now: () => number = Date.now): IndexFile {
+  let trouble: string | undefined;
+  let opened: Opened | undefined;
+
+  /** Works with the file; where that is no good, with a new one; where none can be had, in memory. */
+  function use<Result>(work: (index: Opened) => Result): Result {
+    for (const at of opened?.path === inMemory ? [] : [path, path]) {
+      try {
+        opened ??= openAt(at);
+        return work(opened);
+      } catch (error) {
+        if (systemCode(error) === undefined) throw error;
+        opened?.close();
+        opened = undefined;
+        trouble = messageOf(error);
+        if (isBusy(error) || !removed(path)) break;
+      }
+    }
+    return work((opened ??= openAt(inMemory)));
+  }
+
+  return {
+    async sync(kind, { files, folders }, prepare) {
+      const places = folders.map((folder) => ({ folder, ...stampOf(folder, now(), true) }));
+      const rows = use(({ load }) => load(kind));
+      const stale: { index: number; stamp: string }[] = [];
+      const values = files.map((file, index) => {
+        const { stamp, fresh } = stampOf(file, now());
+        const row = rows.get(file);
+        if (row?.stamp === stamp) return row.value;
+        // What changed a moment ago may change again unnoticed: it can be found, but is read anew next time.
+        stale.push({ index, stamp: fresh ? unsettled : stamp });
+        return null;
+      });
+      const make = stale.length > 0 ? await prepare() : undefined;
+      const add = stale.map(({ index, stamp }) => ({ file: files[index]!, stamp, entry: make!(index) }));
+      for (const [at, { index }] of stale.entries()) values[index] = add[at]!.entry.value;
+      const there = rows.size + add.length > files.length ? new Set(files) : undefined;
+      const remove = there ? [...rows.keys()].filter((file) => !there.has(file)) : [];
+      const settled = places.some(({ fresh }) => fresh) ? [] : places;
+      use(({ write }) => write(kind, { remove, add, folders: settled, total: files.length }));
+      return values;
+    },
+    isCurrent(kind) {
+      const kept = use(({ folders }) => folders(kind));
+      return kept.length > 0 && kept.every(({ folder, stamp }) => stampOf(folder, now(), true).stamp === stamp);
+    },
+    search: (kind, words, limit) =>
+      use(({ find }) =>
+        find(kind, words, limit).map(({ file, stamp, value }) => {
+          const changed = stampOf(file, now()).stamp !== stamp;
+          return { file, value: JSON.parse(value) as Json, changed };
+        }),
+      ),
+    holds: (kind, word) => use(({ holds }) => holds(kind, word)),
+    words: (kind) => use(({ words }) => words(kind)),
+    standing() {
+      const at = use((index) => index.path);
+      return at === inMemory && trouble !== undefined ? { path: at, trouble } : { path: at };
+    },
+    close() {
+      opened?.close();
+      opened = undefined;
+    },
+  };
+}
+
+/** For a library that nobody keeps. */
+export const inMemory = ":memory:";
+const unsettled = "unsettled";
+
+/** Another process is writing; its file is good, and is left alone. */
+function isBusy(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number };
+  return errcode !== undefined && [5, 6].includes(errcode & 0xff);
+}
+
+function removed(path: string): boolean {
+  try {
+    // The file last: whoever opens it in between has one that is about to go, and never one without its -wal.
+    for (const suffix of ["-wal", "-shm", "-journal", ""]) rmSync(path + suffix, { force: true });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return false;
+  }
+}
+
+interface Row {
+  readonly stamp: string;
+  readonly value: Json;
+}
+
+interface Changes {
+  readonly remove: readonly string[];
+  readonly add: readonly { readonly file: string; readonly stamp: string; readonly entry: Entry }[];
+  readonly folders: readonly Place[];
+  /** How many files there are now; where an index holds fewer, its folders say nothing. */
+  readonly total: number;
+}
+
+interface Place {
+  readonly folder: string;
+  readonly stamp: string;
+}
+
+interface Opened {
+  readonly path: string;
+  close(): void;
+  load(kind: string): Map<string, Row>;
+  write(kind: string, changes: Changes): void;
+  folders(kind: string): Place[];
+  find(kind: string, words: readonly string[], limit: number): Stored[];
+  holds(kind: string, word: string): boolean;
+  words(kind: string): string[];
+}
+
+function openAt(path: string): Opened {
+  if (path !== inMemory) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const db = new DatabaseSync(path, { timeout: 2000 });
+  try {
+    prepare(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const statements = new Map<string, StatementSync>();
+  const sql = (text: string): StatementSync => {
+    const known = statements.get(text) ?? db.prepare(text);
+    statements.set(text, known);
+    return known;
+  };
+  // What this process read or wrote itself need not be read again, as long as nobody else wrote.
+  const memory = new Map<string, { readonly version: number; readonly rows: Map<string, Row> }>();
+  const dataVersion = () => (sql("PRAGMA data_version").get() as { data_version: number }).data_version;
+  let sealed: number | undefined;
+  /** Asked within a transaction, once for each time that somebody else wrote. */
+  const checkSeal = () => {
+    const current = dataVersion();
+    if (sealed === current) return;
+    if (!isSealed(db)) throw Object.assign(new Error("the index is damaged"), { code: "ERR_INDEX_DAMAGED" });
+    sealed = current;
+  };
+  const transaction = <Result>(begin: "BEGIN" | "BEGIN IMMEDIATE", work: () => Result): Result => {
+    db.exec(begin);
+    try {
+      const result = work();
+      db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  };
+  const placesOf = (kind: string) =>
+    sql("SELECT folder, stamp FROM folders WHERE kind = ?").all(kind) as unknown as Place[];
+  const forgetFamily = (kind: string) => {
+    const family = `${kind.split(":")[0]}:*`;
+    for (const table of ["files", "words", "folders"]) {
+      if (table === "files")
+        sql("DELETE FROM texts WHERE rowid IN (SELECT id FROM files WHERE kind GLOB ?)").run(family);
+      sql(`DELETE FROM ${table} WHERE kind GLOB ?`).run(family);
+    }
+  };
+  return {
+    path,
+    close: () => db.close(),
+    load(kind) {
+      const known = memory.get(kind);
+      if (known?.version === dataVersion()) return known.rows;
+      const rows = new Map<string, Row>();
+      const all = sql("SELECT file, stamp, value, sum FROM files WHERE kind = ?");
+      all.setReturnArrays(true);
+      for (const [file, stamp, value, sum] of all.all(kind) as unknown as [string, string, string, number][]) {
+        if (isWhole({ file, value, sum })) rows.set(file, { stamp, value: JSON.parse(value) as Json });
+      }
+      memory.set(kind, { version: dataVersion(), rows });
+      return rows;
+    },
+    write(kind, { remove, add, folders, total }) {
+      const kept = new Map(placesOf(kind).map(({ folder, stamp }) => [folder, stamp]));
+      const same = kept.size === folders.length && folders.every(({ folder, stamp }) => kept.get(folder) === stamp);
+      if (remove.length === 0 && add.length === 0 && same) return;
+      const { rows } = memory.get(kind) ?? { rows: new Map<string, Row>() };
+      // It is remembered only once it is written.
+      memory.delete(kind);
+      const held = transaction("BEGIN IMMEDIATE", () => {
+        checkSeal();
+        const words = new Set<string>();
+        if (rows.size === 0) forgetFamily(kind);
+        for (const file of [...remove, ...add.map((one) => one.file)]) {
+          const row = sql("SELECT id FROM files WHERE kind = ? AND file = ?").get(kind, file) as
+            | { id: number }
+            | undefined;
+          if (!row) continue;
+          sql("DELETE FROM texts WHERE rowid = ?").run(row.id);
+          sql("DELETE FROM files WHERE id = ?").run(row.id);
+        }
+        for (const { file, stamp, entry } of add) {
+          const value = JSON.stringify(entry.value);
+          const sum = sumOf(file, value);
+          const { lastInsertRowid } = sql(
+            "INSERT INTO files (kind, file, stamp, value, sum) VALUES (?, ?, ?, ?, ?)",
+          ).run(kind, file, stamp, value, sum);
+          sql("INSERT INTO texts (rowid, a, b, c, d) VALUES (?, ?, ?, ?, ?)").run(lastInsertRowid, ...entry.texts);
+          for (const text of entry.texts)
+            for (const [word] of text.matchAll(wordPattern)) words.add(word.toLowerCase());
+        }
+        const keep = sql("INSERT OR IGNORE INTO words (kind, word) VALUES (?, ?)");
+        for (const word of words) keep.run(kind, word);
+        sql("DELETE FROM folders WHERE kind = ?").run(kind);
+        const { held } = sql("SELECT count(*) AS held FROM files WHERE kind = ?").get(kind) as { held: number };
+        for (const { folder, stamp } of held === total ? folders : []) {
+          sql("INSERT INTO folders (kind, folder, stamp) VALUES (?, ?, ?)").run(kind, folder, stamp);
+        }
+        seal(db);
+        return held;
+      });
+      // Another process took away what this one remembers: next time all is looked up.
+      if (held !== total) return;
+      for (const file of remove) rows.delete(file);
+      for (const { file, stamp, entry } of add) rows.set(file, { stamp, value: entry.value });
+      memory.set(kind, { version: dataVersion(), rows });
+    },
+    folders: (kind) =>
+      transaction("BEGIN", () => {
+        checkSeal();
+        return placesOf(kind);
+      }),
+    find(kind, words, limit) {
+      if (words.length === 0) return [];
+      const query = `SELECT file, stamp, value FROM texts JOIN files ON files.id = texts.rowid
+        WHERE texts MATCH ? AND rank MATCH 'bm25(10, 5, 3, 1)' AND kind = ? ORDER BY rank, file LIMIT ?`;
+      const ask = (how: string) => sql(query).all(words.map(quoted).join(how), kind, limit) as unknown as Stored[];
+      const all = ask(" AND ");
+      if (all.length === limit || words.length === 1) return all;
+      const known = new Set(all.map(({ file }) => file));
+      return [...all, ...ask(" OR ").filter(({ file }) => !known.has(file))].slice(0, limit);
+    },
+    holds(kind, word) {
+      const query = "SELECT 1 FROM texts JOIN files ON files.id = texts.rowid WHERE texts MATCH ? AND kind = ? LIMIT 1";
+      return sql(query).get(quoted(word), kind) !== undefined;
+    },
+    words(kind) {
+      const rows = sql("SELECT word FROM words WHERE kind = ?").all(kind) as { word: string }[];
+      return rows.map(({ word }) => word);
+    },
+  };
+}
+
+interface Stored {
+  readonly file: string;
+  readonly stamp: string;
+  readonly value: string;
+}
+
+/** A damaged row may hold anything: bytes that look like the text have the same sum. */
+function isWhole({ file, value, sum }: { file: unknown; value: unknown; sum: unknown }): boolean {
+  return typeof file === "string" && typeof value === "string" && sumOf(file, value) === sum;
+}
+
+function sumOf(file: string, value: string): number {
+  return crc32(value, crc32(file));
+}
+
+function quoted(word: string): string {
+  return `"${word.replaceAll('"', '""')}"`;
+}
+
+/** Letters and digits with their marks; what the search itself divides further, it looks for side by side. */
+export const wordPattern = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
+
+function prepare(db: DatabaseSync): void {
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  const found = versionOf(db);
+  if (found === version) return;
+  if (found !== 0) throw Object.assign(new Error(`the index is of version ${found}`), { code: "ERR_INDEX_VERSION" });
+  db.exec("BEGIN IMMEDIATE");
+  if (versionOf(db) !== 0) return db.exec("ROLLBACK");
+  db.exec(`
+    CREATE TABLE IF NOT EXISTS files (
+      id INTEGER PRIMARY KEY, kind TEXT NOT NULL, file TEXT NOT NULL, stamp TEXT NOT NULL,
+      value TEXT NOT NULL, sum INTEGER NOT NULL, UNIQUE (kind, file)
+    );
+    CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(
+      a, b, c, d, content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
+    );
+    CREATE TABLE IF NOT EXISTS words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS folders (kind TEXT NOT NULL, folder TEXT NOT NULL, stamp TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS seal (sum INTEGER NOT NULL);
+    PRAGMA user_version = ${version}`);
+  seal(db);
+  db.exec("COMMIT");
+}
+
+function versionOf(db: DatabaseSync): number {
+  return (db.prepare("PRAGMA user_version").get() as { user_version: number }).user_version;
+}
