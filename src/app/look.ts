@@ -4,7 +4,8 @@ import { readTextIfThere } from "../util/files.ts";
 import { isRecord, parseJson, type Json } from "../util/json.ts";
 import { paddedId, chainIds, contextFiles } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
-import { contextsOf, locateHome } from "./app.ts";
+import { contextsOf, locateHome, type Caller } from "./app.ts";
+import { openIndex } from "./library.ts";
 import { operation } from "./operation.ts";
 import { flagsAgain } from "./trouble.ts";
 
@@ -34,12 +35,40 @@ export const statusOperation = operation({
       throw new UserError("no_chain", `No chain ${input.chain}.`, "List chains with: claude-exec status all");
     }
     const files = contextFiles(contexts);
-    const chains: Json[] = [];
     const same = flagsAgain({ home: input.home });
-    for (const id of wanted) chains.push(withFlags(await summary(id, files.get(id), contexts), same));
+    const read = input.chain === "all" ? await summaries(files, contexts, caller, input) : new Map<string, Json>();
+    const chains: Json[] = [];
+    for (const id of wanted) {
+      chains.push(withFlags(read.get(id) ?? (await summary(id, files.get(id), contexts)), same));
+    }
     return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains } };
   },
 });
+
+/** Those with a context file that can be read, by way of the index: only what changed since is read. */
+async function summaries(
+  files: ReadonlyMap<string, string>,
+  contexts: string,
+  caller: Caller,
+  input: { home?: string | undefined },
+): Promise<Map<string, Json>> {
+  const index = await openIndex(locateHome(caller, input), caller.world.env);
+  const chains = [...files];
+  const sources = { files: chains.map(([, file]) => file), folders: [contexts] };
+  const values = await index.sync("chain:1", sources, () =>
+    Promise.resolve((at: number) => {
+      const [id, file] = chains[at]!;
+      const known = parseJson(readTextIfThere(file) ?? "");
+      if (!isRecord(known)) return { value: null, texts: ["", "", "", ""] as const };
+      const found = { ...known, discovered: JSON.stringify(known["discovered"] ?? {}) } as Record<string, Json>;
+      const text = (key: string) => (typeof found[key] === "string" ? found[key] : "");
+      const texts = [text("goal"), text("last_response"), text("discovered"), ""] as const;
+      return { value: brief(id, known as Record<string, Json>, file), texts };
+    }),
+  );
+  index.close();
+  return new Map(chains.flatMap(([id], at) => (values[at] === null ? [] : [[id, values[at]!] as const])));
+}
 
 /** A hint names a command; it has to find the same home. */
 function withFlags(chain: Json, flags: string): Json {

@@ -3,7 +3,7 @@ import type { Found } from "./search.ts";
 
 /**
  * The library as the model sees it, in the part of a request that is cached: the same prompts give the same bytes,
- * in whatever order they come. A line is `name — purpose [input, optional?] (rights)`; it stays one line whatever a
+ * in whatever order they come. A line is `name — purpose [input, optional?] (right)`, with the right only where it is more than looking; it stays one line whatever a
  * prompt says, and the purpose is cut at 120 characters.
  */
 export function catalogueText(prompts: readonly Listed[]): string {
@@ -49,7 +49,7 @@ function line({ name, purpose, inputs, tools }: Listed): string {
   const named = Object.entries(inputs).map(([input, { required }]) => (required ? input : `${input}?`));
   const brackets = named.length > 0 ? ` [${named.join(", ")}]` : "";
   const short = oneLine(purpose).replace(/^(.{119}).{2,}$/u, "$1…");
-  return `${name} — ${short}${brackets}${tools === "none" ? "" : ` (${tools})`}\n`;
+  return `${name} — ${short}${brackets}${tools === "edit" || tools === "run" ? ` (${tools})` : ""}\n`;
 }
 
 function oneLine(text: string): string {

@@ -4,7 +4,7 @@ import { event } from "../../src/chain/events.ts";
 import { replyJsonSchema } from "../../src/chain/reply.ts";
 import { catalogueText, isListed } from "../../src/library/catalogue.ts";
 import { definitions } from "../../src/tools/catalogue.ts";
-import { action, report, wholeWay, wholeWayAnswers } from "../support/script.ts";
+import { action, report, uses, wholeWay, wholeWayAnswers } from "../support/script.ts";
 import { cleanUp } from "../tools/folders.ts";
 import { ada, changed, presented, ran, recorded } from "./lines.ts";
 import { workbench } from "./workbench.ts";
@@ -145,4 +145,25 @@ test("a request that does not fit even after a fresh start parks the chain", asy
     "1-stack_detector",
     "1-stack_detector",
   ]);
+});
+
+test("a catalogue beyond its core says how many more there are, and find_prompts finds them", async () => {
+  const key = "requirements-clarification/1/controller";
+  const looks = uses(["find_prompts", { query: "load test" }]);
+  const bench = workbench(
+    {
+      [`${key}/turn-1`]: looks,
+      [`${key}/turn-2`]: action("No.", { type: "give_up", reason: "x" }),
+    },
+    { deps: { catalogueCore: 20 } },
+  );
+  await bench.run();
+  bench.chain.close();
+  const [first, second] = bench.requests;
+  const catalogue = first!.system[1]!.text;
+  expect(catalogue.match(/^\w+ — /gm)).toHaveLength(20);
+  expect(catalogue).toContain("66 more prompts are not listed here: find_prompts finds them.");
+  expect(catalogue).not.toContain("load_test_planner");
+  expect(second!.system).toEqual(first!.system);
+  expect(JSON.stringify(second!.messages)).toContain("load_test_planner — ");
 });

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { catalogueText, madeFor } from "../../src/library/catalogue.ts";
+import { catalogueText, coreOf, foundText, madeFor } from "../../src/library/catalogue.ts";
 import { openLibrary } from "../../src/library/library.ts";
 import type { Input, Prompt } from "../../src/library/prompt.ts";
 
@@ -41,7 +41,7 @@ const inputs: Record<string, Input> = {
   depth: { type: "text", description: "", required: true },
 };
 
-test("the catalogue is grouped by folder and sorted, a line a prompt, with all its inputs and its rights", () => {
+test("the catalogue is grouped by folder and sorted, a line a prompt, with all its inputs, and a right that is more than looking", () => {
   const prompts = [
     prompt("tracer", { inputs, tools: "read", purpose: "Follow one behaviour" }),
     prompt("loose_one", { folder: "" }),
@@ -54,7 +54,7 @@ Zed — Follow it
 
 ## discovery
 b_mapper — Follow it (run)
-tracer — Follow one behaviour [focus, entry?, depth] (read)
+tracer — Follow one behaviour [focus, entry?, depth]
 
 ## other
 loose_one — Follow it
@@ -133,4 +133,27 @@ test("a shipped prompt has a purpose that is not cut and 150 to 600 words, and t
   );
   const checker = shipped.find(({ name }) => name === "deployment_checker");
   expect(checker?.body).toContain('name: "substitute_check"');
+});
+
+test("beyond a core the shipped prompts come first, then the nearest, and the same prompts give the same core", () => {
+  const prompts = [
+    prompt("z_own", { scope: "workspace" }),
+    prompt("a_made", { scope: "custom" }),
+    prompt("b_team", { scope: "team" }),
+    prompt("y_shipped"),
+    prompt("phase_controller"),
+    prompt("c_user", { scope: "user" }),
+  ];
+  const names = (most: number) => coreOf(prompts, most).map(({ name }) => name);
+  expect(names(9)).toEqual(["y_shipped", "z_own", "b_team", "c_user", "a_made"]);
+  expect(names(2)).toEqual(["y_shipped", "z_own"]);
+  expect(coreOf(prompts.toReversed(), 3)).toEqual(coreOf(prompts, 3));
+});
+
+test("what a search found is told in the catalogue's words", () => {
+  const hit = (name: string) => ({ prompt: prompt(name, { tools: "run" }), line: 1, text: "", changed: false });
+  expect(foundText({ hits: [hit("a_one"), hit("new_case")], taken_for: { migartion: "migration" } })).toBe(
+    'Nothing says "migartion"; looked for "migration".\na_one — Follow it (run)',
+  );
+  expect(foundText({ hits: [], taken_for: {} })).toBe("No prompt fits.");
 });
