@@ -1,9 +1,16 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { flagsOf, readArguments } from "../src/cli/arguments.ts";
+import { flagsOf, type Order, readArguments } from "../src/cli/arguments.ts";
 import { operations } from "../src/app/operations.ts";
 import { configSchema } from "../src/app/config.ts";
+import { countOffline } from "../src/costs/estimate.ts";
+import { formats } from "../src/exchange/format.ts";
+import { lintPrompts } from "../src/lint/lint.ts";
+import { frontMatter, readPrompt, scopes } from "../src/library/prompt.ts";
 import { exitCodes } from "../src/util/errors.ts";
+import { placeWith } from "./support/cli.ts";
+import { callerAt } from "./support/inside.ts";
 
 const pages = [
   "README.md",
@@ -15,21 +22,14 @@ const pages = [
 const text = (page: string) => readFileSync(page, "utf8");
 
 test.each(pages)("every command in %s can be given as it stands there", (page) => {
-  const commands = [...text(page).matchAll(/(?:^|`|: )claude-exec ((?:"[^"]+"|[a-z-]+)[^`\n]*)/gm)].map(
-    (match) => match[1] ?? "",
-  );
-  for (const command of commands) {
-    const argv = words(command.replace(/ {2,}#.*| {3,}.*$/, ""));
-    if (argv.some((word) => /^<[^>]+>$/.test(word)) && argv[0] === "<command>") continue;
-    expect(
-      () =>
-        readArguments(
-          argv.map((word) => word.replace(/^<(.+)>$/, "$1").replace("…", "some words")),
-          operations,
-        ),
-      command,
-    ).not.toThrow();
-  }
+  for (const command of commandsIn(page)) expect(() => read(command), command).not.toThrow();
+});
+
+test("every command in the table of commands can be given as it stands there", () => {
+  const rows = text("docs/commands.md").matchAll(/^\| (`[^|]+) \|/gm);
+  const cells = [...rows].flatMap(([, cell = ""]) => [...cell.matchAll(/`(?:claude-exec )?([^`]+)`/g)]);
+  expect(cells.length).toBeGreaterThan(operations.length);
+  for (const [, command = ""] of cells) expect(() => read(command), command).not.toThrow();
 });
 
 test("the commands page names every command and every exit code", () => {
@@ -40,10 +40,14 @@ test("the commands page names every command and every exit code", () => {
 
 test("the configuration page names every key with its default", () => {
   const page = text("docs/configuration.md");
-  const { limits, models, tests } = configSchema.parse({});
+  const { limits, models, prompts, tests } = configSchema.parse({});
   for (const [key, value] of Object.entries({ ...limits, ...models, timeout_seconds: tests.timeout_seconds })) {
     expect(page).toContain(key);
     expect(page).toContain(value === null ? "none" : String(value));
+  }
+  for (const [key, value] of Object.entries(prompts)) {
+    const shown = Array.isArray(value) ? "none" : typeof value === "string" ? `\`${value}\`` : String(value);
+    expect(page).toContain(`| \`prompts.${key}\` | ${shown} |`);
   }
 });
 
@@ -74,6 +78,94 @@ test("every page that a page links to is there", () => {
       ).not.toThrow();
   }
 });
+
+const promptsPage = text("docs/prompts.md");
+
+test("the prompts page says who calls each prompt, in the words of the prompt itself", () => {
+  const files = globSync("prompts/{system,meta,stack_context}/*.md");
+  expect(files.length).toBe(25);
+  for (const file of files) {
+    const caller = /^caller: (.*)$/m.exec(text(file))?.[1] ?? `${file} names no caller`;
+    expect(promptsPage).toContain(`| \`${basename(file, ".md")}\` | ${caller} |\n`);
+  }
+});
+
+test("the pages count the shipped prompts as they are", () => {
+  const files = globSync("prompts/*/*.md").filter((file) => !/^prompts\/(?:templates|custom)\//.test(file));
+  const folders = new Set(files.map((file) => dirname(file)));
+  expect(text("README.md")).toContain(`${files.length} prompts in ${folders.size} folders, each `);
+  expect(promptsPage).toContain(`${files.length} come with the program, in ${folders.size} folders `);
+  for (const file of files) expect(readdirSync(dirname(file))).toContain(`${basename(file, ".md")}.tests.yaml`);
+});
+
+test("the prompts page explains every key, input type, scope, format and lint rule there is", () => {
+  const rows = new Set([...promptsPage.matchAll(/^\| `?([\w-]+)`? \|/gm)].map(([, first]) => first));
+  const { type } = frontMatter.shape.inputs.unwrap().valueType.def.in.shape;
+  const wanted = [...Object.keys(frontMatter.shape), ...type.unwrap().options, ...scopes, ...formats, ...lintRules()];
+  expect(wanted.filter((word) => !rows.has(word))).toEqual([]);
+});
+
+function lintRules(): string[] {
+  const sources = globSync("src/lint/*.ts").map((file) => text(file));
+  const named = sources.flatMap((source) => [...source.matchAll(/\brule(?: =|:)([^,;\n]*)/g)]);
+  const rules = named.flatMap(([, value = ""]) => [...value.matchAll(/"([a-z-]+)"/g)].map(([, rule = ""]) => rule));
+  expect(rules.length).toBeGreaterThan(10);
+  return [...new Set(rules)];
+}
+
+test("the prompt and the test cases on the prompts page are read by the real parser and linted without errors", async () => {
+  const [, prompt = ""] = /````markdown\n(.*?)````/s.exec(promptsPage) ?? [];
+  const [, cases = ""] = /```yaml\n(.*?)```/s.exec(promptsPage) ?? [];
+  const { workspace } = placeWith({ "time_zone_finder.md": prompt, "time_zone_finder.tests.yaml": cases });
+  const place = { file: join(workspace, "time_zone_finder.md"), folder: "", scope: "custom" } as const;
+  expect(Object.keys((await readPrompt(place)).extra)).toEqual([]);
+  const shipped = globSync("prompts/*/*.md").map((file) => basename(file, ".md"));
+  const findings = await lintPrompts([place], new Set(shipped), countOffline);
+  // It is an example of the form, and so shorter than a prompt should be.
+  expect(findings.map(({ severity, rule }) => `${severity} ${rule}`)).toEqual(["warning length"]);
+});
+
+test("the commands on the prompts page name each command there is, and do what they say, one after the other", async () => {
+  const [, block = ""] = /```sh\n(.*?)```/s.exec(promptsPage) ?? [];
+  const orders = block
+    .trim()
+    .split("\n")
+    .map((line) => read(line.replace(/^claude-exec /, "")) as Order);
+  const group = operations.map(({ name }) => name).filter((name) => name.startsWith("prompts "));
+  expect([...new Set(orders.map(({ operation }) => operation.name))].sort()).toEqual(group.sort());
+  const { workspace, env } = placeWith({
+    ".claude/commands/review.md": "Review $ARGUMENTS as if it were to run tonight.\n",
+    "crash.log": "TypeError: id is undefined\n    at load (src/auth.js:4:9)\n",
+  });
+  for (const { operation, input } of orders) {
+    const asksModel = operation.name === "prompts run" || ("from" in input && operation.name === "prompts new");
+    if (asksModel) continue;
+    const { exit } = await operation.run(operation.input.parse(input), callerAt(workspace, env));
+    expect(exit, `${operation.name} ${JSON.stringify(input)}`).toBe(exitCodes.done);
+  }
+  expect(readdirSync(join(workspace, "elsewhere")).sort()).toEqual(["code-reviewer", "review", "trace-payment-flow"]);
+});
+
+/** What stands behind `claude-exec`, in blocks and within sentences; there a command's bare name only speaks of it. */
+function commandsIn(page: string): string[] {
+  const found = text(page).matchAll(/(^|`|: )claude-exec ((?:"[^"]+"|[a-z-]+)[^`\n]*)/gm);
+  return [...found]
+    .filter(([, before, command = ""]) => before !== "`" || !operations.some(({ name }) => name === command))
+    .map(([, , command = ""]) => command)
+    .filter((command) => !command.startsWith("<command>"));
+}
+
+/** Reads a command of a page; a name in <> stands for some word, and <id> for a chain's number. */
+function read(command: string) {
+  const argv = words(command.replace(/ {2,}#.*| {3,}.*$/, ""));
+  const given = argv.map((word) =>
+    word
+      .replace("<id>", "001")
+      .replace(/<(.+)>/, "$1")
+      .replace("…", "some words"),
+  );
+  return readArguments(given, operations);
+}
 
 /** Splits a line as a shell would, as far as our pages need it. */
 function words(command: string): string[] {

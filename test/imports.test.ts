@@ -10,9 +10,10 @@ const rooms: Record<string, { may: readonly string[]; types?: readonly string[] 
   tools: { may: ["store", "util"], types: ["models"] },
   library: { may: ["store", "util"], types: ["models"] },
   exchange: { may: ["library", "store", "util"] },
+  lint: { may: ["library", "store", "util"] },
   costs: { may: ["store", "util"], types: ["models"] },
   chain: { may: ["library", "tools", "costs", "models", "store", "util"] },
-  app: { may: ["chain", "exchange", "library", "tools", "costs", "models", "store", "util"] },
+  app: { may: ["chain", "exchange", "lint", "library", "tools", "costs", "models", "store", "util"] },
   cli: { may: ["app", "util"] },
 };
 

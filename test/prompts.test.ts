@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { catalogueText, isListed } from "../src/library/catalogue.ts";
 import { openLibrary } from "../src/library/library.ts";
-import { lintPlaces } from "../src/library/lint_places.ts";
-import { lintPrompts } from "../src/library/lint.ts";
+import { lintPlaces } from "../src/lint/places.ts";
+import { lintPrompts } from "../src/lint/lint.ts";
 import { renderPrompt } from "../src/library/render.ts";
-import { countOffline } from "../src/costs/estimate.ts";
+import { countOffline, withCounter } from "../src/costs/estimate.ts";
 
 const library = openLibrary([{ scope: "builtin", path: "prompts" }]);
 const { prompts: listed, problems } = await library.all();
@@ -50,7 +50,8 @@ test("the library holds the 88 promised prompts, each in its folder, and nothing
 test("the linter finds nothing to mend in any of them", async () => {
   const files = await lintPlaces(["prompts"]);
   expect(files).toHaveLength(88);
-  expect(await lintPrompts(files, new Set(prompts.map(({ name }) => name)), countOffline)).toEqual([]);
+  const names = new Set(prompts.map(({ name }) => name));
+  expect(await withCounter((count) => lintPrompts(files, names, count))).toEqual([]);
 });
 
 test.each(prompts.map(({ name, file }) => [name, file.replace(/\.md$/, ".tests.yaml")]))(

@@ -11,10 +11,17 @@ const claudeFactor = 1.6;
 
 /** A better estimate, without asking anybody. Loads a tokenizer of 90 MB, so it is used where it decides something. */
 export async function countOffline(text: string): Promise<number> {
+  return withCounter((count) => count(text));
+}
+
+/** The same for many texts, with the tokenizer loaded once. */
+export async function withCounter<Result>(
+  work: (count: (text: string) => Promise<number>) => Promise<Result>,
+): Promise<Result> {
   const { get_encoding } = await import("tiktoken");
   const encoding = get_encoding("o200k_base");
   try {
-    return Math.ceil(encoding.encode(text, [], []).length * claudeFactor);
+    return await work((text) => Promise.resolve(Math.ceil(encoding.encode(text, [], []).length * claudeFactor)));
   } finally {
     encoding.free();
   }

@@ -26,7 +26,7 @@ export function coreOf(prompts: readonly Listed[], most: number): Listed[] {
 }
 
 /** What a search found, in the catalogue's words. */
-export function foundText({ hits, taken_for }: Found): string {
+export function foundText({ hits, taken_for }: Pick<Found, "hits" | "taken_for">): string {
   const taken = Object.entries(taken_for).map(([asked, meant]) => `Nothing says "${asked}"; looked for "${meant}".\n`);
   const lines = hits.map(({ prompt }) => prompt).filter(isListed);
   return `${taken.join("")}${lines.length > 0 ? lines.map(line).join("") : "No prompt fits."}`.trim();

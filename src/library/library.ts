@@ -1,19 +1,10 @@
-import { type Dirent, readdirSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Entry, type IndexFile, inMemory, openIndexFile } from "../store/index_file.ts";
 import { editDistance } from "../util/distance.ts";
 import { systemCode, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
-import {
-  type Listed,
-  parsePrompt,
-  type ParseFrontMatter,
-  type Place,
-  type Prompt,
-  promptName,
-  readPrompt,
-  type Scope,
-} from "./prompt.ts";
+import { type Listed, type Place, type Prompt, promptName, readPrompt, type Scope } from "./prompt.ts";
 import { remember } from "./remember.ts";
 import { type Found, searchPrompts } from "./search.ts";
 
@@ -110,10 +101,7 @@ async function readAll({ places, index, kind }: Shelf): Promise<{ prompts: Liste
       problems.push({ file: place.file, message, hint });
     }
   }
-  const values = await index.sync(kind, located, async () => {
-    const { parseFrontMatter } = await import("./front_matter.ts");
-    return (at) => entryOf(located.owned[at]!, parseFrontMatter);
-  });
+  const values = await index.sync(kind, located, (at) => entryOf(located.owned[at]!));
   const prompts: Listed[] = [];
   for (const [at, value] of (values as unknown as Kept[]).entries()) {
     const { name, file, folder, scope } = located.owned[at]!;
@@ -127,10 +115,10 @@ async function readAll({ places, index, kind }: Shelf): Promise<{ prompts: Liste
 /** What the index keeps of a file: what `all` tells of it, or why it cannot be read. */
 type Kept = Omit<Listed, keyof Place | "name"> | Omit<Problem, "file">;
 
-function entryOf(place: Owned, parseFrontMatter: ParseFrontMatter): Entry {
+async function entryOf(place: Owned): Promise<Entry> {
   const { name } = place;
   try {
-    const prompt = parsePrompt(place, parseFrontMatter);
+    const prompt = await readPrompt(place);
     const { title, purpose, cost_estimate, phases, tools, model, tags } = prompt;
     const needed = Object.entries(prompt.inputs).map(([input, { type, required }]) => [input, { type, required }]);
     const inputs = Object.fromEntries(needed) as Listed["inputs"];
@@ -151,7 +139,7 @@ async function searchAll(shelf: Shelf, query: string, limit: number): Promise<Fo
   if (!index.isCurrent(kind)) await readAll(shelf);
   const look = () => searchPrompts(index, kind, query, limit, (file) => placeOf(file, shelf));
   const found = look();
-  if (!found.hits.some(({ changed }) => changed)) return found;
+  if (!found.stale) return found;
   await readAll(shelf);
   return look();
 }
@@ -190,7 +178,12 @@ function locate(shelving: Shelving, reads: (path: string) => void): Located {
     }
     below.forEach(list);
   };
-  for (const { path } of shelving.folders) list(path);
+  for (const { scope, path } of shelving.folders) {
+    list(path);
+    if (scope !== "team" || existsSync(path)) continue;
+    const hint = "Check the team's prompts out there, or take the folder out of prompts.team in config.json.";
+    problems.push({ file: path, message: `${path}: there is no such folder`, hint });
+  }
   const places = files.sort().map((file) => placeOf(file, shelving));
   places.sort((a, b) => a.rank - b.rank);
   const owners = new Map<string, Owned>();

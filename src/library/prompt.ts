@@ -3,9 +3,7 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { systemCode, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
-import type { parseFrontMatter } from "./front_matter.ts";
-
-export type ParseFrontMatter = typeof parseFrontMatter;
+import { plainFrontMatter } from "./plain_front_matter.ts";
 
 // oxfmt-ignore
 export const phases = [
@@ -91,15 +89,10 @@ export function promptName(written: string): string | undefined {
 }
 
 /** Reads one prompt; a file that is none is a UserError "prompt_unreadable" naming file and line. */
-export async function readPrompt(place: Place): Promise<Prompt> {
-  const { parseFrontMatter } = await import("./front_matter.ts");
-  return parsePrompt(place, parseFrontMatter);
-}
-
-/** The same for a great many, with the parser at hand. */
-export function parsePrompt({ file, folder, scope }: Place, parseFrontMatter: ParseFrontMatter): Prompt {
+export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt> {
   const { bytes, text } = readPlainFile(file);
-  const { data, body, bodyLine, lineOf } = parseFrontMatter(text, file);
+  const parse = async () => (await import("./front_matter.ts")).parseFrontMatter(text, file);
+  const { data, body, bodyLine, lineOf } = plainFrontMatter(text) ?? (await parse());
   const stem = basename(file, ".md");
   const name = promptName(stem);
   if (!name) throw refuse(file, 1, "the file's name is none for a prompt", "Use 3 to 50 of a–z, 0–9, _.");

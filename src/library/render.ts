@@ -1,4 +1,5 @@
 import { UserError } from "../util/errors.ts";
+import { fencedParts } from "./fences.ts";
 import type { Listed, Prompt } from "./prompt.ts";
 
 export const variable = /\{\{ *([\w-]+) *\}\}/g;
@@ -34,7 +35,7 @@ export function renderPrompt(prompt: Prompt, values: Readonly<Record<string, str
       const value = Object.hasOwn(values, name) ? values[name]! : (inputs[name]!.default ?? "");
       return inputs[name]!.type === "line" ? value.replaceAll(/\s+/g, " ").trim() : value;
     });
-  return partsOf(body)
+  return fencedParts(body)
     .map(({ text, from, fence }) => (fence === undefined ? fill(text, from) : widened(fill(text, from), fence)))
     .join("");
 }
@@ -56,30 +57,6 @@ export function misfit({ inputs }: Pick<Listed, "inputs">, name: string, value: 
     case "boolean":
       return value === "true" || value === "false" ? undefined : `${name} is true or false, not ${said}`;
   }
-}
-
-export interface Part {
-  readonly text: string;
-  /** Where in the body it begins. */
-  readonly from: number;
-  /** The run of backticks or tildes it stands between; undefined outside of fences. */
-  readonly fence?: string;
-  /** What stands behind the opening run, such as "data focus". */
-  readonly info?: string;
-}
-
-/** A body cut into its fenced blocks and what lies between them. A fence that nothing closes is plain text. */
-export function partsOf(body: string): Part[] {
-  const parts: Part[] = [];
-  const fenced = /^ {0,3}(`{3,}|~{3,})([^\n]*)\n(?:[^]*?\n)??(?: {0,3})\1[`~]*[ \t\r]*$/gm;
-  let from = 0;
-  for (const { index, 0: text, 1: fence = "", 2: info = "" } of body.matchAll(fenced)) {
-    if (index > from) parts.push({ text: body.slice(from, index), from });
-    parts.push({ text, from: index, fence, info: info.trim() });
-    from = index + text.length;
-  }
-  if (from < body.length) parts.push({ text: body.slice(from), from });
-  return parts;
 }
 
 function widened(block: string, fence: string): string {

@@ -17,6 +17,8 @@ export interface Found {
   readonly hits: readonly PromptHit[];
   /** Words that no prompt holds, each with the one it was taken for. */
   readonly taken_for: Readonly<Record<string, string>>;
+  /** Some of what was found is not as the index has it: others may fit as well. */
+  readonly stale: boolean;
 }
 
 /** Looks the words of a query up; one that is nowhere is taken for the nearest that is somewhere. */
@@ -34,20 +36,21 @@ export function searchPrompts(
     if (meant !== undefined && meant !== word) takenFor[word] = meant;
     return meant ?? word;
   });
-  const hits = wholeHits(index, kind, words, limit);
+  const { hits, stale } = wholeHits(index, kind, words, limit);
   const withPlace = (hit: Hit) => {
     const { name, file, folder, scope } = placeOf(hit.file);
     return { ...(hit.value as unknown as Listed), name, file, folder, scope };
   };
-  return { hits: hits.map((hit) => withLine(withPlace(hit), hit.changed, words)), taken_for: takenFor };
+  return { hits: hits.map((hit) => withLine(withPlace(hit), hit.changed, words)), taken_for: takenFor, stale };
 }
 
 /** As many as there may be, after those that are no prompts are left out. */
-function wholeHits(index: IndexFile, kind: string, words: readonly string[], limit: number): Hit[] {
+function wholeHits(index: IndexFile, kind: string, words: readonly string[], limit: number) {
   for (let most = limit; ; most *= 2) {
     const found = index.search(kind, words, most);
-    const whole = found.filter(({ value }) => !isBroken(value));
-    if (whole.length >= limit || found.length < most) return whole.slice(0, limit);
+    const stale = found.some(({ changed }) => changed);
+    const whole = found.filter(({ value }) => value !== null && !isBroken(value));
+    if (whole.length >= limit || found.length < most) return { hits: whole.slice(0, limit), stale };
   }
 }
 

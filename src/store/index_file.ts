@@ -5,7 +5,6 @@ import { crc32 } from "node:zlib";
 import { messageOf, systemCode } from "../util/errors.ts";
 import type { Json } from "../util/json.ts";
 import { stampOf } from "../util/stamp.ts";
-import { isSealed, seal } from "./seal.ts";
 
 /** What is kept of a file: a value to give back, and texts to search in, the weightiest first. */
 export interface Entry {
@@ -21,16 +20,15 @@ export interface Sources {
 
 /**
  * One SQLite file that remembers what was made of other files. It is a cache and never believed: an entry counts
- * only while its file looks as it did and its checksum holds, and texts are searched only after `isCurrent` found the
- * whole as it was sealed. Deleted, corrupt, of another version or locked by somebody, it is made anew, at worst in
- * memory, and everything is read again.
+ * only while its file looks as it did and its checksum holds. Deleted, corrupt, of another version or locked by
+ * somebody, it is made anew, at worst in memory, and everything is read again.
  */
 export interface IndexFile {
   /**
-   * The value of each file, in their order; made again where the file changed, with what `prepare` gives. What is
-   * gone is forgotten, and so is any other kind of the same family: what stands before the colon.
+   * The value of each file, in their order; `make` makes it again where the file changed, known by its place among
+   * the files. What is gone is forgotten, and so is any other kind of the same family: what stands before the colon.
    */
-  sync(kind: string, sources: Sources, prepare: () => Promise<(index: number) => Entry>): Promise<Json[]>;
+  sync(kind: string, sources: Sources, make: Make): Promise<Json[]>;
   /** Whether no file was added or removed since the last sync of any process, as far as the folders tell. */
   isCurrent(kind: string): boolean;
   /** Files that hold all of the words, then those that hold some, best first. */
@@ -42,6 +40,8 @@ export interface IndexFile {
   standing(): { readonly path: string; readonly trouble?: string };
   close(): void;
 }
+
+type Make = (index: number) => Promise<Entry>;
 
 export interface Hit {
   readonly file: string;
@@ -73,27 +73,35 @@ export function openIndexFile(path: string, now: () => number = Date.now): Index
     return work((opened ??= openAt(inMemory)));
   }
 
+  async function syncOnce(kind: string, { files, folders }: Sources, make: Make) {
+    const places = folders.map((folder) => ({ folder, ...stampOf(folder, now(), true) }));
+    const rows = use(({ load }) => load(kind));
+    const stale: { index: number; stamp: string }[] = [];
+    const values = files.map((file, index) => {
+      const { stamp, fresh } = stampOf(file, now());
+      const row = rows.get(file);
+      if (row?.stamp === stamp) return row.value;
+      // What changed a moment ago may change again unnoticed: it can be found, but is read anew next time.
+      stale.push({ index, stamp: fresh ? unsettled : stamp });
+      return null;
+    });
+    const add: Changes["add"][number][] = [];
+    for (const { index, stamp } of stale) {
+      const entry = await make(index);
+      add.push({ file: files[index]!, stamp, entry });
+      values[index] = entry.value;
+    }
+    const there = rows.size + add.length > files.length ? new Set(files) : undefined;
+    const remove = there ? [...rows.keys()].filter((file) => !there.has(file)) : [];
+    const settled = places.some(({ fresh }) => fresh) ? [] : places;
+    const whole = use(({ write }) => write(kind, { remove, add, folders: settled, total: files.length }));
+    return { values, whole };
+  }
+
   return {
-    async sync(kind, { files, folders }, prepare) {
-      const places = folders.map((folder) => ({ folder, ...stampOf(folder, now(), true) }));
-      const rows = use(({ load }) => load(kind));
-      const stale: { index: number; stamp: string }[] = [];
-      const values = files.map((file, index) => {
-        const { stamp, fresh } = stampOf(file, now());
-        const row = rows.get(file);
-        if (row?.stamp === stamp) return row.value;
-        // What changed a moment ago may change again unnoticed: it can be found, but is read anew next time.
-        stale.push({ index, stamp: fresh ? unsettled : stamp });
-        return null;
-      });
-      const make = stale.length > 0 ? await prepare() : undefined;
-      const add = stale.map(({ index, stamp }) => ({ file: files[index]!, stamp, entry: make!(index) }));
-      for (const [at, { index }] of stale.entries()) values[index] = add[at]!.entry.value;
-      const there = rows.size + add.length > files.length ? new Set(files) : undefined;
-      const remove = there ? [...rows.keys()].filter((file) => !there.has(file)) : [];
-      const settled = places.some(({ fresh }) => fresh) ? [] : places;
-      use(({ write }) => write(kind, { remove, add, folders: settled, total: files.length }));
-      return values;
+    async sync(kind, sources, make) {
+      const { values, whole } = await syncOnce(kind, sources, make);
+      return whole ? values : (await syncOnce(kind, sources, make)).values;
     },
     isCurrent(kind) {
       const kept = use(({ folders }) => folders(kind));
@@ -101,9 +109,10 @@ export function openIndexFile(path: string, now: () => number = Date.now): Index
     },
     search: (kind, words, limit) =>
       use(({ find }) =>
-        find(kind, words, limit).map(({ file, stamp, value }) => {
-          const changed = stampOf(file, now()).stamp !== stamp;
-          return { file, value: JSON.parse(value) as Json, changed };
+        find(kind, words, limit).map((row) => {
+          const whole = isWhole(row);
+          const changed = !whole || stampOf(row.file, now()).stamp !== row.stamp;
+          return { file: row.file, value: whole ? (JSON.parse(row.value) as Json) : null, changed };
         }),
       ),
     holds: (kind, word) => use(({ holds }) => holds(kind, word)),
@@ -162,7 +171,8 @@ interface Opened {
   readonly path: string;
   close(): void;
   load(kind: string): Map<string, Row>;
-  write(kind: string, changes: Changes): void;
+  /** Says whether all files are in now: not where it is another index than was loaded, or somebody took them away. */
+  write(kind: string, changes: Changes): boolean;
   folders(kind: string): Place[];
   find(kind: string, words: readonly string[], limit: number): Stored[];
   holds(kind: string, word: string): boolean;
@@ -187,16 +197,8 @@ function openAt(path: string): Opened {
   // What this process read or wrote itself need not be read again, as long as nobody else wrote.
   const memory = new Map<string, { readonly version: number; readonly rows: Map<string, Row> }>();
   const dataVersion = () => (sql("PRAGMA data_version").get() as { data_version: number }).data_version;
-  let sealed: number | undefined;
-  /** Asked within a transaction, once for each time that somebody else wrote. */
-  const checkSeal = () => {
-    const current = dataVersion();
-    if (sealed === current) return;
-    if (!isSealed(db)) throw Object.assign(new Error("the index is damaged"), { code: "ERR_INDEX_DAMAGED" });
-    sealed = current;
-  };
-  const transaction = <Result>(begin: "BEGIN" | "BEGIN IMMEDIATE", work: () => Result): Result => {
-    db.exec(begin);
+  const transaction = <Result>(work: () => Result): Result => {
+    db.exec("BEGIN IMMEDIATE");
     try {
       const result = work();
       db.exec("COMMIT");
@@ -234,12 +236,11 @@ function openAt(path: string): Opened {
     write(kind, { remove, add, folders, total }) {
       const kept = new Map(placesOf(kind).map(({ folder, stamp }) => [folder, stamp]));
       const same = kept.size === folders.length && folders.every(({ folder, stamp }) => kept.get(folder) === stamp);
-      if (remove.length === 0 && add.length === 0 && same) return;
+      if (remove.length === 0 && add.length === 0 && same) return true;
       const { rows } = memory.get(kind) ?? { rows: new Map<string, Row>() };
       // It is remembered only once it is written.
       memory.delete(kind);
-      const held = transaction("BEGIN IMMEDIATE", () => {
-        checkSeal();
+      const held = transaction(() => {
         const words = new Set<string>();
         if (rows.size === 0) forgetFamily(kind);
         for (const file of [...remove, ...add.map((one) => one.file)]) {
@@ -267,23 +268,22 @@ function openAt(path: string): Opened {
         for (const { folder, stamp } of held === total ? folders : []) {
           sql("INSERT INTO folders (kind, folder, stamp) VALUES (?, ?, ?)").run(kind, folder, stamp);
         }
-        seal(db);
         return held;
       });
-      // Another process took away what this one remembers: next time all is looked up.
-      if (held !== total) return;
+      if (held !== total) return false;
       for (const file of remove) rows.delete(file);
       for (const { file, stamp, entry } of add) rows.set(file, { stamp, value: entry.value });
       memory.set(kind, { version: dataVersion(), rows });
+      return true;
     },
-    folders: (kind) =>
-      transaction("BEGIN", () => {
-        checkSeal();
-        return placesOf(kind);
-      }),
+    folders(kind) {
+      const { same } = sql(sameRows).get() as { same: number };
+      if (!same) throw Object.assign(new Error("the index is damaged"), { code: "ERR_INDEX_DAMAGED" });
+      return placesOf(kind);
+    },
     find(kind, words, limit) {
       if (words.length === 0) return [];
-      const query = `SELECT file, stamp, value FROM texts JOIN files ON files.id = texts.rowid
+      const query = `SELECT file, stamp, value, sum FROM texts JOIN files ON files.id = texts.rowid
         WHERE texts MATCH ? AND rank MATCH 'bm25(10, 5, 3, 1)' AND kind = ? ORDER BY rank, file LIMIT ?`;
       const ask = (how: string) => sql(query).all(words.map(quoted).join(how), kind, limit) as unknown as Stored[];
       const all = ask(" AND ");
@@ -306,7 +306,12 @@ interface Stored {
   readonly file: string;
   readonly stamp: string;
   readonly value: string;
+  readonly sum: number;
 }
+
+/** Whether there is a text for each file and no other; that costs little, and searching would not notice. */
+const sameRows = `SELECT (SELECT count(*) || ' ' || total(id) FROM files) =
+  (SELECT count(*) || ' ' || total(id) FROM texts_docsize) AS same`;
 
 /** A damaged row may hold anything: bytes that look like the text have the same sum. */
 function isWhole({ file, value, sum }: { file: unknown; value: unknown; sum: unknown }): boolean {
@@ -341,9 +346,7 @@ function prepare(db: DatabaseSync): void {
     );
     CREATE TABLE IF NOT EXISTS words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS folders (kind TEXT NOT NULL, folder TEXT NOT NULL, stamp TEXT NOT NULL);
-    CREATE TABLE IF NOT EXISTS seal (sum INTEGER NOT NULL);
     PRAGMA user_version = ${version}`);
-  seal(db);
   db.exec("COMMIT");
 }
 

@@ -271,8 +271,9 @@ test("three hundred prompts come sorted by name, whatever their order on disk", 
   expect(problems).toEqual([]);
 });
 
-test("opening a library loads neither gray-matter nor yaml; the first question does", () => {
+test("gray-matter and yaml are loaded for the first prompt whose front matter is not plain", () => {
   write("builtin/a/first.md");
+  write("builtin/a/other.md", "Do it.\n", "'Do one thing'");
   const module = new URL("../../src/library/library.ts", import.meta.url).href;
   const script = `
     import { createRequire } from "node:module";
@@ -282,6 +283,8 @@ test("opening a library loads neither gray-matter nor yaml; the first question d
     const library = openLibrary([{ scope: "builtin", path: ${JSON.stringify(join(root, "builtin"))} }]);
     const before = loaded();
     await library.find("first");
+    before.push(...loaded());
+    await library.find("other");
     console.log(JSON.stringify([before, loaded()]));`;
   const printed = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   expect(JSON.parse(printed)).toEqual([[], ["gray-matter", "yaml"]]);

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { openLibrary } from "../../src/library/library.ts";
 import { searchPrompts } from "../../src/library/search.ts";
@@ -245,7 +245,7 @@ test("a prompt that goes away, or becomes a folder, between the search and its l
   const file = join(library.root, "one_prompt.md");
   const value = { purpose: "Do it" };
   await library.index.sync(kind, { files: [file], folders: [dirname(file)] }, () =>
-    Promise.resolve(() => ({ value, texts: ["one_prompt", "", "", "A budget."] })),
+    Promise.resolve({ value, texts: ["one_prompt", "", "", "A budget."] }),
   );
   const place = { name: "one_prompt", file, folder: "", scope: "workspace" } as const;
   for (const put of [() => undefined, () => mkdirSync(file)]) {
@@ -255,6 +255,6 @@ test("a prompt that goes away, or becomes a folder, between the search and its l
       return place;
     });
     const hit = { prompt: { ...place, ...value }, line: 1, text: "Do it", changed: false };
-    expect(found).toEqual({ hits: [{ ...hit, changed: found.hits[0]!.changed }], taken_for: {} });
+    expect(found).toMatchObject({ hits: [{ ...hit, changed: found.hits[0]!.changed }], taken_for: {} });
   }
 });

@@ -7,8 +7,10 @@ import { cleanUp, folderWith } from "../tools/folders.ts";
 import { child, ended, firstWords } from "./children.ts";
 
 const opened: IndexFile[] = [];
+const holders: ReturnType<typeof child>[] = [];
 afterEach(() => {
   for (const index of opened.splice(0)) index.close();
+  for (const one of holders.splice(0)) one.kill("SIGKILL");
   cleanUp();
 });
 
@@ -28,12 +30,10 @@ function entry(word: string, body = ""): Entry {
 /** Syncs these files with entries that count up, and says which of them had to be made. */
 async function sync(index: IndexFile, files: readonly string[], kind = "word:1") {
   const made: string[] = [];
-  const values = await index.sync(kind, { files, folders: [...new Set(files.map(dirname))] }, () =>
-    Promise.resolve((at) => {
-      made.push(files[at]!);
-      return entry(`word${at}`);
-    }),
-  );
+  const values = await index.sync(kind, { files, folders: [...new Set(files.map(dirname))] }, (at) => {
+    made.push(files[at]!);
+    return Promise.resolve(entry(`word${at}`));
+  });
   return { made, values };
 }
 
@@ -54,11 +54,11 @@ test("what is unchanged is not made again, neither by the same index nor by the 
   expect(index.standing()).toEqual({ path });
 });
 
-test("nothing is prepared where there is nothing to make", async () => {
+test("nothing is asked where there is nothing to make", async () => {
   const { files } = threeFiles();
   const index = open(":memory:");
   await sync(index, files);
-  const never = () => Promise.reject(new Error("prepared"));
+  const never = () => Promise.reject(new Error("asked"));
   expect(await index.sync("word:1", { files, folders: [] }, never)).toEqual(words);
   expect(await index.sync("word:1", { files: files.slice(1), folders: [] }, never)).toEqual(words.slice(1));
 });
@@ -138,9 +138,9 @@ test("files that hold all words come before those that hold some, the best first
   const { files } = threeFiles();
   const index = open(":memory:");
   const bodies = [entry("x", "red and green"), entry("red"), entry("y", "green")];
-  await index.sync("a:1", { files, folders: [] }, () => Promise.resolve((at) => bodies[at]!));
+  await index.sync("a:1", { files, folders: [] }, (at) => Promise.resolve(bodies[at]!));
   // As many of another family, which rank as high.
-  await index.sync("b:1", { files, folders: [] }, () => Promise.resolve(() => entry("red", "green")));
+  await index.sync("b:1", { files, folders: [] }, () => Promise.resolve(entry("red", "green")));
   const found = (words: string[], limit: number) => index.search("a:1", words, limit).map(({ file }) => file);
   expect(found(["red", "green"], 9)).toEqual([files[0], files[1], files[2]]);
   expect(found(["red"], 9)).toEqual([files[1], files[0]]);
@@ -171,32 +171,40 @@ test("what another process indexed or took away counts at once", async () => {
   expect(await sync(mine, files)).toEqual({ made: files, values: words });
 });
 
-test("what another process takes away in the middle of a sync is looked up again by the next", async () => {
+test("what another process takes away in the middle of a sync is made again", async () => {
   const { files, path } = threeFiles();
   const [mine, other] = [open(path), open(path)];
   await sync(mine, files);
   writeFileSync(files[0]!, "changed");
-  await mine.sync("word:1", { files, folders: [dirname(path)] }, async () => {
-    await sync(other, files, "word:2");
-    return () => entry("new");
+  let taken = 0;
+  const values = await mine.sync("word:1", { files, folders: [dirname(files[0]!)] }, async (at) => {
+    if (taken++ === 0) await sync(other, files, "word:2");
+    return entry(`word${at}`);
   });
-  expect(mine.isCurrent("word:1")).toBe(false);
-  await sync(mine, files);
+  expect([values, taken]).toEqual([words, 3]);
   expect(mine.isCurrent("word:1")).toBe(true);
   expect(mine.search("word:1", ["word2"], 9)).toHaveLength(1);
 });
 
-test("while another process holds the file, all is kept in memory and the file is left alone", async () => {
-  const { files, path } = threeFiles();
-  await sync(open(path), files.slice(1));
+/** A process that holds the file at this path until it is killed. */
+function holding(path: string) {
   const holder = child(
     [],
     `const { DatabaseSync } = await import("node:sqlite"); globalThis.db = new DatabaseSync(${JSON.stringify(path)});
     db.exec("BEGIN EXCLUSIVE"); console.log("held"); setInterval(() => {}, 1000);`,
   );
+  holders.push(holder);
+  return holder;
+}
+
+test("while another process holds the file, all is kept in memory and the file is left alone", async () => {
+  const { files, path } = threeFiles();
+  await sync(open(path), files.slice(1));
+  const holder = holding(path);
   expect(await firstWords(holder)).toBe("held\n");
   const index = open(path);
-  expect((await sync(index, files)).made).toEqual([files[0]]);
+  expect((await sync(index, files)).made).toEqual(files);
+  expect(index.search("word:1", ["word2"], 9)).toHaveLength(1);
   expect(index.standing()).toEqual({ path: ":memory:", trouble: "database is locked" });
   expect((await sync(index, files)).values).toEqual(words);
   const gone = ended(holder);
@@ -208,11 +216,7 @@ test("while another process holds the file, all is kept in memory and the file i
 test("an error of whoever makes the entries is theirs, and the index goes on", async () => {
   const { files, path } = threeFiles();
   const index = open(path);
-  const broken = index.sync("word:1", { files, folders: [] }, () =>
-    Promise.resolve(() => {
-      throw new Error("cannot make it");
-    }),
-  );
+  const broken = index.sync("word:1", { files, folders: [] }, () => Promise.reject(new Error("cannot make it")));
   await expect(broken).rejects.toThrow("cannot make it");
   expect((await sync(index, files)).values).toEqual(words);
   expect(index.standing()).toEqual({ path });
@@ -239,7 +243,7 @@ test("a process killed at any file of a write leaves the index as it was before"
         if (n === at) process.kill(process.pid, "SIGKILL");
         return ["killed", "", "", "long ".repeat(1e6)];
       } });
-      await index.sync("word:2", { files, folders: [] }, async () => make);`,
+      await index.sync("word:2", { files, folders: [] }, async (n) => make(n));`,
     );
     await ended(killed);
     expect(killed.signalCode).toBe("SIGKILL");
@@ -251,7 +255,7 @@ test("a process killed at any file of a write leaves the index as it was before"
   }
 });
 
-test("a text is only as good as the seal on all of them", async () => {
+test("an index whose texts are not those of its files is made anew before it is searched", async () => {
   const { files, path } = threeFiles();
   const index = open(path);
   await sync(index, files);
@@ -261,7 +265,6 @@ test("a text is only as good as the seal on all of them", async () => {
   db.exec("INSERT INTO texts (rowid, a) VALUES (77, 'smuggled')");
   db.close();
   const again = open(path);
-  expect((await sync(again, files)).made).toEqual([]);
   expect(again.isCurrent("word:1")).toBe(false);
   expect((await sync(again, files)).made).toEqual(files);
   expect(again.isCurrent("word:1")).toBe(true);

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { called } from "../../src/chain/called.ts";
+import type { Context } from "../../src/chain/context.ts";
+import { after, inEngine } from "./lines.ts";
+
+const name = (context: Context) => called(context)?.prompts[0]?.name;
+const epoch = (number: number) => ({ number, tools: "", system: [], bytes: 0 });
+
+test.each([
+  ["node-express-mongo", "node_interpreter"],
+  ["TypeScript, Fastify, Postgres", "node_interpreter"],
+  ["php-laravel-mysql", "php_interpreter"],
+  ["Python 3.13 / Django", "python_interpreter"],
+  ["go-chi-postgres", undefined],
+  ["phpunit_like-but-rust", undefined],
+])("a stack of %j brings in %s, once", (stack, interpreter) => {
+  const context = { ...after(), discovered: { stack }, prompts_executed: ["stack_detector"] };
+  expect(name(context)).toBe(interpreter);
+  expect(name({ ...context, prompts_executed: ["stack_detector", String(interpreter)] })).toBeUndefined();
+  expect(name({ ...context, current_phase: "implementation" })).toBeUndefined();
+  expect(name({ ...context, prompts_executed: [] })).toBeUndefined();
+});
+
+test("each condensed record is looked at once, and a passed cost alert once in a chain", () => {
+  const condensed = inEngine(after(), { epoch: epoch(3) });
+  expect(name(inEngine(after(), { epoch: epoch(1) }))).toBeUndefined();
+  expect(name({ ...condensed, prompts_executed: ["context_health_checker"] })).toBe("context_health_checker");
+  expect(
+    name({ ...condensed, prompts_executed: ["context_health_checker", "context_health_checker"] }),
+  ).toBeUndefined();
+  const alerted = inEngine(after(), { alerted: true });
+  expect(called(alerted)?.prompts).toEqual([
+    {
+      key: "requirements-clarification/0/0-cost_monitor",
+      name: "cost_monitor",
+      inputs: { costs: expect.stringContaining('"by_phase"') },
+    },
+  ]);
+  expect(name({ ...alerted, prompts_executed: ["cost_monitor"] })).toBeUndefined();
+});
