@@ -6,7 +6,7 @@ const checks = [
   ["lint", "oxlint", "--deny-warnings"],
   ["format", "oxfmt", "--check"],
 ];
-const slow = ["test/faults", "test/bench", "test/cli", "test/tools"];
+const slow = ["test/faults", "test/bench", "test/cli", "test/tools", "test/exchange", "test/lint"];
 const tests = [
   "tests",
   "vitest",

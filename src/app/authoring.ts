@@ -1,31 +1,47 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { formats } from "../exchange/format.ts";
-import { promptName, type Scope } from "../library/prompt.ts";
+import { promptName, type Scope, scopes } from "../library/prompt.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { writeAtomic } from "../util/files.ts";
 import type { Json } from "../util/json.ts";
-import type { Caller } from "./app.ts";
-import { common } from "./flags.ts";
+import type { Caller, CommonFlags } from "./app.ts";
+import { common, running } from "./flags.ts";
 import { libraryOf } from "./library.ts";
 import { operation } from "./operation.ts";
-import { packageFolder } from "./places.ts";
+import { makeHome, packageFolder, userFolders } from "./places.ts";
+import { untrusted } from "./trust.ts";
 
 const scope = z
-  .enum(["workspace", "user"], "is neither workspace nor user")
+  .enum(scopes, "is no scope")
   .optional()
-  .describe("workspace: for this project; user: for all of yours (workspace where there is a trusted home)");
+  .describe("For this project, or for all of yours; a trusted home makes it the project");
+
+// What lies in templates/ is no prompt, and custom/ is where generated ones lie.
+const folderName = z.string().regex(/^(?!(templates|custom)$)[a-z0-9_]+$/, "is no name for a folder of prompts");
 
 type Looked = Awaited<ReturnType<typeof libraryOf>>;
 
-/** Where new prompts of a scope go. */
-function folderOf({ home, folders }: Looked, wanted: "workspace" | "user" | undefined): { scope: Scope; path: string } {
+/** Where new prompts of a scope go; in our own repository, those of the workspace are the shipped ones. */
+function folderOf({ place, trusted, home, folders }: Looked, wanted: Scope | undefined): ScopeFolder {
+  if (wanted && wanted !== "workspace" && wanted !== "user") {
+    const hint = "For this project: --scope workspace. For all of yours: --scope user";
+    throw new UserError("wrong_scope", `New prompts do not go to the scope ${wanted}.`, hint, exitCodes.usage);
+  }
   const scope = wanted ?? (home ? "workspace" : "user");
+  if (scope === "workspace" && !trusted) throw untrusted(place.workspace);
   const found = folders.find((folder) => folder.scope === scope);
   if (found) return found;
-  const message = "This folder has no home of its own for prompts, or it is not trusted.";
-  throw new UserError("no_scope", message, "Trust it: claude-exec trust. Or keep it for yourself: --scope user");
+  return { scope: place.path === packageFolder ? "builtin" : scope, path: join(place.path, "prompts") };
+}
+
+type ScopeFolder = { readonly scope: Scope; readonly path: string };
+
+/** A home is made with the first prompt that goes there. */
+function write({ place }: Looked, { scope }: { scope: Scope }, file: string, content: string | Uint8Array): void {
+  if (scope === "workspace") makeHome(place);
+  writeAtomic(file, content, { mode: 0o644 });
 }
 
 export const promptsNewOperation = operation({
@@ -35,33 +51,38 @@ export const promptsNewOperation = operation({
   positional: ["name"],
   input: z.object({
     name: z.string().describe("What it will be called"),
-    folder: z
-      .string()
-      .regex(/^[a-z0-9_]+$/, "is no folder's name")
-      .optional()
-      .describe("Folder within the scope"),
+    folder: folderName.optional().describe("Folder within the scope"),
     from: z.string().min(1).optional().describe("What is missing, in a sentence: prompt_generator writes the prompt"),
     scope,
     ...common,
+    budget_usd: running.budget_usd,
+    budget_tokens: running.budget_tokens,
   }),
   async run(input, caller) {
     const name = named(input.name);
     const looked = await libraryOf(caller, input);
-    const [taken] = await looked.library.places(name);
-    if (taken) {
-      const hint =
-        taken.scope === "builtin"
-          ? `Take another name, or change a copy: claude-exec prompts edit ${name}`
-          : `Open it: claude-exec prompts edit ${name}`;
-      throw new UserError("name_taken", `There is a prompt ${name} already: ${taken.file}.`, hint, exitCodes.conflict);
-    }
-    if (input.from !== undefined) return generated({ ...input, name, from: input.from }, caller);
-    const { path, scope } = folderOf(looked, input.scope);
-    const file = join(path, input.folder ?? "", `${name}.md`);
-    writeAtomic(file, fromTemplate(name), { mode: 0o644 });
-    return { exit: exitCodes.done, data: { schema_version: 1, name, scope, file, open: file } };
+    await checkFree(looked, name);
+    if (input.from !== undefined) return generated({ ...input, name, from: input.from }, caller, looked);
+    const target = folderOf(looked, input.scope);
+    const file = join(target.path, input.folder ?? "", `${name}.md`);
+    write(looked, target, file, fromTemplate(name));
+    return { exit: exitCodes.done, data: { schema_version: 1, name, scope: target.scope, file, open: file } };
   },
 });
+
+async function checkFree({ library, config }: Looked, name: string): Promise<void> {
+  const [taken] = await library.places(name);
+  if (!taken) return;
+  const edit = `claude-exec prompts edit ${name}`;
+  const isOurs = taken.scope === "builtin";
+  const isFixed = isOurs && taken.folder === "system" && !config.prompts.may_replace.includes(name);
+  const hint = isFixed
+    ? "Take another name."
+    : isOurs
+      ? `Take another name, or change a copy: ${edit}`
+      : `Open it: ${edit}`;
+  throw new UserError("name_taken", `There is a prompt ${name} already: ${taken.file}.`, hint, exitCodes.conflict);
+}
 
 function named(wanted: string): string {
   const name = promptName(wanted);
@@ -73,46 +94,81 @@ function named(wanted: string): string {
 function fromTemplate(name: string): string {
   const title = `${name[0]!.toUpperCase()}${name.slice(1).replaceAll("_", " ")}`;
   return readFileSync(join(packageFolder, "prompts", "templates", "basic.md"), "utf8")
-    .replace(/^name: *basic\b/m, `name: ${name}`)
+    .replace(/^# name:.*$/m, `name: ${name}`)
     .replace(/^title: *\w+/m, `title: ${title}`)
     .replace(/^# .*$/m, `# ${title}`);
 }
 
+interface Wish extends CommonFlags {
+  readonly name: string;
+  readonly from: string;
+  readonly scope?: string | undefined;
+  readonly folder?: string | undefined;
+}
+
 /** A draft that a model wrote: kept where generated prompts lie, with no right but to read, for a person to judge. */
-async function generated(input: { name: string; from: string; home?: string | undefined }, caller: Caller) {
+async function generated(input: Wish, caller: Caller, { library }: Looked) {
+  const where = (["scope", "folder"] as const).find((flag) => input[flag] !== undefined);
+  if (where) {
+    const message = `--${where} does not go with --from: what a model writes lies in prompts/custom until a person moves it.`;
+    throw new UserError("wrong_usage", message, `Leave --${where} out.`, exitCodes.usage);
+  }
   const { runPrompt } = await import("./run_prompt.ts");
-  const looked = await libraryOf(caller, input);
-  const near = (await looked.library.search(input.from, 2)).hits;
+  const near = (await library.search(input.from, 2)).hits;
   const similar = near.map(({ prompt }) => readFileSync(prompt.file, "utf8")).join("\n\n");
   const values = { gap: input.from, name: input.name, similar };
-  const ran = await runPrompt({ ...input, name: "prompt_generator", values }, caller);
-  const artifacts = ran.report?.artifacts ?? [];
-  const written = artifacts.find(({ kind }) => kind === "prompt");
+  const { report, cost, file: record } = await runPrompt({ ...input, name: "prompt_generator", values }, caller);
+  const written = report.artifacts?.find(({ kind }) => kind === "prompt");
   if (!written) {
-    const hint = `Say more in --from, or write it yourself: claude-exec prompts new ${input.name}`;
-    throw new UserError(
-      "nothing_generated",
-      "The model wrote no prompt. What it did say is kept in the run's record.",
-      hint,
-    );
+    const message = `The model wrote no prompt. It says: ${report.summary}`;
+    const hint = `All it said: ${record}. Say more in --from, or write it yourself: claude-exec prompts new ${input.name}`;
+    throw new UserError("nothing_generated", message, hint);
   }
-  const folder = looked.folders.find(({ scope }) => scope === "custom")!.path;
+  // The run has made the home, and may have been told to trust it.
+  const { folders } = await libraryOf(caller, { home: input.home });
+  const folder = folders.find(({ scope }) => scope === "custom")!.path;
   const file = join(folder, `${input.name}.md`);
-  const text = written.content
-    .replace(/^name:.*$/m, `name: ${input.name}`)
-    .replace(/^tools: *(edit|run) *$/m, "tools: read");
-  writeAtomic(file, text.endsWith("\n") ? text : `${text}\n`, { mode: 0o644 });
-  const tests = artifacts.find(({ kind }) => kind === "tests");
+  writeAtomic(file, await tamed(written.content, input.name), { mode: 0o644 });
+  const tests = report.artifacts?.find(({ kind }) => kind === "tests");
   if (tests) writeAtomic(join(folder, `${input.name}.tests.yaml`), tests.content, { mode: 0o644 });
-  const data = {
-    name: input.name,
-    scope: "custom",
-    file,
-    open: file,
-    generated: true,
-    summary: ran.report?.summary ?? "",
+  const problem = await problemOf(file);
+  const data = { name: input.name, scope: "custom", file, open: file, generated: true, summary: report.summary };
+  return {
+    exit: problem ? exitCodes.failed : exitCodes.done,
+    data: { schema_version: 1 as const, ...data, problem, cost, record },
   };
-  return { exit: exitCodes.done, data: { schema_version: 1 as const, ...data, cost: ran.cost } };
+}
+
+/** Called as it was asked for, and with no right but to read. What cannot be read has no rights, and stays as it is. */
+async function tamed(content: string, name: string): Promise<string> {
+  const { parseFrontMatter } = await import("../library/front_matter.ts");
+  const { isMap, parseDocument } = await import("yaml");
+  const text = content.endsWith("\n") ? content : `${content}\n`;
+  try {
+    const { data, body } = parseFrontMatter(text, name);
+    const isCalledSo = data["name"] === undefined || data["name"] === name;
+    const isTame = data["tools"] === undefined || data["tools"] === "none" || data["tools"] === "read";
+    const head = text.slice(0, text.length - body.length);
+    const front = parseDocument(`${head.split("\n").slice(1, -2).join("\n")}\n`, { schema: "core" });
+    if ((isCalledSo && isTame) || !isMap(front.contents)) return text;
+    if (!isCalledSo) front.set("name", name);
+    if (!isTame) front.set("tools", "read");
+    return `---\n${front.toString({ lineWidth: 0 })}---\n${body}`;
+  } catch (error) {
+    if (error instanceof UserError) return text;
+    throw error;
+  }
+}
+
+async function problemOf(file: string): Promise<{ message: string; hint: string } | null> {
+  try {
+    const { readPrompt } = await import("../library/read_prompt.ts");
+    await readPrompt({ file, folder: "", scope: "custom" });
+    return null;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { message: error.message, hint: error.hint };
+  }
 }
 
 export const promptsEditOperation = operation({
@@ -120,71 +176,78 @@ export const promptsEditOperation = operation({
   summary: "Open a prompt; of a shipped one a copy of your own",
   permission: "change",
   positional: ["name"],
-  input: z.object({ name: z.string().describe("Its exact name"), scope, home: common.home }),
+  input: z.object({
+    name: z.string().describe("Its exact name"),
+    scope,
+    home: common.home,
+    trust: common.trust,
+  }),
   async run(input, caller) {
     const looked = await libraryOf(caller, input);
-    const prompt = await looked.library.find(input.name);
-    const done = (file: string, copied: boolean) => {
-      const data = {
-        name: prompt.name,
-        scope: prompt.scope,
-        file,
-        open: file,
-        copied_from: copied ? prompt.file : null,
-      };
-      return { exit: exitCodes.done, data: { schema_version: 1 as const, ...data } };
+    const { library, home, config } = looked;
+    // Not read before it is opened: a broken one is there to be mended. The search throws what there is to say.
+    const [prompt = await library.find(input.name)] = await library.places(input.name);
+    const name = named(input.name);
+    const done = (file: string, scope: Scope, copied_from: string | null) => {
+      return { exit: exitCodes.done, data: { schema_version: 1 as const, name, scope, file, open: file, copied_from } };
     };
-    if (prompt.scope !== "builtin" || packageFolder === looked.home?.path) return done(prompt.file, false);
-    if (prompt.folder === "system" && !looked.config.prompts.may_replace.includes(prompt.name)) {
-      const message = `${prompt.name} is a system prompt; nothing may stand in for it unless you allow it by name.`;
-      const hint = `In your own config.json: "prompts": {"may_replace": ["${prompt.name}"]}`;
+    if (prompt.scope !== "builtin" || packageFolder === home?.path) return done(prompt.file, prompt.scope, null);
+    if (prompt.folder === "system" && !config.prompts.may_replace.includes(name)) {
+      const message = `${name} is a system prompt; nothing may stand in for it unless you allow it by name.`;
+      const own = join(userFolders(caller.world.env).config, "config.json");
+      const hint = `In ${own}: {"prompts": {"may_replace": ["${name}"]}}`;
       throw new UserError("system_prompt", message, hint, exitCodes.conflict);
     }
-    const { path } = folderOf(looked, input.scope);
-    const file = join(path, prompt.folder, `${prompt.name}.md`);
-    writeAtomic(file, readFileSync(prompt.file), { mode: 0o644 });
+    const target = folderOf(looked, input.scope);
+    const file = join(target.path, prompt.folder, `${name}.md`);
     const tests = prompt.file.replace(/\.md$/, ".tests.yaml");
-    if (existsSync(tests)) writeAtomic(file.replace(/\.md$/, ".tests.yaml"), readFileSync(tests), { mode: 0o644 });
-    return done(file, true);
+    if (existsSync(tests)) write(looked, target, file.replace(/\.md$/, ".tests.yaml"), readFileSync(tests));
+    write(looked, target, file, readFileSync(prompt.file));
+    return done(file, target.scope, prompt.file);
   },
 });
 
+const formatFlag = z.enum([...formats, "original"], "is no format");
 const replace = z.boolean().optional().describe("Overwrite files that are there and differ");
 const dry_run = z.boolean().optional().describe("Only say what would be done");
 
 export const promptsImportOperation = operation({
   name: "prompts import",
-  summary: "Take over prompts of other tools: Claude Code commands, skills and agents, fabric patterns, plain markdown",
+  summary: "Take over commands, skills and agents of Claude Code, fabric patterns, plain markdown",
   permission: "change",
   positional: ["from"],
   input: z.object({
     from: z.string().describe("A folder, or one file"),
-    format: z.enum(formats, "is no format").optional().describe("Their format, where it is not to be guessed"),
-    into: z
-      .string()
-      .regex(/^[a-z0-9_]+$/, "is no folder's name")
-      .default("imported")
-      .describe("Folder within the scope"),
+    format: formatFlag.optional().describe("Their format, where it is not to be guessed"),
+    into: folderName.default("imported").describe("Folder within the scope"),
     scope,
     dry_run,
     replace,
     home: common.home,
+    trust: common.trust,
   }),
   async run(input, caller) {
     const looked = await libraryOf(caller, input);
-    const { path, scope } = folderOf(looked, input.scope);
-    const to = join(path, input.into);
+    const target = folderOf(looked, input.scope);
+    const to = join(target.path, input.into);
+    if (target.scope === "workspace" && !input.dry_run) makeHome(looked.place);
     const { importPrompts } = await import("../exchange/exchange.ts");
-    const { countOffline } = await import("../costs/estimate.ts");
-    const { prompts } = await looked.library.all();
-    const { imported, skipped } = await importPrompts(resolve(caller.cwd, input.from), to, {
-      ...(input.format && { format: input.format }),
+    const { withCounter } = await import("../costs/estimate.ts");
+    const { prompts, problems } = await looked.library.all();
+    // A broken file keeps its name too.
+    const elsewhere = [...prompts, ...problems].filter(
+      ({ file }) => file.endsWith(".md") && !file.startsWith(`${to}/`),
+    );
+    const format = input.format === "original" ? undefined : input.format;
+    const options = {
+      ...(format && { format }),
       dryRun: input.dry_run ?? false,
       replace: input.replace ?? false,
-      taken: prompts.filter(({ file }) => !file.startsWith(`${to}/`)).map(({ name }) => name),
-      count: countOffline,
-    });
-    const data = { scope, to, dry_run: input.dry_run ?? false, imported, skipped };
+      taken: elsewhere.flatMap(({ file }) => promptName(basename(file, ".md")) ?? []),
+    };
+    const from = resolve(caller.cwd, input.from);
+    const { imported, skipped } = await withCounter((count) => importPrompts(from, to, { ...options, count }));
+    const data = { scope: target.scope, to, dry_run: input.dry_run ?? false, imported, skipped };
     return {
       exit: imported.length === 0 ? exitCodes.failed : exitCodes.done,
       data: { schema_version: 1, ...(JSON.parse(JSON.stringify(data)) as Record<string, Json>) },
@@ -200,26 +263,24 @@ export const promptsExportOperation = operation({
   input: z.object({
     to: z.string().describe("The folder to write into"),
     names: z.array(z.string()).optional().describe("Which prompts; all of yours if left out"),
-    format: z
-      .enum([...formats, "original"], "is no format")
-      .default("original")
-      .describe("original: as each was imported"),
+    format: formatFlag.default("original").describe("original: as each was imported"),
     dry_run,
     replace,
     home: common.home,
   }),
   async run(input, caller) {
     const { library } = await libraryOf(caller, input);
-    const { prompts } = await library.all();
+    const { prompts, problems } = await library.all();
     const chosen = input.names
       ? await Promise.all(input.names.map((name) => library.find(name)))
       : prompts.filter((prompt) => prompt.scope !== "builtin");
+    const unread = input.names ? [] : problems.map(({ file, message }) => ({ file, why: message }));
     const { exportPrompts } = await import("../exchange/exchange.ts");
     const files = chosen.map(({ file }) => file);
     const to = resolve(caller.cwd, input.to);
     const options = { dryRun: input.dry_run ?? false, replace: input.replace ?? false };
     const { exported, skipped } = await exportPrompts(files, to, input.format, options);
-    const data = { to, dry_run: options.dryRun, exported, skipped };
+    const data = { to, dry_run: options.dryRun, exported, skipped: [...skipped, ...unread] };
     return {
       exit: exported.length === 0 ? exitCodes.failed : exitCodes.done,
       data: { schema_version: 1, ...(JSON.parse(JSON.stringify(data)) as Record<string, Json>) },

@@ -136,9 +136,14 @@ function projectOf(home: string): string {
 
 /** By where it really lies: a link may lead out. */
 function isInside(path: string, folder: string): boolean {
-  const real = existsSync(path) ? realpathSync(path) : path;
-  const from = relative(existsSync(folder) ? realpathSync(folder) : folder, real);
-  return from === "" || (!from.startsWith("..") && !isAbsolute(from));
+  const from = relative(realPath(folder), realPath(path));
+  return from === "" || (from !== ".." && !from.startsWith("../") && !isAbsolute(from));
+}
+
+/** What is not there yet lies where the nearest folder above it really lies. */
+function realPath(path: string): string {
+  if (existsSync(path) || dirname(path) === path) return realpathSync(path);
+  return join(realPath(dirname(path)), basename(path));
 }
 
 function parsed(folder: string | undefined): Layer {

@@ -6,7 +6,7 @@ import type { World } from "../util/world.ts";
 import { locateHome, type Caller } from "./app.ts";
 import type { Config } from "./config.ts";
 import { packageFolder, userFolders, type Home } from "./places.ts";
-import { isTrusted } from "./trust.ts";
+import { isTrusted, trust } from "./trust.ts";
 
 /** Where prompts of each scope lie, the nearest first. Without a home only those of the user and the shipped ones. */
 export function promptFolders(home: Home | undefined, config: Config, env: World["env"]) {
@@ -34,12 +34,14 @@ export async function openIndex(home: Home | undefined, env: World["env"]): Prom
 }
 
 /** The library as it is for whoever only looks: a home's own prompts count where its folder is trusted. */
-export async function libraryOf(caller: Caller, input: { home?: string | undefined }) {
+export async function libraryOf(caller: Caller, input: { home?: string | undefined; trust?: boolean | undefined }) {
   const { env } = caller.world;
-  const found = locateHome(caller, input);
-  const known = isTrusted(found.workspace, env);
+  const place = locateHome(caller, input);
+  if (input.trust) trust(place.workspace, env);
+  const trusted = isTrusted(place.workspace, env);
   const { readConfig } = await import("./config.ts");
-  const config = readConfig(known ? found.path : undefined, userFolders(env).config);
-  const home = known && found.exists ? found : undefined;
-  return { library: await openPrompts(home, config, env), home, config, folders: promptFolders(home, config, env) };
+  const config = readConfig(trusted ? place.path : undefined, userFolders(env).config);
+  const home = trusted && place.exists ? place : undefined;
+  const folders = promptFolders(home, config, env);
+  return { library: await openPrompts(home, config, env), place, trusted, home, config, folders };
 }

@@ -55,17 +55,14 @@ async function summaries(
   const index = await openIndex(locateHome(caller, input), caller.world.env);
   const chains = [...files];
   const sources = { files: chains.map(([, file]) => file), folders: [contexts] };
-  const values = await index.sync("chain:1", sources, () =>
-    Promise.resolve((at: number) => {
-      const [id, file] = chains[at]!;
-      const known = parseJson(readTextIfThere(file) ?? "");
-      if (!isRecord(known)) return { value: null, texts: ["", "", "", ""] as const };
-      const found = { ...known, discovered: JSON.stringify(known["discovered"] ?? {}) } as Record<string, Json>;
-      const text = (key: string) => (typeof found[key] === "string" ? found[key] : "");
-      const texts = [text("goal"), text("last_response"), text("discovered"), ""] as const;
-      return { value: brief(id, known as Record<string, Json>, file), texts };
-    }),
-  );
+  const values = await index.sync("chain:1", sources, (at) => {
+    const [id, file] = chains[at]!;
+    const known = parseJson(readTextIfThere(file) ?? "");
+    if (!isRecord(known)) return Promise.resolve({ value: null, texts: ["", "", "", ""] });
+    const text = (key: string) => (typeof known[key] === "string" ? known[key] : JSON.stringify(known[key] ?? ""));
+    const texts = [text("goal"), text("last_response"), text("discovered"), ""] as const;
+    return Promise.resolve({ value: brief(id, known as Record<string, Json>, file), texts });
+  });
   index.close();
   return new Map(chains.flatMap(([id], at) => (values[at] === null ? [] : [[id, values[at]!] as const])));
 }

@@ -1,6 +1,7 @@
-import { relative, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { z } from "zod";
-import { phases, scopes, type Listed } from "../library/prompt.ts";
+import { phases, promptName, scopes, type Listed } from "../library/prompt.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { Json } from "../util/json.ts";
 import { common, running } from "./flags.ts";
@@ -11,12 +12,22 @@ import { readValues, varFlag } from "./values.ts";
 
 const home = z.string().optional().describe("Folder that keeps the chains");
 const name = z.string().describe("Its exact name");
+const costs = ["minimal", "low", "medium", "high"] as const;
 const filters = {
   folder: z.string().optional().describe("Only this folder, such as discovery"),
-  phase: z.enum(phases, "is no phase").optional().describe("Only prompts made for this phase"),
+  phase: z
+    .enum(phases, `is none of ${phases.join(", ")}`)
+    .optional()
+    .describe("Only prompts made for this phase"),
   tag: z.string().optional().describe("Only prompts with this tag"),
-  cost: z.enum(["minimal", "low", "medium", "high"], "is no cost class").optional().describe("Only this cost class"),
-  scope: z.enum(scopes, "is no scope").optional().describe("Only prompts of this scope"),
+  cost: z
+    .enum(costs, `is none of ${costs.join(", ")}`)
+    .optional()
+    .describe("Only this cost class"),
+  scope: z
+    .enum(scopes, `is none of ${scopes.join(", ")}`)
+    .optional()
+    .describe("Only prompts of this scope"),
 };
 
 export const promptsListOperation = operation({
@@ -26,10 +37,14 @@ export const promptsListOperation = operation({
   positional: [],
   input: z.object({ ...filters, home }),
   async run(input, caller) {
-    const { library } = await libraryOf(caller, input);
+    const { library, place, trusted } = await libraryOf(caller, input);
     const { prompts, problems } = await library.all();
     const chosen = prompts.filter(passes(input));
-    const data = { prompts: chosen.map(brief), problems: problems.map((problem) => ({ ...problem })) };
+    const data = {
+      prompts: chosen.map(brief),
+      problems: problems.map((problem) => ({ ...problem })),
+      untrusted: place.exists && !trusted ? place.workspace : null,
+    };
     return { exit: exitCodes.done, data: { schema_version: 1, ...data } };
   },
 });
@@ -40,8 +55,14 @@ export const promptsSearchOperation = operation({
   permission: "read",
   positional: ["words"],
   input: z.object({
-    words: z.array(z.string()).min(1, "are missing").describe("What it should be good for"),
-    limit: z.coerce.number("is not a number").int().min(1).max(100).default(10).describe("How many at most"),
+    words: z.array(z.string()).min(1, "is missing").describe("What it should be good for"),
+    limit: z.coerce
+      .number("is not a number")
+      .int("is not a whole number")
+      .min(1, "is not above 0")
+      .max(100, "is above 100")
+      .default(10)
+      .describe("How many at most"),
     ...filters,
     home,
   }),
@@ -129,21 +150,30 @@ export const promptsLintOperation = operation({
   permission: "read",
   positional: ["paths"],
   input: z.object({
-    paths: z.array(z.string()).optional().describe("Files or folders; without any, the prompts of this home and yours"),
+    paths: z
+      .array(z.string())
+      .optional()
+      .describe("Files, folders or names of prompts; without any, the prompts of this home and yours"),
     strict: z.boolean().optional().describe("Warnings count as errors"),
     home,
   }),
   async run(input, caller) {
-    const { library, folders } = await libraryOf(caller, input);
-    const { lintPrompts } = await import("../library/lint.ts");
-    const { lintPlaces } = await import("../library/lint_places.ts");
+    const { library, home, folders } = await libraryOf(caller, input);
+    const { lintPrompts } = await import("../lint/lint.ts");
+    const { lintPlaces } = await import("../lint/places.ts");
     const { prompts, problems } = await library.all();
-    const own = () => folders.filter(({ scope }) => scope !== "builtin" || packageFolder === caller.cwd);
-    const given = input.paths?.map((path) => resolve(caller.cwd, path));
+    const own = () => folders.filter(({ scope }) => scope !== "builtin" || packageFolder === home?.path);
+    const meant = async (path: string) => {
+      const [named] = existsSync(resolve(caller.cwd, path)) ? [] : await library.places(path);
+      return named?.file ?? resolve(caller.cwd, path);
+    };
+    const given = input.paths && (await Promise.all(input.paths.map(meant)));
     const files = given ? await lintPlaces(given) : await ownFiles(own(), [...prompts, ...problems]);
-    const { countOffline } = await import("../costs/estimate.ts");
-    const found = await lintPrompts(files, new Set(prompts.map((prompt) => prompt.name)), countOffline);
-    const findings = found.map((one) => ({ ...one, file: relative(caller.cwd, one.file) || one.file }));
+    const { withCounter } = await import("../costs/estimate.ts");
+    const known = new Set(prompts.map((prompt) => prompt.name));
+    const found = await withCounter((count) => lintPrompts(files, known, count));
+    const short = (text: string) => text.replaceAll(`${caller.cwd}/`, "");
+    const findings = found.map((one) => ({ ...one, file: short(one.file), what: short(one.what) }));
     const errors = findings.filter(({ severity }) => severity === "error" || input.strict).length;
     return {
       exit: errors > 0 ? exitCodes.failed : exitCodes.done,
@@ -153,7 +183,7 @@ export const promptsLintOperation = operation({
 });
 
 async function ownFiles(folders: readonly { path: string }[], known: readonly { file: string }[]) {
-  const { lintPlaces } = await import("../library/lint_places.ts");
+  const { lintPlaces } = await import("../lint/places.ts");
   const there = folders.map(({ path }) => path).filter((path) => known.some(({ file }) => file.startsWith(`${path}/`)));
   if (there.length > 0) return lintPlaces(there);
   throw new UserError(
@@ -184,15 +214,9 @@ export const promptsRunOperation = operation({
   async run(input, caller) {
     const { runPrompt } = await import("./run_prompt.ts");
     const values = readValues(input.var, caller.cwd);
-    const { report, ending, name, cost, file } = await runPrompt({ ...input, values }, caller);
-    if (report) {
-      const data = { prompt: name, report: JSON.parse(JSON.stringify(report)) as Json, cost, record: file };
-      return { exit: exitCodes.done, data: { schema_version: 1, ...data } };
-    }
-    const again = `Run it again: claude-exec prompts run ${name}`;
-    if (ending.type === "parked") throw new UserError(ending.code, ending.message, again, ending.exit);
-    const message = `${name} was interrupted. What it had paid for is kept.`;
-    throw new UserError("interrupted", message, again, exitCodes.interrupted);
+    const { report, name, cost, file } = await runPrompt({ ...input, values }, caller);
+    const data = { prompt: name, report: JSON.parse(JSON.stringify(report)) as Json, cost, record: file };
+    return { exit: exitCodes.done, data: { schema_version: 1, ...data } };
   },
 });
 
@@ -205,7 +229,8 @@ export const promptsStatsOperation = operation({
   async run(input, caller) {
     const { statsOf } = await import("./stats.ts");
     const { chains, prompts, unread } = await statsOf(caller, input);
-    const chosen = prompts.filter((row) => input.name === undefined || row.prompt === input.name);
-    return { exit: exitCodes.done, data: { schema_version: 1, chains, prompts: chosen, unread } };
+    const name = input.name === undefined ? null : (promptName(input.name) ?? input.name);
+    const chosen = prompts.filter((row) => name === null || row.prompt === name);
+    return { exit: exitCodes.done, data: { schema_version: 1, chains, name, prompts: chosen, unread } };
   },
 });

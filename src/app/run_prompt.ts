@@ -3,11 +3,11 @@ import { event } from "../chain/events.ts";
 import { historyText } from "../chain/history.ts";
 import { createChain, engineActor, readChain, withLedger } from "../chain/open.ts";
 import type { Report } from "../chain/reply.ts";
-import { runTurn } from "../chain/run.ts";
+import { runTurn, type Ending } from "../chain/run.ts";
 import { view } from "../chain/view.ts";
 import { chainCost } from "../costs/report.ts";
 import { chainIds, paddedId } from "../store/chains.ts";
-import { UserError } from "../util/errors.ts";
+import { exitCodes, UserError } from "../util/errors.ts";
 import { contextsOf, wire, type Caller, type CommonFlags } from "./app.ts";
 import { statsOf } from "./stats.ts";
 import { beginning, limitsOf, settingsOf } from "./turns.ts";
@@ -20,7 +20,10 @@ interface Run extends CommonFlags {
   readonly budget_tokens?: string | undefined;
 }
 
-/** It is recorded as a chain of one prompt, apart from the chains: paid for once, and kept whatever happens. */
+/**
+ * It is recorded as a chain of one prompt, apart from the chains: paid for once, and kept whatever happens. A run that
+ * ends without a report is a UserError that says why.
+ */
 export async function runPrompt(input: Run, caller: Caller) {
   const { deps, config, home } = await wire(caller, input);
   const prompt = await deps.library.find(input.name);
@@ -39,7 +42,7 @@ export async function runPrompt(input: Run, caller: Caller) {
     },
   };
   const settings = await settingsOf(deps, config, { approve_policy: "ask", ...input });
-  const goal = input.values["focus"] ?? input.values["question"] ?? prompt.purpose;
+  const goal = input.values["focus"] ?? input.values["question"] ?? input.values["gap"] ?? prompt.purpose;
   const contexts = join(contextsOf(home), "runs");
   const chain = createChain(beginning(listening, contexts), {
     goal,
@@ -62,10 +65,22 @@ export async function runPrompt(input: Run, caller: Caller) {
       () => report !== undefined,
     );
     const { estimated_cost: usd, tokens_used: tokens } = chain.context.cost_tracking;
-    return { name: prompt.name, report, ending, cost: { usd, tokens }, file: chain.viewPath };
+    if (!report) throw unfinished(ending, prompt.name, chain.viewPath, caller);
+    return { name: prompt.name, report, cost: { usd, tokens }, file: chain.viewPath };
   } finally {
     chain.close();
   }
+}
+
+/** A run begins anew each time, so what an ending says of going on with a chain is not for it. */
+function unfinished(ending: Ending, name: string, file: string, { signal }: Caller): UserError {
+  const again = `What it did is kept in ${file}. To try again, type the same`;
+  if (ending.type === "parked") {
+    const [more] = /--budget-\w+ [\d.]+$/.exec(ending.hint) ?? [];
+    return new UserError(ending.code, ending.message, `${again}${more ? ` with ${more}` : ""}.`, ending.exit);
+  }
+  const exit = signal.reason === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted;
+  return new UserError("interrupted", `${name} was interrupted.`, `${again}.`, exit);
 }
 
 /** What the engine itself knows for a prompt's inputs of these names. */
@@ -78,6 +93,10 @@ async function known(
   const values: Record<string, string> = {};
   if (wanted("stats")) values["stats"] = JSON.stringify((await statsOf(caller, input)).prompts);
   if (input.chain === undefined) return values;
+  if (!["chain", "history", "costs"].some(wanted)) {
+    const message = `${input.name} has no open input that --chain fills: chain, history or costs.`;
+    throw new UserError("chain_unused", message, "Leave --chain out.", exitCodes.usage);
+  }
   const all = chainIds(contexts);
   const ids = input.chain === "all" ? all : input.chain.split(",").map(paddedId);
   const missing = ids.find((id) => !all.includes(id));

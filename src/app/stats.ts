@@ -23,8 +23,8 @@ export async function statsOf(caller: Caller, input: { home?: string | undefined
       throw error;
     }
   };
-  const values = await index.sync("runs:1", { files, folders: [join(contexts, "journal")] }, () =>
-    Promise.resolve((at: number) => ({ value: one(ids[at]!), texts: ["", "", "", ""] as const })),
+  const values = await index.sync("runs:1", { files, folders: [join(contexts, "journal")] }, (at) =>
+    Promise.resolve({ value: one(ids[at]!), texts: ["", "", "", ""] }),
   );
   const read = values.filter((value) => typeof value !== "string") as unknown as PromptRuns[][];
   const sums = new Map<string, PromptRuns>();

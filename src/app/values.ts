@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
+import { exitCodes, systemCode, UserError } from "../util/errors.ts";
 
 export const varFlag = {
   var: z.array(z.string()).default([]).describe("<input>=<value>, or <input>=@<file>; as often as there are inputs"),
@@ -9,25 +9,30 @@ export const varFlag = {
 
 /** `name=value` pairs; a value that begins with @ is what a file holds. */
 export function readValues(pairs: readonly string[], cwd: string): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf("=");
-      if (at < 1) {
-        const hint = 'Write it as: --var focus="what to look at"';
-        throw new UserError("wrong_value", `--var is "${pair}", which gives no input a value.`, hint, exitCodes.usage);
-      }
-      const value = pair.slice(at + 1);
-      return [pair.slice(0, at), value.startsWith("@") ? contentOf(resolve(cwd, value.slice(1))) : value];
-    }),
-  );
+  const values = new Map<string, string>();
+  for (const pair of pairs) {
+    const at = pair.indexOf("=");
+    if (at < 1) throw wrong(`--var is "${pair}", which gives no input a value.`);
+    const name = pair.slice(0, at);
+    const value = pair.slice(at + 1);
+    if (values.has(name)) throw wrong(`--var gives ${name} two values.`);
+    values.set(name, value.startsWith("@") ? contentOf(resolve(cwd, value.slice(1))) : value);
+  }
+  return Object.fromEntries(values);
+}
+
+function wrong(what: string): UserError {
+  const hint = 'Write it once for each input: --var focus="what to look at"';
+  return new UserError("wrong_value", what, hint, exitCodes.usage);
 }
 
 function contentOf(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    if (systemCode(error) === undefined) throw error;
+    const code = systemCode(error);
+    if (code === undefined) throw error;
     const hint = "Name a text file behind the @, or write the value itself.";
-    throw new UserError("value_unreadable", `${path} cannot be read: ${messageOf(error)}`, hint, exitCodes.usage);
+    throw new UserError("value_unreadable", `${path}: cannot be read (${code})`, hint, exitCodes.usage);
   }
 }

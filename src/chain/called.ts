@@ -21,11 +21,11 @@ export function called(context: Context): Called | undefined {
     return engineCall(context, "cost_monitor", "The cost alert was passed.", inputs);
   }
   const { stack } = context.discovered;
-  const interpreter = ran("stack_detector") > 0 && typeof stack === "string" ? interpreterOf(stack) : undefined;
-  if (interpreter && ran(interpreter) === 0 && context.current_phase !== "implementation") {
-    return engineCall(context, interpreter, `The stack is ${String(stack)}.`);
+  if (typeof stack !== "string" || ran("stack_detector") === 0 || context.current_phase === "implementation") {
+    return undefined;
   }
-  return undefined;
+  const interpreter = interpreterOf(stack);
+  return interpreter && ran(interpreter) === 0 ? engineCall(context, interpreter, `The stack is ${stack}.`) : undefined;
 }
 
 /** A key within the decision that brought it about; those that a model chose there begin with 1. */

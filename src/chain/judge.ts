@@ -1,6 +1,6 @@
 import { exitCodes } from "../util/errors.ts";
 import { isListed } from "../library/catalogue.ts";
-import type { Listed } from "../library/prompt.ts";
+import type { Prompt } from "../library/prompt.ts";
 import { misfit } from "../library/render.ts";
 import { repeatKey } from "./apply.ts";
 import { engineCall } from "./called.ts";
@@ -14,7 +14,7 @@ import { fitsTiny, looksLikeTest, solutionHash, solutionText } from "./solution.
 
 /** What judging a reply needs to know besides the context; gathered before, so that judging stays pure. */
 export interface Facts {
-  readonly prompts: ReadonlyMap<string, Listed>;
+  readonly prompts: ReadonlyMap<string, Prompt>;
   /** The prompts that were offered for this decision. */
   readonly offered: readonly string[];
   /** The files a presented solution names, as they are now; null where there is none. */

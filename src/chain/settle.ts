@@ -2,7 +2,7 @@ import { UserError } from "../util/errors.ts";
 import type { ReplyBlock } from "../models/types.ts";
 import type { Actor } from "../store/journal.ts";
 import { madeFor } from "../library/catalogue.ts";
-import type { Listed, Phase } from "../library/prompt.ts";
+import type { Phase, Prompt } from "../library/prompt.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import type { Work } from "./deps.ts";
 import type { Body } from "./events.ts";
@@ -32,7 +32,7 @@ export async function settle(
 }
 
 async function facts(reply: Action | Report, phase: Phase, { library, workspace }: Work["deps"]) {
-  const prompts = new Map<string, Listed>();
+  const prompts = new Map<string, Prompt>();
   let offered: string[] = [];
   if (reply.kind === "action" && reply.do.type === "run_prompts") {
     offered = madeFor((await library.all()).prompts, phase)

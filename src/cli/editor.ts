@@ -1,10 +1,13 @@
 import { execa } from "execa";
 import type { World } from "../util/world.ts";
 
-/** Opens a file in the person's editor and waits for it; false where there is none that works. */
-export async function openEditor(file: string, env: World["env"]): Promise<boolean> {
+/** Opens a file in the person's editor and waits for it; what went wrong, if anything did. */
+export async function openEditor(file: string, env: World["env"]): Promise<string | undefined> {
   const editor = env["VISUAL"] || env["EDITOR"] || "vi";
   // As git does it: what stands there may have flags, and is the person's own.
   const { exitCode } = await execa("sh", ["-c", `${editor} "$1"`, "sh", file], { stdio: "inherit", reject: false });
-  return exitCode === 0;
+  if (exitCode === 0) return undefined;
+  return exitCode === 126 || exitCode === 127
+    ? `${editor} could not be started: name your editor in $EDITOR.`
+    : `${editor} did not end well; ${file} is as it left it.`;
 }

@@ -37,6 +37,12 @@ function operationHelp(operation: Operation): string {
     "",
     `${operation.summary}.`,
     ...(rows.length ? [""] : []),
-    ...rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`),
+    ...rows.map(([name, text]) => row(name, text, width)),
   ].join("\n");
+}
+
+/** What is said of a long name stands below it. */
+function row(name: string, text: string, width: number): string {
+  const between = name.length > width && name.length + text.length > 100 ? `\n${" ".repeat(width + 2)}` : "";
+  return `  ${name.padEnd(width)}${between}  ${text}`;
 }

@@ -8,7 +8,7 @@ export function listText(data: Data): string {
   const folders = [...new Set(prompts.map((prompt) => word(prompt["folder"])))].sort();
   const width = Math.max(0, ...prompts.map((prompt) => word(prompt["name"]).length));
   const listed = folders.flatMap((folder) => [
-    `${folder}/`,
+    folder === "" ? "(no folder)" : `${folder}/`,
     ...prompts
       .filter((prompt) => prompt["folder"] === folder)
       .map(
@@ -18,10 +18,12 @@ export function listText(data: Data): string {
   ]);
   const problems = list(data["problems"]).map(record);
   const none = prompts.length === 0 ? ["No prompt is like that. All of them: claude-exec prompts list"] : [];
+  const untrusted = word(data["untrusted"]);
   return [
     ...listed,
     ...none,
     ...problems.map((problem) => `! ${word(problem["message"])}\n  ${word(problem["hint"])}`),
+    ...(untrusted === "" ? [] : [`! ${untrusted} is not trusted: its own prompts are left out\n  claude-exec trust`]),
   ].join("\n");
 }
 
@@ -58,12 +60,18 @@ export function promptText(data: Data): string {
 export function openedText(data: Data): string {
   const file = word(data["file"]);
   const name = word(data["name"]);
+  const problem = record(data["problem"]);
   const how = data["generated"]
     ? `${word(data["summary"])}\nWritten by a model, for you to judge: ${file}`
     : data["copied_from"]
       ? `A copy of your own, which now stands for the shipped one: ${file}`
-      : file;
+      : "copied_from" in data
+        ? file
+        : `A new prompt; write yours over the example in it: ${file}`;
   const cost = isRecord(data["cost"]) ? `\nCost: ${money(record(data["cost"])["usd"])}` : "";
+  if (data["problem"]) {
+    return `${how}\nIt cannot be used as it is: ${word(problem["message"])}\n${word(problem["hint"])}\nThen check it: claude-exec prompts lint ${quoted(file)}${cost}`;
+  }
   return `${how}\nCheck it: claude-exec prompts lint ${quoted(file)}\nTry it:   claude-exec prompts run ${name}${cost}`;
 }
 
@@ -92,7 +100,17 @@ export function ranText(data: Data): string {
       `? ${word(one["area"])} (${percent(number(one["confidence"]))}${one["blocking"] ? ", blocking" : ""})${one["question"] ? `: ${word(one["question"])}` : ""}`,
     );
   }
-  for (const one of list(report["scores"]).map(record)) lines.push(`= ${word(one["name"])}: ${number(one["value"])}`);
+  for (const one of list(report["decisions"]).map(record)) {
+    lines.push(
+      `→ ${word(one["key"])}: ${word(one["choice"])}${one["because"] ? `, because ${word(one["because"])}` : ""}`,
+    );
+  }
+  for (const one of list(report["notes"]).map(record)) lines.push(`  ${word(one["text"])}`);
+  for (const one of [...list(report["scores"]), ...list(report["confidence"])].map(record)) {
+    const [what, value] =
+      "area" in one ? [one["area"], percent(number(one["score"]))] : [one["name"], number(one["value"])];
+    lines.push(`= ${word(what)}: ${value}${one["scale"] ? ` (${word(one["scale"])})` : ""}`);
+  }
   for (const one of list(report["questions"]).map(record)) lines.push(`? ${word(one["question"])}`);
   for (const one of list(report["artifacts"]).map(record)) {
     lines.push("", `--- ${word(one["name"])}`, word(one["content"]).trim());
@@ -106,7 +124,12 @@ export function ranText(data: Data): string {
 
 export function statsText(data: Data): string {
   const rows = list(data["prompts"]).map(record);
-  if (rows.length === 0) return "No prompt has run in a chain of this home yet.";
+  const unread = list(data["unread"]).map((why) => `! ${word(why)}`);
+  if (rows.length === 0)
+    return [
+      `${word(data["name"]) || "No prompt"} has ${data["name"] ? "not " : ""}run in a chain of this home yet.`,
+      ...unread,
+    ].join("\n");
   const width = Math.max(...rows.map((row) => word(row["prompt"]).length));
   const cell = (text: string, size: number) => text.padStart(size);
   const signed = (value: number) => `${value >= 0 ? "+" : ""}${value.toFixed(2)}`;
@@ -117,7 +140,7 @@ export function statsText(data: Data): string {
       (row) =>
         `${word(row["prompt"]).padEnd(width)}  ${cell(String(number(row["runs"])), 5)}  ${cell(number(row["tokens_per_run"]).toLocaleString("en"), 12)}  ${cell(money(row["usd"]), 8)}  ${cell(signed(number(row["confidence_moved"])), 10)}  ${cell(String(number(row["repairs"])), 7)}`,
     ),
-    ...list(data["unread"]).map((why) => `! ${word(why)}`),
+    ...unread,
   ].join("\n");
 }
 
@@ -128,13 +151,17 @@ export function exchangedText(data: Data): string {
     const to = imported ? word(one["to"]) : list(one["files"]).map(word).join(", ");
     const asked = list(one["asked_for"]).map(word);
     const less = asked.length > 0 ? `  (asked for ${asked.join(", ")}; may read at most)` : "";
-    return `${word(one["file"])} → ${to}  ${word(one["format"])}${one["unchanged"] ? ", unchanged" : ""}${less}`;
+    const kept = one["edited"] ? ", its front matter as it was imported" : "";
+    return `${word(one["file"])} → ${to}  ${word(one["format"])}${kept}${one["unchanged"] ? ", unchanged" : ""}${less}`;
   });
   const skipped = list(data["skipped"]).map(record);
   const verb = data["dry_run"] ? "would be written" : "written";
+  const same = done.filter((one) => one["unchanged"]).length;
+  const own = skipped.some((one) => one["why"] === "it was never imported");
   return [
     ...lines,
     ...skipped.map((one) => `- ${word(one["file"])}: ${word(one["why"])}`),
-    `${done.length} ${verb} below ${word(data["to"])}, ${skipped.length} left out.`,
+    `${done.length - same} ${verb} below ${word(data["to"])}${same > 0 ? `, ${same} there already` : ""}, ${skipped.length} left out.`,
+    ...(own ? ["What was never imported has no original: name a format to write it in, such as --format ours"] : []),
   ].join("\n");
 }

@@ -77,7 +77,8 @@ async function carryOut(order: Order): Promise<number> {
 
 async function open(file: string, { env }: World, screen: Screen): Promise<void> {
   const { openEditor } = await import("./editor.ts");
-  if (!(await openEditor(file, env))) screen.print("No editor could be opened: name one in $EDITOR.");
+  const trouble = await openEditor(file, env);
+  if (trouble) screen.print(trouble);
 }
 
 /** Says that the model is recorded; without a terminal the rehearsal answers and approves itself, and says so. */

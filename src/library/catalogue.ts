@@ -33,7 +33,7 @@ export function foundText({ hits, taken_for }: Pick<Found, "hits" | "taken_for">
 }
 
 /** The engine runs these two itself; all others are for the model to choose. */
-export function isListed({ name }: Listed): boolean {
+export function isListed({ name }: Pick<Listed, "name">): boolean {
   return name !== "new_case" && name !== "phase_controller";
 }
 
@@ -46,8 +46,7 @@ export function madeFor(prompts: readonly Listed[], phase: Phase): Listed[] {
 }
 
 function line({ name, purpose, inputs, tools }: Listed): string {
-  const named = Object.entries(inputs).map(([input, { required }]) => (required ? input : `${input}?`));
-  const brackets = named.length > 0 ? ` [${named.join(", ")}]` : "";
+  const brackets = inputs.length > 0 ? ` [${inputs.join(", ")}]` : "";
   const short = oneLine(purpose).replace(/^(.{119}).{2,}$/u, "$1…");
   return `${name} — ${short}${brackets}${tools === "edit" || tools === "run" ? ` (${tools})` : ""}\n`;
 }

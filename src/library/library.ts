@@ -1,10 +1,10 @@
 import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
+import { crc32 } from "node:zlib";
 import { type Entry, type IndexFile, inMemory, openIndexFile } from "../store/index_file.ts";
 import { editDistance } from "../util/distance.ts";
 import { systemCode, UserError } from "../util/errors.ts";
-import { sha256 } from "../util/hash.ts";
-import { type Listed, type Place, type Prompt, promptName, readPrompt, type Scope } from "./prompt.ts";
+import { type Listed, type Place, type Prompt, promptName, type Scope } from "./prompt.ts";
 import { remember } from "./remember.ts";
 import { type Found, searchPrompts } from "./search.ts";
 
@@ -41,12 +41,12 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
     folders,
     allowed: new Set(allowed),
     index,
-    kind: `prompt:${sha256(JSON.stringify([folders, allowed]))}`,
+    kind: `prompt:${crc32(JSON.stringify([folders, allowed]))}`,
     places: () => places("all", async (reads) => locate(shelf, reads)),
     read: (place) =>
       prompts(`${place.scope} ${place.file}`, (reads) => {
         reads(place.file);
-        return readPrompt(place);
+        return readPlace(place);
       }),
   };
   return {
@@ -55,9 +55,14 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
     search: (query, limit) => searchAll(shelf, query, limit),
     async places(name) {
       const { places } = await shelf.places();
-      return places.filter((place) => place.name === promptName(name));
+      return places.filter((place) => place.name === promptName(name)).sort((a, b) => (comesBefore(a, b) ? -1 : 1));
     },
   };
+}
+
+/** Listing what the index knows needs no schema, and loading it takes longer than that. */
+async function readPlace(place: Place): Promise<Prompt> {
+  return (await import("./read_prompt.ts")).readPrompt(place);
 }
 
 interface Shelf {
@@ -72,11 +77,12 @@ interface Shelf {
 
 async function findPrompt({ folders, places: locate, read }: Shelf, wanted: string): Promise<Prompt> {
   const name = promptName(wanted);
-  const { places, problems } = await locate();
-  const owner = name && places.find((place) => place.name === name);
+  const { owners, problems } = await locate();
+  const owner = name && owners.get(name);
   if (owner) return read(owner);
   const short = wanted.slice(0, 60);
-  const near = [...new Set(places.map((place) => place.name).filter(promptName))]
+  const near = [...owners.keys()]
+    .filter(promptName)
     .map((name) => ({ name, distance: editDistance(short, name) }))
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .map(({ name }) => name);
@@ -118,10 +124,9 @@ type Kept = Omit<Listed, keyof Place | "name"> | Omit<Problem, "file">;
 async function entryOf(place: Owned): Promise<Entry> {
   const { name } = place;
   try {
-    const prompt = await readPrompt(place);
+    const prompt = await readPlace(place);
     const { title, purpose, cost_estimate, phases, tools, model, tags } = prompt;
-    const needed = Object.entries(prompt.inputs).map(([input, { type, required }]) => [input, { type, required }]);
-    const inputs = Object.fromEntries(needed) as Listed["inputs"];
+    const inputs = Object.entries(prompt.inputs).map(([input, { required }]) => (required ? input : `${input}?`));
     const listed = { purpose, cost_estimate, phases, inputs, tools, model, tags };
     const uses = [...prompt.good_for, ...prompt.uncertainty_reduction, ...prompt.examples.map(String)];
     return {
@@ -148,7 +153,7 @@ type Owned = Place & { readonly name: string; readonly rank: number };
 const systemRank = -1;
 
 interface Located {
-  /** Every file that could be a prompt, owners of a name first. */
+  /** Every file that could be a prompt. */
   readonly places: readonly Owned[];
   readonly owners: ReadonlyMap<string, Owned>;
   /** The owners by name, and their files. */
@@ -160,36 +165,51 @@ interface Located {
 
 type Shelving = Pick<Shelf, "folders" | "allowed">;
 
-function locate(shelving: Shelving, reads: (path: string) => void): Located {
+function locate({ folders, allowed }: Shelving, reads: (path: string) => void): Located {
   const problems: Problem[] = [];
   const listed: string[] = [];
-  const files: string[] = [];
-  const roots = new Set(shelving.folders.map(({ path }) => path));
-  const list = (folder: string) => {
-    reads(folder);
-    listed.push(folder);
-    const below: string[] = [];
-    for (const entry of entriesOf(folder, problems)) {
-      const { name } = entry;
-      if (name.startsWith(".")) continue;
-      const path = `${folder}/${name}`;
-      if (name.endsWith(".md") && name !== "README.md") files.push(path);
-      if (entry.isDirectory() && name !== "templates" && !roots.has(path)) below.push(path);
+  const places: Owned[] = [];
+  const roots = new Set(folders.map(({ path }) => path));
+  const list = (path: string, root: Folder & { readonly rank: number }, folder: string) => {
+    reads(path);
+    listed.push(path);
+    const isSystem = root.scope === "builtin" && folder === "system";
+    for (const entry of entriesOf(path, problems)) {
+      const { name: entryName } = entry;
+      if (entryName.startsWith(".")) continue;
+      const file = `${path}/${entryName}`;
+      if (entryName.endsWith(".md") && entryName !== "README.md") {
+        const name = nameOf(entryName);
+        const rank = isSystem && !allowed.has(name) ? systemRank : root.rank;
+        places.push({ name, file, folder, scope: root.scope, rank });
+      }
+      if (entry.isDirectory() && entryName !== "templates" && !roots.has(file)) {
+        list(file, root, path === root.path ? entryName : folder);
+      }
     }
-    below.forEach(list);
   };
-  for (const { scope, path } of shelving.folders) {
-    list(path);
+  for (const [rank, { scope, path }] of folders.entries()) {
+    list(path, { scope, path, rank }, "");
     if (scope !== "team" || existsSync(path)) continue;
     const hint = "Check the team's prompts out there, or take the folder out of prompts.team in config.json.";
     problems.push({ file: path, message: `${path}: there is no such folder`, hint });
   }
-  const places = files.sort().map((file) => placeOf(file, shelving));
-  places.sort((a, b) => a.rank - b.rank);
   const owners = new Map<string, Owned>();
-  for (const place of places) if (!owners.has(place.name)) owners.set(place.name, place);
-  const owned = [...owners.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const place of places) {
+    const known = owners.get(place.name);
+    if (!known || comesBefore(place, known)) owners.set(place.name, place);
+  }
+  const owned = [...owners.keys()].sort().map((name) => owners.get(name)!);
   return { places, owners, owned, files: owned.map(({ file }) => file), folders: listed, problems };
+}
+
+function comesBefore(a: Owned, b: Owned): boolean {
+  return a.rank === b.rank ? a.file < b.file : a.rank < b.rank;
+}
+
+function nameOf(file: string): string {
+  const stem = file.slice(0, -".md".length);
+  return stem.includes("-") ? stem.replaceAll("-", "_") : stem;
 }
 
 /** What a file's path says of it. Of folders inside each other the inner one counts. */
@@ -203,7 +223,7 @@ function placeOf(file: string, { folders, allowed }: Shelving): Owned {
   const inner = file.slice(path.length + 1);
   const slash = inner.indexOf("/");
   const folder = slash === -1 ? "" : inner.slice(0, slash);
-  const name = inner.slice(inner.lastIndexOf("/") + 1, -".md".length).replaceAll("-", "_");
+  const name = nameOf(inner.slice(inner.lastIndexOf("/") + 1));
   const isSystem = scope === "builtin" && folder === "system" && !allowed.has(name);
   return { name, file, folder, scope, rank: isSystem ? systemRank : rank };
 }

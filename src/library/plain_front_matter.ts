@@ -12,7 +12,7 @@ export function plainFrontMatter(text: string): FrontMatter | undefined {
   if (close < 4 || (text[end - 1] ?? "\n") !== "\n") return undefined;
   const block = text.slice(4, close);
   // A character takes at most three bytes.
-  if (block.length > 5_000 || text.length - end > 80_000 || unusual.test(block)) return undefined;
+  if (block.length > 5_000 || text.length - end > 80_000 || !isUsual(block)) return undefined;
   const lines = block.split("\n");
   const data: Record<string, unknown> = {};
   const at = new Map<string, number>();
@@ -32,8 +32,10 @@ export function plainFrontMatter(text: string): FrontMatter | undefined {
   return { data, body, bodyLine: lines.length + 3, lineOf: (key) => at.get(key) ?? 1 };
 }
 
-/** Tabs, line ends of other systems, and what cannot be seen. */
-const unusual = /[^\n\P{C}]|[\p{Zl}\p{Zp}]/u;
+/** No tabs, no line ends of other systems, nothing that cannot be seen. */
+function isUsual(text: string): boolean {
+  return /^[\n -~]*$/.test(text) || !/[^\n\P{C}]|[\p{Zl}\p{Zp}]/u.test(text);
+}
 
 function nested(lines: readonly string[]): unknown {
   const indent = /^ +/.exec(lines[0]!)![0];
@@ -42,7 +44,8 @@ function nested(lines: readonly string[]): unknown {
   );
   if (inner.every((line) => line.startsWith("- "))) return all(inner.map((line) => scalar(line.slice(2).trim())));
   const entries = inner.map((line) => /^([a-z][a-z0-9_]*): +(\{.*\}) *$/.exec(line));
-  if (!entries.every((entry) => entry !== null && scalar(entry[1]!) !== undefined)) return undefined;
+  if (!entries.every((entry) => entry !== null)) return undefined;
+  if (entries.some(([, key]) => scalar(key!) === undefined)) return undefined;
   if (new Set(entries.map(([, key]) => key)).size < entries.length) return undefined;
   const values = all(entries.map(([, , map]) => inline(map!)));
   return values && Object.fromEntries(entries.map(([, key], index) => [key!, values[index]]));
@@ -77,7 +80,8 @@ function flowWord(text: string): string | undefined {
 function scalar(text: string): string | undefined {
   const [, quoted] = /^"([^"\\]*)"$/.exec(text) ?? [];
   if (quoted !== undefined) return quoted;
-  if (!/^[\p{L}(]/u.test(text) || /: |:$| #/.test(text)) return undefined;
+  if (!/^[a-z(]/i.test(text) && !/^\p{L}/u.test(text)) return undefined;
+  if (/: |:$| #/.test(text)) return undefined;
   return /^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text) ? undefined : text;
 }
 

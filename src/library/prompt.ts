@@ -1,9 +1,4 @@
-import { lstatSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
-import { z } from "zod";
-import { systemCode, UserError } from "../util/errors.ts";
-import { sha256 } from "../util/hash.ts";
-import { plainFrontMatter } from "./plain_front_matter.ts";
+import type { FrontMatterData } from "./read_prompt.ts";
 
 // oxfmt-ignore
 export const phases = [
@@ -22,8 +17,7 @@ export interface Place {
   readonly scope: Scope;
 }
 
-const texts = z.array(z.string()).default([]);
-const inputTypes = ["text", "line", "path", "number", "boolean"] as const;
+export const inputTypes = ["text", "line", "path", "number", "boolean"] as const;
 
 /** A `line` is folded to one line; a `text` can hold anything, and stands in a fence that is named as data. */
 export interface Input {
@@ -33,38 +27,7 @@ export interface Input {
   readonly default?: string;
 }
 
-const input = z
-  .strictObject({
-    type: z.enum(inputTypes).default("text"),
-    description: z.string(),
-    required: z.boolean().default(false),
-    default: z.union([z.string(), z.number(), z.boolean()]).optional(),
-  })
-  .refine((it) => !it.required || it.default === undefined, "is required and has a default: keep one")
-  .refine(
-    (it) => it.default === undefined || typeof it.default === "string" || typeof it.default === it.type,
-    "has a default of another type: put quotes around it",
-  )
-  .transform(({ default: given, ...it }): Input => (given === undefined ? it : { ...it, default: String(given) }));
-
-export const frontMatter = z.object({
-  name: z.string().optional(),
-  title: z.string().optional(),
-  purpose: z.string().trim().min(1, "is empty"),
-  good_for: texts,
-  uncertainty_reduction: texts,
-  example_context_needs: texts,
-  cost_estimate: z.enum(["minimal", "low", "medium", "high"]),
-  phases: z.array(z.enum(phases)).default([]),
-  inputs: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,49}$/), input).default({}),
-  tools: z.enum(["none", "read", "edit", "run"]).default("none"),
-  model: z.enum(["fast", "default", "smart"]).default("default"),
-  produces: texts,
-  tags: texts,
-  examples: z.array(z.unknown()).default([]),
-});
-
-export interface Prompt extends Readonly<Omit<z.infer<typeof frontMatter>, "name">>, Place {
+export interface Prompt extends Readonly<Omit<FrontMatterData, "name">>, Place {
   readonly name: string;
   /** Keys of the front matter that are not ours, as they stand there. */
   readonly extra: Readonly<Record<string, unknown>>;
@@ -79,61 +42,12 @@ export interface Listed extends Pick<
   Prompt,
   "name" | "title" | "purpose" | "cost_estimate" | "phases" | "tools" | "model" | "tags" | keyof Place
 > {
-  readonly inputs: Readonly<Record<string, Pick<Input, "type" | "required">>>;
+  /** Their names, with a ? behind those that may be left out. */
+  readonly inputs: readonly string[];
 }
 
 /** The name that a file or a person means, or undefined where no prompt can be called that. */
 export function promptName(written: string): string | undefined {
   const name = written.replaceAll("-", "_");
   return /^[a-z0-9_]{3,50}$/.test(name) ? name : undefined;
-}
-
-/** Reads one prompt; a file that is none is a UserError "prompt_unreadable" naming file and line. */
-export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt> {
-  const { bytes, text } = readPlainFile(file);
-  const parse = async () => (await import("./front_matter.ts")).parseFrontMatter(text, file);
-  const { data, body, bodyLine, lineOf } = plainFrontMatter(text) ?? (await parse());
-  const stem = basename(file, ".md");
-  const name = promptName(stem);
-  if (!name) throw refuse(file, 1, "the file's name is none for a prompt", "Use 3 to 50 of a–z, 0–9, _.");
-  const checked = frontMatter.safeParse(data, {
-    // A function made for the schema pays off after hundreds of prompts, and mostly a few are read.
-    jitless: true,
-    error: ({ input }) => (input === undefined ? "is missing" : undefined),
-  });
-  if (!checked.success) {
-    const { path, message } = checked.error.issues[0]!;
-    const line = lineOf(String(path[0]));
-    throw refuse(file, line, `${path.join(".")}: ${message}`, "Mend it between the two lines of ---.");
-  }
-  const { name: written = stem, ...known } = checked.data;
-  if (promptName(written) !== name) {
-    const what = `the prompt calls itself ${JSON.stringify(written)}, its file ${JSON.stringify(stem)}`;
-    throw refuse(file, lineOf("name"), what, `Write name: ${name}, or rename the file.`);
-  }
-  const strange = Object.entries(data).filter(([key]) => !Object.hasOwn(frontMatter.shape, key));
-  const extra = Object.fromEntries(strange);
-  return { ...known, name, folder, file, scope, extra, body, bodyLine, sha256: sha256(bytes) };
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Asked what it is before it is opened: a pipe would never answer, and 5 MB need no reading to be refused. */
-function readPlainFile(file: string): { bytes: Uint8Array; text: string } {
-  try {
-    const found = lstatSync(file);
-    if (!found.isFile()) throw refuse(file, 1, "this is not a plain file", "Put the file itself here.");
-    if (found.size > 300 * 1024) throw refuse(file, 1, "the file is longer than 300 KB", "Shorten it.");
-    const bytes = readFileSync(file);
-    return { bytes, text: utf8.decode(bytes) };
-  } catch (error) {
-    const code = systemCode(error);
-    if (error instanceof UserError || code === undefined) throw error;
-    const hint = "Check that you may read it and that it is UTF-8 text.";
-    throw refuse(file, 1, `the file cannot be read (${code})`, hint);
-  }
-}
-
-function refuse(file: string, line: number, what: string, hint: string): UserError {
-  return new UserError("prompt_unreadable", `${file}:${line}: ${what}`, hint);
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../util/errors.ts";
 import { fencedParts } from "./fences.ts";
-import type { Listed, Prompt } from "./prompt.ts";
+import type { Prompt } from "./prompt.ts";
 
 export const variable = /\{\{ *([\w-]+) *\}\}/g;
 
@@ -41,7 +41,7 @@ export function renderPrompt(prompt: Prompt, values: Readonly<Record<string, str
 }
 
 /** Why a value cannot be this input's; undefined: it can. */
-export function misfit({ inputs }: Pick<Listed, "inputs">, name: string, value: string): string | undefined {
+export function misfit({ inputs }: Pick<Prompt, "inputs">, name: string, value: string): string | undefined {
   const type = Object.hasOwn(inputs, name) ? inputs[name]!.type : "text";
   const said = JSON.stringify(value.slice(0, 40));
   switch (type) {

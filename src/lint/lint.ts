@@ -10,7 +10,8 @@ import { secrets } from "./secrets.ts";
 import { costClass, lengths } from "./size.ts";
 import { checkTests } from "./tests.ts";
 import { weakWording } from "./words.ts";
-import { type Place, type Prompt, promptName, readPrompt } from "../library/prompt.ts";
+import { type Place, type Prompt, promptName } from "../library/prompt.ts";
+import { readPrompt } from "../library/read_prompt.ts";
 
 export type LintFile = Place;
 

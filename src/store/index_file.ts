@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
@@ -180,7 +180,7 @@ interface Opened {
 }
 
 function openAt(path: string): Opened {
-  if (path !== inMemory) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  if (path !== inMemory && !existsSync(path)) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const db = new DatabaseSync(path, { timeout: 2000 });
   try {
     prepare(db);
@@ -198,7 +198,8 @@ function openAt(path: string): Opened {
   const memory = new Map<string, { readonly version: number; readonly rows: Map<string, Row> }>();
   const dataVersion = () => (sql("PRAGMA data_version").get() as { data_version: number }).data_version;
   const transaction = <Result>(work: () => Result): Result => {
-    db.exec("BEGIN IMMEDIATE");
+    // What a lost write would cost is reading a few files again.
+    db.exec("PRAGMA synchronous = OFF; BEGIN IMMEDIATE");
     try {
       const result = work();
       db.exec("COMMIT");
@@ -227,7 +228,9 @@ function openAt(path: string): Opened {
       const rows = new Map<string, Row>();
       const all = sql("SELECT file, stamp, value, sum FROM files WHERE kind = ?");
       all.setReturnArrays(true);
-      for (const [file, stamp, value, sum] of all.all(kind) as unknown as [string, string, string, number][]) {
+      for (const [file, stamp, value, sum] of all.iterate(kind) as unknown as Iterable<
+        [string, string, string, number]
+      >) {
         if (isWhole({ file, value, sum })) rows.set(file, { stamp, value: JSON.parse(value) as Json });
       }
       memory.set(kind, { version: dataVersion(), rows });
@@ -296,7 +299,9 @@ function openAt(path: string): Opened {
       return sql(query).get(quoted(word), kind) !== undefined;
     },
     words(kind) {
-      const rows = sql("SELECT word FROM words WHERE kind = ?").all(kind) as { word: string }[];
+      const rows = sql("SELECT word FROM words WHERE kind = ? AND typeof(word) = 'text'").all(kind) as {
+        word: string;
+      }[];
       return rows.map(({ word }) => word);
     },
   };
@@ -319,7 +324,7 @@ function isWhole({ file, value, sum }: { file: unknown; value: unknown; sum: unk
 }
 
 function sumOf(file: string, value: string): number {
-  return crc32(value, crc32(file));
+  return crc32(`${value} ${file}`);
 }
 
 function quoted(word: string): string {
@@ -330,10 +335,11 @@ function quoted(word: string): string {
 export const wordPattern = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
 
 function prepare(db: DatabaseSync): void {
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
   const found = versionOf(db);
   if (found === version) return;
   if (found !== 0) throw Object.assign(new Error(`the index is of version ${found}`), { code: "ERR_INDEX_VERSION" });
+  // It stays with the file.
+  db.exec("PRAGMA journal_mode = WAL");
   db.exec("BEGIN IMMEDIATE");
   if (versionOf(db) !== 0) return db.exec("ROLLBACK");
   db.exec(`

@@ -13,8 +13,9 @@ export function stampOf(path: string, now: number, follow = false): Stamp {
   try {
     const found = (follow ? statSync : lstatSync)(path, { throwIfNoEntry: false });
     if (!found) return { stamp: "ENOENT", fresh: false };
-    const { size, mtimeMs, ctimeMs, ino, dev } = found;
-    return { stamp: `${size} ${mtimeMs} ${ctimeMs} ${ino} ${dev}`, fresh: now - ctimeMs <= clockTick };
+    // Whatever changes in a file or about it moves its ctime, and nobody can set that.
+    const { size, ctimeMs, ino } = found;
+    return { stamp: `${ctimeMs} ${size} ${ino}`, fresh: now - ctimeMs <= clockTick };
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined) throw error;

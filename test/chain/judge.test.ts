@@ -7,7 +7,9 @@ import { solutionHash, solutionText } from "../../src/chain/solution.ts";
 import { openLibrary } from "../../src/library/library.ts";
 import { after, approved, base, changed, fold, inEngine, phase, presented, ran, recorded, solution } from "./lines.ts";
 
-const { prompts } = await openLibrary([{ scope: "builtin", path: "prompts" }]).all();
+const library = openLibrary([{ scope: "builtin", path: "prompts" }]);
+const listed = (await library.all()).prompts;
+const prompts = await Promise.all(listed.map(({ name }) => library.find(name)));
 const facts: Facts = { prompts: new Map(prompts.map((prompt) => [prompt.name, prompt])), offered: [], base };
 
 const key = "requirements-clarification/1/controller";

@@ -104,7 +104,7 @@ test.each([[["prompts"]], [["prompts", "lst"]], [["help", "prompts"]]])("%j is h
   expect(refusal(...argv)).toEqual({
     code: "unknown_command",
     message: '"prompts" alone is not a command.',
-    hint: "It goes on with: list | show",
+    hint: "It goes on with: list | search | show | new | edit | lint | render | run | stats | import | export",
     exitCode: 64,
   });
 });

@@ -301,7 +301,10 @@ test("a prompt is shown with where it lies, what it takes and what it costs", ()
     tools: "run",
     model: "smart",
     phases: [],
-    inputs: { focus: { description: "Where to look", required: true }, hint: { description: "More" } },
+    inputs: {
+      focus: { type: "line", description: "Where to look", required: true },
+      hint: { type: "text", description: "More" },
+    },
     body: "\nDo it.\n",
   });
   expect(text).toBe(
@@ -309,8 +312,8 @@ test("a prompt is shown with where it lies, what it takes and what it costs", ()
       "tdd: Build",
       "builtin, /p/tdd.md",
       "cost low, about 12 tokens; tools run; model smart; phases any",
-      "input focus (required): Where to look",
-      "input hint: More",
+      "input focus (line, required): Where to look",
+      "input hint (text): More",
       "",
       "Do it.",
     ),

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Prompt, readPrompt } from "../../src/library/prompt.ts";
+import type { Prompt } from "../../src/library/prompt.ts";
+import { readPrompt } from "../../src/library/read_prompt.ts";
 
 const made: string[] = [];
 process.once("exit", () => made.forEach((path) => rmSync(path, { recursive: true, force: true })));

@@ -14,7 +14,8 @@ test("the parts are the whole text, and only what a fence closes is fenced", () 
       expect(parts.map((part) => part.text).join("")).toBe(text);
       for (const part of parts) {
         expect(text.slice(part.from, part.from + part.text.length)).toBe(part.text);
-        if (part.fence !== undefined) expect(part.text.split("\n").at(-1)).toMatch(/^ {0,3}[`~]{3,}[ \t\r]*$/);
+        const last = part.fence === undefined ? "```" : part.text.split("\n").at(-1);
+        expect(last).toMatch(/^ {0,3}[`~]{3,}[ \t\r]*$/);
       }
     }),
     { numRuns: 1000 },

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { promptName, readPrompt } from "../../src/library/prompt.ts";
+import { promptName } from "../../src/library/prompt.ts";
+import { readPrompt } from "../../src/library/read_prompt.ts";
 import { UserError } from "../../src/util/errors.ts";
 
 const root = mkdtempSync(join(tmpdir(), "prompt-"));
