@@ -107,14 +107,16 @@ export function openIndexFile(path: string, now: () => number = Date.now): Index
       const kept = use(({ folders }) => folders(kind));
       return kept.length > 0 && kept.every(({ folder, stamp }) => stampOf(folder, now(), true).stamp === stamp);
     },
-    search: (kind, words, limit) =>
-      use(({ find }) =>
-        find(kind, words, limit).map((row) => {
-          const whole = isWhole(row);
-          const changed = !whole || stampOf(row.file, now()).stamp !== row.stamp;
-          return { file: row.file, value: whole ? (JSON.parse(row.value) as Json) : null, changed };
-        }),
-      ),
+    search(kind, words, limit) {
+      const before = opened;
+      const found = use(({ find }) => find(kind, words, limit));
+      // What was searched turned out to be damaged: nothing that a new index says counts before the next sync.
+      if (before && before !== opened) return [{ file: "", value: null, changed: true }];
+      return found.map(({ file, stamp, value }) => {
+        const changed = stampOf(file, now()).stamp !== stamp;
+        return { file, value: JSON.parse(value) as Json, changed };
+      });
+    },
     holds: (kind, word) => use(({ holds }) => holds(kind, word)),
     words: (kind) => use(({ words }) => words(kind)),
     standing() {
@@ -152,6 +154,7 @@ function removed(path: string): boolean {
 interface Row {
   readonly stamp: string;
   readonly value: Json;
+  readonly chunk: number;
 }
 
 interface Changes {
@@ -213,7 +216,7 @@ function openAt(path: string): Opened {
     sql("SELECT folder, stamp FROM folders WHERE kind = ?").all(kind) as unknown as Place[];
   const forgetFamily = (kind: string) => {
     const family = `${kind.split(":")[0]}:*`;
-    for (const table of ["files", "words", "folders"]) {
+    for (const table of ["files", "chunks", "words", "folders"]) {
       if (table === "files")
         sql("DELETE FROM texts WHERE rowid IN (SELECT id FROM files WHERE kind GLOB ?)").run(family);
       sql(`DELETE FROM ${table} WHERE kind GLOB ?`).run(family);
@@ -226,12 +229,11 @@ function openAt(path: string): Opened {
       const known = memory.get(kind);
       if (known?.version === dataVersion()) return known.rows;
       const rows = new Map<string, Row>();
-      const all = sql("SELECT file, stamp, value, sum FROM files WHERE kind = ?");
-      all.setReturnArrays(true);
-      for (const [file, stamp, value, sum] of all.iterate(kind) as unknown as Iterable<
-        [string, string, string, number]
-      >) {
-        if (isWhole({ file, value, sum })) rows.set(file, { stamp, value: JSON.parse(value) as Json });
+      for (const { chunk, list, sum } of sql("SELECT chunk, list, sum FROM chunks WHERE kind = ?").iterate(kind)) {
+        if (typeof list !== "string" || crc32(list) !== sum) continue;
+        for (const [file, stamp, value] of JSON.parse(list) as Listed[]) {
+          rows.set(file, { stamp, value, chunk: Number(chunk) });
+        }
       }
       memory.set(kind, { version: dataVersion(), rows });
       return rows;
@@ -264,6 +266,11 @@ function openAt(path: string): Opened {
           for (const text of entry.texts)
             for (const [word] of text.matchAll(wordPattern)) words.add(word.toLowerCase());
         }
+        const put = sql("INSERT OR REPLACE INTO chunks (kind, chunk, list, sum) VALUES (?, ?, ?, ?)");
+        for (const [chunk, files] of chunksAfter(rows, remove, add)) {
+          const list = JSON.stringify(files);
+          put.run(kind, chunk, list, crc32(list));
+        }
         const keep = sql("INSERT OR IGNORE INTO words (kind, word) VALUES (?, ?)");
         for (const word of words) keep.run(kind, word);
         sql("DELETE FROM folders WHERE kind = ?").run(kind);
@@ -275,20 +282,24 @@ function openAt(path: string): Opened {
       });
       if (held !== total) return false;
       for (const file of remove) rows.delete(file);
-      for (const { file, stamp, entry } of add) rows.set(file, { stamp, value: entry.value });
+      for (const { file, stamp, entry } of add) rows.set(file, { stamp, value: entry.value, chunk: chunkOf(file) });
       memory.set(kind, { version: dataVersion(), rows });
       return true;
     },
     folders(kind) {
       const { same } = sql(sameRows).get() as { same: number };
-      if (!same) throw Object.assign(new Error("the index is damaged"), { code: "ERR_INDEX_DAMAGED" });
+      if (!same) throw damaged();
       return placesOf(kind);
     },
     find(kind, words, limit) {
       if (words.length === 0) return [];
       const query = `SELECT file, stamp, value, sum FROM texts JOIN files ON files.id = texts.rowid
         WHERE texts MATCH ? AND rank MATCH 'bm25(10, 5, 3, 1)' AND kind = ? ORDER BY rank, file LIMIT ?`;
-      const ask = (how: string) => sql(query).all(words.map(quoted).join(how), kind, limit) as unknown as Stored[];
+      const ask = (how: string) => {
+        const found = sql(query).all(words.map(quoted).join(how), kind, limit) as unknown as Stored[];
+        if (!found.every(isWhole)) throw damaged();
+        return found;
+      };
       const all = ask(" AND ");
       if (all.length === limit || words.length === 1) return all;
       const known = new Set(all.map(({ file }) => file));
@@ -312,6 +323,34 @@ interface Stored {
   readonly stamp: string;
   readonly value: string;
   readonly sum: number;
+}
+
+/** A file, its stamp and its value. To list all, a few long texts are read ten times as fast as a row a file. */
+type Listed = readonly [string, string, Json];
+
+const chunks = 64;
+
+function chunkOf(file: string): number {
+  return crc32(file) % chunks;
+}
+
+/** What the chunks that a change touches hold after it. */
+function chunksAfter(
+  rows: ReadonlyMap<string, Row>,
+  remove: Changes["remove"],
+  add: Changes["add"],
+): Map<number, Listed[]> {
+  const changed = new Set([...remove, ...add.map(({ file }) => file)]);
+  const after = new Map([...changed].map((file): [number, Listed[]] => [chunkOf(file), []]));
+  for (const [file, { stamp, value, chunk }] of rows) {
+    if (!changed.has(file)) after.get(chunk)?.push([file, stamp, value]);
+  }
+  for (const { file, stamp, entry } of add) after.get(chunkOf(file))!.push([file, stamp, entry.value]);
+  return after;
+}
+
+function damaged(): Error {
+  return Object.assign(new Error("the index is damaged"), { code: "ERR_INDEX_DAMAGED" });
 }
 
 /** Whether there is a text for each file and no other; that costs little, and searching would not notice. */
@@ -350,6 +389,9 @@ function prepare(db: DatabaseSync): void {
     CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(
       a, b, c, d, content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
     );
+    CREATE TABLE IF NOT EXISTS chunks (
+      kind TEXT NOT NULL, chunk INTEGER NOT NULL, list TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (kind, chunk)
+    ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS folders (kind TEXT NOT NULL, folder TEXT NOT NULL, stamp TEXT NOT NULL);
     PRAGMA user_version = ${version}`);

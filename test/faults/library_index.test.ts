@@ -276,7 +276,7 @@ test("files that change in every way give the same answers as an index made anew
 });
 
 function apply(how: string, file: string, word: string): void {
-  if (how === "move" && existsSync(file)) return renameSync(file, file.replace("_one", "_two"));
+  if (how === "move" && isFile(file)) return renameSync(file, file.replace("_one", "_two"));
   rmSync(file, { force: true, recursive: true });
   if (how === "write") writeFileSync(file, prompt(`Look at the ${word}`, word));
   if (how === "break") writeFileSync(file, `---\n${word}\n---\n`);

@@ -1,19 +1,13 @@
+// One piece of work for bench/library.ts, in a process of its own. Plain JavaScript: stripping types would be measured too.
 import { readFile } from "node:fs/promises";
 import { appendFileSync, readFileSync } from "node:fs";
 
-export type Work = "naive" | "cold" | "warm" | "changed" | "again" | "search" | "empty";
-export interface Worked {
-  readonly ms: number;
-  readonly query: number;
-  readonly mb: number;
-}
-
 const [work = "empty", prompts = "", index = ""] = process.argv.slice(2);
-const worked = await carryOut(work as Work);
+const worked = await carryOut(work);
 const peak = /VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"));
-process.stdout.write(JSON.stringify({ ...worked, mb: Number(peak?.[1] ?? Number.NaN) / 1024 } satisfies Worked));
+process.stdout.write(JSON.stringify({ ...worked, mb: Number(peak?.[1] ?? Number.NaN) / 1024 }));
 
-async function carryOut(what: Work): Promise<Omit<Worked, "mb">> {
+async function carryOut(what) {
   switch (what) {
     case "empty":
       return { ms: 0, query: 0 };
@@ -36,6 +30,8 @@ async function carryOut(what: Work): Promise<Omit<Worked, "mb">> {
       return again();
     case "search":
       return search();
+    default:
+      throw new Error(`There is no work called ${what}.`);
   }
 }
 
@@ -44,13 +40,13 @@ async function parser() {
   await import(built("library/read_prompt.js"));
 }
 
-function built(module: string): string {
+function built(module) {
   return new URL(`../dist/lib/${module}`, import.meta.url).href;
 }
 
 async function opened() {
-  const { openLibrary } = (await import(built("library/library.js"))) as typeof import("../src/library/library.ts");
-  const { openIndexFile } = (await import(built("store/index_file.js"))) as typeof import("../src/store/index_file.ts");
+  const { openLibrary } = await import(built("library/library.js"));
+  const { openIndexFile } = await import(built("store/index_file.js"));
   return () => openLibrary([{ scope: "workspace", path: prompts }], { index: openIndexFile(index) });
 }
 
@@ -63,7 +59,7 @@ async function list() {
 async function again() {
   const library = (await opened())();
   const { prompts: listed } = await library.all();
-  const file = listed[0]!.file;
+  const file = listed[0].file;
   // The first change pays for what is loaded and compiled once.
   await change(library, file);
   const changed = await change(library, file);
@@ -71,7 +67,7 @@ async function again() {
   return { ms: changed.ms - unchanged.ms, query: unchanged.ms };
 }
 
-async function change(library: { all(): Promise<unknown> }, file: string) {
+async function change(library, file) {
   appendFileSync(file, "One line more.\n");
   // Until its time lies clearly in the past, as it does for a person who saved it.
   await new Promise((resolve) => setTimeout(resolve, 30));
@@ -94,14 +90,14 @@ async function search() {
     "parsisted",
     "quabeler terfaction",
   ];
-  const times: number[] = [];
+  const times = [];
   for (let round = 0; round < 8; round++) {
     for (const query of queries) times.push((await timed(() => library.search(query, 10))).ms);
   }
-  return { ms: first.ms, query: times.toSorted((a, b) => a - b)[times.length / 2]! };
+  return { ms: first.ms, query: times.toSorted((a, b) => a - b)[times.length / 2] };
 }
 
-async function timed(run: () => Promise<unknown>) {
+async function timed(run) {
   const began = performance.now();
   await run();
   return { ms: performance.now() - began, query: 0 };
