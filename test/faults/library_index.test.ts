@@ -276,7 +276,11 @@ test("files that change in every way give the same answers as an index made anew
 });
 
 function apply(how: string, file: string, word: string): void {
-  if (how === "move" && isFile(file)) return renameSync(file, file.replace("_one", "_two"));
+  if (how === "move" && existsSync(file)) {
+    const to = file.replace("_one", "_two");
+    rmSync(to, { force: true, recursive: true });
+    return renameSync(file, to);
+  }
   rmSync(file, { force: true, recursive: true });
   if (how === "write") writeFileSync(file, prompt(`Look at the ${word}`, word));
   if (how === "break") writeFileSync(file, `---\n${word}\n---\n`);
