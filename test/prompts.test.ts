@@ -1,4 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { catalogueText, isListed } from "../src/library/catalogue.ts";
@@ -65,6 +67,17 @@ test.each(prompts.map(({ name, file }) => [name, file.replace(/\.md$/, ".tests.y
     }
   },
 );
+
+test("the template, copied under a name of one's own, is a prompt at once", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "template-"));
+  const file = join(folder, "my-first-prompt.md");
+  copyFileSync("prompts/templates/basic.md", file);
+  expect(await openLibrary([{ scope: "custom", path: folder }]).find("my_first_prompt")).toMatchObject({ file });
+  expect(await lintPrompts(await lintPlaces([file]), new Set(prompts.map(({ name }) => name)), countOffline)).toEqual(
+    [],
+  );
+  rmSync(folder, { recursive: true });
+});
 
 test("every system and meta prompt says who calls it, and so do the interpreters", () => {
   const without = prompts.filter(

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { limitText, type Limit, type Table } from "../../bench/measure.ts";
+import { bench as library } from "../../bench/library.ts";
 import { bench as start } from "../../bench/start.ts";
 import { bench as steps } from "../../bench/steps.ts";
 
@@ -19,4 +20,12 @@ test("--version takes at most 1.3 times as long as a bare Node, a look at a hund
 
 test("a step costs at most eight bare appends and three syncs, and the thousandth hardly more than the tenth", async () => {
   expect(await missedOf(() => steps({ chains: 1, rounds: 10 }))).toEqual([]);
+});
+
+test("a library of a thousand prompts costs at most 3.5 naive readings cold, and 0.12 warm", async () => {
+  const ratios = async () => {
+    const table = await library({ sizes: [1000], rounds: 3 });
+    return { ...table, limits: table.limits.filter(({ what }) => what.endsWith("× naive")) };
+  };
+  expect(await missedOf(ratios)).toEqual([]);
 });
