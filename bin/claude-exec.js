@@ -56,8 +56,8 @@ async function start() {
   const changed = existsSync(sources) ? newest(sources) : 0;
   if (built !== undefined && built >= changed) {
     const { enableCompileCache } = await import("node:module");
-    const cache = process.env.XDG_CACHE_HOME || join(process.env.HOME || root, ".cache");
-    enableCompileCache(join(cache, "claude-exec", "compiled"));
+    const cache = process.env.XDG_CACHE_HOME || (process.env.HOME && join(process.env.HOME, ".cache"));
+    if (cache) enableCompileCache(join(cache, "claude-exec", "compiled"));
     await import(pathToFileURL(bundle).href);
     return;
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placeWith, type Place } from "../support/cli.ts";
 import { uses } from "../support/script.ts";
-import { asksFirst, productTest, quickApp, task, tiny, tinyWay } from "../support/ways.ts";
+import { afterRecovery, asksFirst, productTest, quickApp, task, tiny, tinyWay } from "../support/ways.ts";
 
 const done = {
   status: { state: "completed" },
@@ -13,7 +13,7 @@ const done = {
 /** A chain that waits for the approval of its solution; `finish` takes it up and approves whatever it presents. */
 async function waiting() {
   const place = placeWith(quickApp);
-  const replay = place.replay(tinyWay);
+  const replay = place.replay({ ...tinyWay, ...afterRecovery });
   expect((await place.run([...tiny, replay])).code).toBe(10);
   const finish = (...more: string[]) => place.run(["resume", "1", replay, "--approve-policy=auto", ...more]);
   return { place, finish, resume: (...more: string[]) => place.run(["resume", "1", replay, ...more]), replay };
@@ -58,7 +58,7 @@ test("a flipped bit in the middle stops everything; recover keeps the damaged jo
   const damaged = readFileSync(path, "utf8");
   const message = `The journal of chain 001 is damaged at line 5: its content does not match its hash. The 4 lines before it are whole.\nRestore ${path} from a backup, or go on from line 4: claude-exec recover 001\n`;
   expect(await resume()).toEqual({ code: 14, stdout: "", stderr: message });
-  expect(await place.run(["approve", "1", "abc", place.replay(tinyWay)])).toEqual({
+  expect(await place.run(["approve", "1", "abc", place.replay({ ...tinyWay, ...afterRecovery })])).toEqual({
     code: 14,
     stdout: "",
     stderr: message,
@@ -162,7 +162,7 @@ test("a long reply that is damaged inside a tool loop lets recover begin that st
   const place = placeWith(quickApp);
   const step = "implementation/1/1-tdd_flow_controller";
   const long = { ...productTest, content: `${productTest.content}// ${"long ".repeat(1_000)}\n` };
-  const replies = { ...tinyWay, [`${step}/turn-1`]: uses(["write_file", long], ["run_tests", {}]) };
+  const replies = { ...tinyWay, ...afterRecovery, [`${step}/turn-1`]: uses(["write_file", long], ["run_tests", {}]) };
   const replay = place.replay(replies);
   expect((await place.run([...tiny, replay, "--approve-policy=auto", "--turns=2"])).code).toBe(12);
   const stored = place

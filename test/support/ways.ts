@@ -24,6 +24,13 @@ export const tinyWay: Replies = {
   "implementation/1/1-tdd_flow_controller/turn-3": report("The test passes."),
 };
 
+/** What the engine asks after a recovery, wherever that found the chain. */
+export const afterRecovery: Replies = Object.fromEntries(
+  ["requirements-clarification", "solution-approval", "implementation"].flatMap((phase) =>
+    [0, 1, 2].map((number) => [`${phase}/${number}/0-error_recovery/turn-1`, report("What is lost is known.")]),
+  ),
+);
+
 export const task = "Add a product function";
 export const tiny = [task, "--size=tiny", "--trust", quickTests];
 

@@ -7,6 +7,7 @@ test("the tools are sorted by name and each needs its right", () => {
   const needs = tools.map((tool) => [tool.name, tool.needs]);
   expect(needs).toEqual([
     ["edit_file", "edit"],
+    ["find_prompts", "none"],
     ["list_files", "read"],
     ["read_file", "read"],
     ["run_tests", "run"],
@@ -20,7 +21,7 @@ test("the tools are sorted by name and each needs its right", () => {
 test("the definitions are the same bytes every time, closed to further keys, in JSON schema", () => {
   expect(sha256(JSON.stringify(definitions()))).toBe(sha256(JSON.stringify(definitions())));
   expect(definitions().map((one) => one.input_schema["additionalProperties"])).toEqual(tools.map(() => false));
-  expect(definitions()[2]?.input_schema).toEqual({
+  expect(definitions()[3]?.input_schema).toEqual({
     type: "object",
     properties: {
       path: { type: "string" },
