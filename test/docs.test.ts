@@ -1,4 +1,4 @@
-import { globSync, readdirSync, readFileSync } from "node:fs";
+import { globSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { flagsOf, type Order, readArguments } from "../src/cli/arguments.ts";
@@ -141,11 +141,17 @@ test("the commands on the prompts page name each command there is, and do what t
   for (const { operation, input } of orders) {
     const asksModel = operation.name === "prompts run" || ("from" in input && operation.name === "prompts new");
     if (asksModel) continue;
-    const { exit } = await operation.run(operation.input.parse(input), callerAt(workspace, env));
+    const { exit, data } = await operation.run(operation.input.parse(input), callerAt(workspace, env));
+    // A new prompt has no purpose yet; its person writes one before the next command.
+    if (operation.name === "prompts new") fillIn(data["file"] as string);
     expect(exit, `${operation.name} ${JSON.stringify(input)}`).toBe(exitCodes.done);
   }
   expect(readdirSync(join(workspace, "elsewhere")).sort()).toEqual(["code-reviewer", "review", "trace-payment-flow"]);
 });
+
+function fillIn(file: string): void {
+  writeFileSync(file, text(file).replace('purpose: ""', "purpose: Trace a payment"));
+}
 
 /** What stands behind `claude-exec`, in blocks and within sentences; there a command's bare name only speaks of it. */
 function commandsIn(page: string): string[] {

@@ -93,10 +93,14 @@ function named(wanted: string): string {
 
 function fromTemplate(name: string): string {
   const title = `${name[0]!.toUpperCase()}${name.slice(1).replaceAll("_", " ")}`;
-  return readFileSync(join(packageFolder, "prompts", "templates", "basic.md"), "utf8")
-    .replace(/^# name:.*$/m, `name: ${name}`)
-    .replace(/^title: *\w+/m, `title: ${title}`)
-    .replace(/^# .*$/m, `# ${title}`);
+  return (
+    readFileSync(join(packageFolder, "prompts", "templates", "basic.md"), "utf8")
+      .replace(/^# name:.*$/m, `name: ${name}`)
+      .replace(/^title: *\w+/m, `title: ${title}`)
+      // Without one it is no prompt yet: nobody is offered a draft.
+      .replace(/^purpose:[^#\n]*(?=#)/m, 'purpose: ""   ')
+      .replace(/^# .*$/m, `# ${title}`)
+  );
 }
 
 interface Wish extends CommonFlags {
@@ -191,7 +195,11 @@ export const promptsEditOperation = operation({
     const done = (file: string, scope: Scope, copied_from: string | null) => {
       return { exit: exitCodes.done, data: { schema_version: 1 as const, name, scope, file, open: file, copied_from } };
     };
-    if (prompt.scope !== "builtin" || packageFolder === home?.path) return done(prompt.file, prompt.scope, null);
+    if (prompt.scope !== "builtin" || packageFolder === home?.path) {
+      if (input.scope === undefined || input.scope === prompt.scope) return done(prompt.file, prompt.scope, null);
+      const message = `${name} is a prompt of the scope ${prompt.scope} already: ${prompt.file}`;
+      throw new UserError("other_scope", message, `Open it: claude-exec prompts edit ${name}`, exitCodes.conflict);
+    }
     if (prompt.folder === "system" && !config.prompts.may_replace.includes(name)) {
       const message = `${name} is a system prompt; nothing may stand in for it unless you allow it by name.`;
       const own = join(userFolders(caller.world.env).config, "config.json");

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Library } from "../library/library.ts";
 import type { IndexFile } from "../store/index_file.ts";
@@ -13,7 +14,7 @@ export function promptFolders(home: Home | undefined, config: Config, env: World
   const own = home && home.path !== packageFolder ? [join(home.path, "prompts")] : [];
   return [
     ...own.map((path) => ({ scope: "workspace" as const, path })),
-    ...config.prompts.team.map((path) => ({ scope: "team" as const, path })),
+    ...config.prompts.team.map((path) => ({ scope: "team" as const, path: promptsOf(path) })),
     { scope: "user" as const, path: join(userFolders(env).config, "prompts") },
     { scope: "builtin" as const, path: join(packageFolder, "prompts") },
     { scope: "custom" as const, path: join(home?.path ?? packageFolder, config.prompts.custom_dir) },
@@ -24,6 +25,12 @@ export async function openPrompts(home: Home | undefined, config: Config, env: W
   const { openLibrary } = await import("../library/library.ts");
   const index = await openIndex(home, env);
   return openLibrary(promptFolders(home, config, env), { index, allowed: config.prompts.may_replace });
+}
+
+/** A team's checkout may hold more than prompts; then they lie in a folder called so. */
+function promptsOf(checkout: string): string {
+  const inside = join(checkout, "prompts");
+  return existsSync(inside) ? inside : checkout;
 }
 
 /** What was read of a home's prompts and chains, in the user's cache folder. */

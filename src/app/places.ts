@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { userInfo } from "node:os";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
@@ -67,7 +67,7 @@ function isFolder(path: string): boolean {
 }
 
 function realHome(env: World["env"]): string {
-  const home = env["HOME"] || homedir();
+  const home = userHome(env);
   return existsSync(home) ? realpathSync(home) : home;
 }
 
@@ -102,13 +102,22 @@ export function ownFolders({ path, workspace }: Home): string[] {
     : [path];
 }
 
+/** A relative path would mean the folder one happens to stand in: a stranger's repository, perhaps. */
 export function userFolders(env: World["env"]) {
-  const home = env["HOME"] || homedir();
+  const home = userHome(env);
+  const absolute = (name: string) => (isAbsolute(env[name] ?? "") ? env[name] : undefined);
   return {
-    config: join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "claude-exec"),
-    state: join(env["XDG_STATE_HOME"] || join(home, ".local", "state"), "claude-exec"),
-    cache: join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "claude-exec"),
+    config: join(absolute("XDG_CONFIG_HOME") ?? join(home, ".config"), "claude-exec"),
+    state: join(absolute("XDG_STATE_HOME") ?? join(home, ".local", "state"), "claude-exec"),
+    cache: join(absolute("XDG_CACHE_HOME") ?? join(home, ".cache"), "claude-exec"),
   };
+}
+
+function userHome(env: World["env"]): string {
+  const home = [env["HOME"], userInfo().homedir].find((path) => path !== undefined && isAbsolute(path));
+  if (home !== undefined) return home;
+  const message = "It is not known where your home folder is, and so not where your own settings lie.";
+  throw new UserError("no_user_home", message, "Set HOME to a folder of yours.", exitCodes.notConfigured);
 }
 
 /** The folder this program was installed in. */

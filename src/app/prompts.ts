@@ -71,11 +71,14 @@ export const promptsSearchOperation = operation({
     // A look at every file first: what was changed in place a moment ago is found too.
     await library.all();
     const query = input.words.join(" ");
-    const found = await library.search(
-      query,
-      input.limit * (Object.keys(filters).some((key) => key in input) ? 20 : 1),
-    );
-    const hits = found.hits.filter(({ prompt }) => passes(input)(prompt)).slice(0, input.limit);
+    let most = input.limit;
+    let found = await library.search(query, most);
+    const fitting = () => found.hits.filter(({ prompt }) => passes(input)(prompt)).slice(0, input.limit);
+    while (fitting().length < input.limit && found.hits.length === most) {
+      most *= 8;
+      found = await library.search(query, most);
+    }
+    const hits = fitting();
     return {
       exit: exitCodes.done,
       data: {
@@ -171,7 +174,7 @@ export const promptsLintOperation = operation({
     const files = given ? await lintPlaces(given) : await ownFiles(own(), [...prompts, ...problems]);
     const { withCounter } = await import("../costs/estimate.ts");
     const known = new Set(prompts.map((prompt) => prompt.name));
-    const found = await withCounter((count) => lintPrompts(files, known, count));
+    const found = await withCounter((count) => lintPrompts(files, known, count, prompts));
     const short = (text: string) => text.replaceAll(`${caller.cwd}/`, "");
     const findings = found.map((one) => ({ ...one, file: short(one.file), what: short(one.what) }));
     const errors = findings.filter(({ severity }) => severity === "error" || input.strict).length;

@@ -10,21 +10,22 @@ import { openIndex } from "./library.ts";
 export async function statsOf(caller: Caller, input: { home?: string | undefined }) {
   const home = locateHome(caller, input);
   const contexts = contextsOf(home);
-  const ids = chainIds(contexts);
-  const files = ids.map((id) => chainPaths(contexts, id).journal);
+  // What was run on its own is recorded as a chain of one prompt.
+  const kept = [contexts, join(contexts, "runs")].flatMap((folder) => chainIds(folder).map((id) => ({ folder, id })));
+  const files = kept.map(({ folder, id }) => chainPaths(folder, id).journal);
   const index = await openIndex(home, caller.world.env);
   const { readChain } = await import("../chain/open.ts");
   const { promptRuns } = await import("../chain/history.ts");
-  const one = (id: string): Json => {
+  const one = ({ folder, id }: (typeof kept)[number]): Json => {
     try {
-      return promptRuns(readChain(contexts, id).lines);
+      return promptRuns(readChain(folder, id).lines);
     } catch (error) {
       if (error instanceof UserError) return error.message;
       throw error;
     }
   };
   const values = await index.sync("runs:1", { files, folders: [join(contexts, "journal")] }, (at) =>
-    Promise.resolve({ value: one(ids[at]!), texts: ["", "", "", ""] }),
+    Promise.resolve({ value: one(kept[at]!), texts: ["", "", "", ""] }),
   );
   const read = values.filter((value) => typeof value !== "string") as unknown as PromptRuns[][];
   const sums = new Map<string, PromptRuns>();

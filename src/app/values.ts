@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
@@ -28,8 +28,14 @@ function wrong(what: string): UserError {
 
 function contentOf(path: string): string {
   try {
+    const found = statSync(path);
+    if (!found.isFile() || found.size > 1024 * 1024) {
+      const what = found.isFile() ? "is longer than 1 MB" : "is not a plain file";
+      throw new UserError("value_unreadable", `${path} ${what}.`, "Name a text file behind the @.", exitCodes.usage);
+    }
     return readFileSync(path, "utf8");
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const code = systemCode(error);
     if (code === undefined) throw error;
     const hint = "Name a text file behind the @, or write the value itself.";

@@ -24,8 +24,8 @@ export function called(context: Context): Called | undefined {
   if (typeof stack !== "string" || ran("stack_detector") === 0 || context.current_phase === "implementation") {
     return undefined;
   }
-  const interpreter = interpreterOf(stack);
-  return interpreter && ran(interpreter) === 0 ? engineCall(context, interpreter, `The stack is ${stack}.`) : undefined;
+  const interpreter = interpretersOf(stack).find((name) => ran(name) === 0);
+  return interpreter ? engineCall(context, interpreter, `The stack is ${stack}.`) : undefined;
 }
 
 /** A key within the decision that brought it about; those that a model chose there begin with 1. */
@@ -34,10 +34,11 @@ export function engineCall(context: Context, name: string, why: string, inputs: 
   return { why, prompts: [{ key: queueKey(context, number, -1, name), name, inputs }] };
 }
 
-/** Who translates the library's words for a stack such as "node-express-mongo". */
-function interpreterOf(stack: string): string | undefined {
+/** Who translates the library's words for a stack such as "node-express-mongo", in the order it names them. */
+function interpretersOf(stack: string): string[] {
   const parts = stack.toLowerCase().split(/[^a-z0-9.+#]+/);
-  return Object.entries(interpreters).find(([, marks]) => parts.some((part) => marks.includes(part)))?.[0];
+  const named = parts.flatMap((part) => Object.keys(interpreters).filter((name) => interpreters[name]!.includes(part)));
+  return [...new Set(named)];
 }
 
 const interpreters: Readonly<Record<string, readonly string[]>> = {

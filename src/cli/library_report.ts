@@ -1,6 +1,6 @@
 import { isRecord } from "../util/json.ts";
 import { percent } from "./narrate.ts";
-import { type Data, list, money, number, quoted, record, word } from "./values.ts";
+import { type Data, list, money, number, path, quoted, record, word } from "./values.ts";
 
 /** The library's results as a person reads them. */
 export function listText(data: Data): string {
@@ -22,7 +22,7 @@ export function listText(data: Data): string {
   return [
     ...listed,
     ...none,
-    ...problems.map((problem) => `! ${word(problem["message"])}\n  ${word(problem["hint"])}`),
+    ...problems.map((problem) => `! ${path(problem["message"])}\n  ${word(problem["hint"])}`),
     ...(untrusted === "" ? [] : [`! ${untrusted} is not trusted: its own prompts are left out\n  claude-exec trust`]),
   ].join("\n");
 }
@@ -36,7 +36,10 @@ export function searchText(data: Data): string {
     `${word(hit["name"])}  ${word(hit["purpose"])}${hit["scope"] === "builtin" ? "" : `  (${word(hit["scope"])})`}`,
     `    ${number(hit["line"])}: ${word(hit["text"])}`,
   ]);
-  const none = hits.length > 0 ? [] : [`Nothing fits "${word(data["query"])}". All prompts: claude-exec prompts list`];
+  const none =
+    hits.length > 0
+      ? []
+      : [`Nothing fits "${word(data["query"]).slice(0, 80)}". All prompts: claude-exec prompts list`];
   return [...taken, ...found, ...none].join("\n");
 }
 
@@ -47,6 +50,8 @@ export function promptText(data: Data): string {
     `${word(data["scope"])}, ${word(data["file"])}`,
     ...hides.map((hidden) => `  hides ${word(hidden["scope"])}, ${word(hidden["file"])}`),
     `cost ${word(data["cost_estimate"])}, about ${number(data["tokens"])} tokens; tools ${word(data["tools"])}; model ${word(data["model"])}; phases ${list(data["phases"]).map(word).join(", ") || "any"}`,
+    ...(list(data["good_for"]).length > 0 ? [`good for: ${list(data["good_for"]).map(word).join("; ")}`] : []),
+    ...(record(data["extra"])["caller"] ? [`called by: ${word(record(data["extra"])["caller"])}`] : []),
     ...(list(data["tags"]).length > 0 ? [`tags ${list(data["tags"]).map(word).join(", ")}`] : []),
     ...Object.entries(record(data["inputs"])).map(
       ([name, input]) =>
@@ -79,7 +84,7 @@ export function lintText(data: Data): string {
   const findings = list(data["findings"]).map(record);
   const count = (what: number, one: string) => `${what} ${one}${what === 1 ? "" : "s"}`;
   const lines = findings.flatMap((one) => [
-    `${word(one["file"])}:${number(one["line"])}  ${word(one["severity"])}  ${word(one["rule"])}  ${word(one["what"])}`,
+    `${path(one["file"])}:${number(one["line"])}  ${word(one["severity"])}  ${word(one["rule"])}  ${path(one["what"])}`,
     `    why:  ${word(one["why"])}`,
     `    mend: ${word(one["mend"])}`,
   ]);

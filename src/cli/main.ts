@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { userInfo } from "node:os";
 import type { Caller } from "../app/app.ts";
 import type { Answer } from "../app/operation.ts";
@@ -220,8 +221,11 @@ function stopOnSignals(stop: AbortController): () => void {
 }
 
 function quietly(error: unknown): void {
-  if (systemCode(error) === "EPIPE") process.exit(running ? exitCodes.interrupted : exitCodes.done);
-  throw error;
+  const code = systemCode(error);
+  if (code === undefined) throw error;
+  if (code === "EPIPE") process.exit(running ? exitCodes.interrupted : exitCodes.done);
+  writeSync(2, `What was to be printed could not be (${code}). What a chain did is kept all the same.\n`);
+  process.exit(exitCodes.failed);
 }
 
 function pick(input: Record<string, unknown>, ...names: string[]): Record<string, unknown> {

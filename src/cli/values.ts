@@ -15,6 +15,11 @@ export function word(value: Json | undefined): string {
   return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
 }
 
+/** A path on one line, whatever it is called. */
+export function path(value: Json | undefined): string {
+  return word(value).replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+}
+
 export function number(value: Json | undefined): number {
   return typeof value === "number" ? value : 0;
 }

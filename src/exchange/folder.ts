@@ -1,7 +1,7 @@
 import { constants, type Dirent, lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { chmodSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { messageOf, systemCode, UserError } from "../util/errors.ts";
 import { writeAtomic } from "../util/files.ts";
 
@@ -20,20 +20,32 @@ export interface Found {
 export async function listFolder(root: string, leaveOut?: string): Promise<{ found: Found[]; skipped: Skipped[] }> {
   const found: Found[] = [];
   const skipped: Skipped[] = [];
+  let seen = 0;
+  const pass = (path: string, error: unknown) => {
+    if (error instanceof UserError) throw error;
+    skipped.push({ file: path, why: whyNot(error) });
+  };
   const walk = async (folder: string, under: string): Promise<void> => {
     const entries = await readdir(folder, { withFileTypes: true });
+    if ((seen += entries.length) > mostEntries) {
+      const hint = "Name the folder in which the prompts lie.";
+      throw new UserError("too_many_files", `${root} holds more than ${mostEntries} files. Nothing was read.`, hint);
+    }
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = `${under}${entry.name}`;
       const file = join(folder, entry.name);
       const why = file === leaveOut ? "this is where the prompts are written to" : reasonToPass(entry);
       if (why !== undefined) skipped.push({ file: path, why });
       else if (entry.isFile()) found.push({ path, file });
-      else await walk(file, `${path}/`).catch((error: unknown) => skipped.push({ file: path, why: whyNot(error) }));
+      else await walk(file, `${path}/`).catch((error: unknown) => pass(path, error));
     }
   };
   await walk(root, "");
   return { found, skipped };
 }
+
+/** Nobody has as many prompts; somebody may have named the wrong folder. */
+const mostEntries = 50_000;
 
 function reasonToPass(entry: Dirent): string | undefined {
   if (entry.name.includes("\uFFFD")) return "its name is not UTF-8";
@@ -104,6 +116,7 @@ export function checkPath(path: string): void {
 /** What lies at `path` below `root` now; undefined: nothing. Refuses what could only be reached through a link. */
 export function lookBelow(root: string, path: string): Buffer | undefined {
   checkPath(path);
+  if (resolve(root).split(sep).some(isGit)) throw refuse(`${root} belongs to git`, "Write into another folder.");
   if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === false) throw refuse(`${root} is not a folder`);
   const parts = path.split("/");
   for (const [index] of parts.entries()) {

@@ -36,7 +36,11 @@ function readYaml(block: string): Record<string, unknown> | undefined {
   });
   const document = parseDocument(words, { schema: "core", uniqueKeys: false, prettyErrors: false });
   const [trouble] = [...document.errors, ...document.warnings];
-  if (trouble) throw refuse(`its front matter is not YAML: ${trouble.message}`);
+  if (trouble) {
+    const plain = plainLines(block);
+    if (plain) return plain;
+    throw refuse(`its front matter is not YAML: ${trouble.message}`);
+  }
   if (document.contents === null) return {};
   if (!isMap(document.contents)) return undefined;
   try {
@@ -45,6 +49,14 @@ function readYaml(block: string): Record<string, unknown> | undefined {
     if (error instanceof ReferenceError) throw refuse(`its front matter is not YAML: ${error.message}`);
     throw error;
   }
+}
+
+/** As Claude Code reads it where YAML would not: `key: ` and words to the end of the line, whatever they hold. */
+function plainLines(block: string): Record<string, unknown> | undefined {
+  const lines = block.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
+  const pairs = lines.map((line) => /^([a-zA-Z][\w-]*):(?:[ \t]+(.*))?$/.exec(line));
+  if (!pairs.every((pair) => pair !== null)) return undefined;
+  return Object.fromEntries(pairs.map(([, key, words = ""]) => [key!, words.trim()]));
 }
 
 /** What stood in the original for each input that the body now has. */

@@ -46,7 +46,8 @@ export function madeFor(prompts: readonly Listed[], phase: Phase): Listed[] {
 }
 
 function line({ name, purpose, inputs, tools }: Listed): string {
-  const brackets = inputs.length > 0 ? ` [${inputs.join(", ")}]` : "";
+  const shown = inputs.length > 4 ? [...inputs.slice(0, 4), "…"] : inputs;
+  const brackets = shown.length > 0 ? ` [${shown.join(", ")}]` : "";
   const short = oneLine(purpose).replace(/^(.{119}).{2,}$/u, "$1…");
   return `${name} — ${short}${brackets}${tools === "edit" || tools === "run" ? ` (${tools})` : ""}\n`;
 }

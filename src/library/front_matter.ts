@@ -1,5 +1,6 @@
 import matter from "gray-matter";
 import { isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from "yaml";
+import { depthBeyond } from "./yaml_depth.ts";
 import { UserError } from "../util/errors.ts";
 
 export interface FrontMatter {
@@ -67,6 +68,8 @@ function endOfLine(text: string, from: number): number {
 function readYaml(block: string, refuse: Refuse): Pick<FrontMatter, "data" | "lineOf"> {
   const lineAt = (offset: number) => block.slice(0, offset).split("\n").length;
   const at: RefuseAt = (offset, what) => refuse(lineAt(offset ?? 0), what);
+  const deep = depthBeyond(block, 100);
+  if (deep !== undefined) throw at(deep, "the nesting is too deep");
   // uniqueKeys compares each key with all others; checkNodes does it in one pass.
   const document = parseDocument(block, { schema: "core", uniqueKeys: false, prettyErrors: false });
   const [trouble] = [...document.errors, ...document.warnings];

@@ -1,4 +1,4 @@
-import { type Dirent, existsSync, readdirSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { type Entry, type IndexFile, inMemory, openIndexFile } from "../store/index_file.ts";
@@ -39,7 +39,7 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
   const prompts = remember<Prompt>();
   const shelf: Shelf = {
     folders,
-    allowed: new Set(allowed),
+    allowed: new Set(allowed.map((name) => promptName(name) ?? name)),
     index,
     kind: `prompt:${crc32(JSON.stringify([folders, allowed]))}`,
     places: () => places("all", async (reads) => locate(shelf, reads)),
@@ -183,7 +183,11 @@ function locate({ folders, allowed }: Shelving, reads: (path: string) => void): 
         const rank = isSystem && !allowed.has(name) ? systemRank : root.rank;
         places.push({ name, file, folder, scope: root.scope, rank });
       }
-      if (entry.isDirectory() && entryName !== "templates" && !roots.has(file)) {
+      if (entry.isSymbolicLink() && leadsToFolder(file)) {
+        const hint = "Put the folder itself here, or name it under prompts.team in your config.json.";
+        problems.push({ file, message: `${file}: a link to a folder is not followed`, hint });
+      }
+      if (entry.isDirectory() && !passedOver.has(entryName) && !roots.has(file)) {
         list(file, root, path === root.path ? entryName : folder);
       }
     }
@@ -202,6 +206,18 @@ function locate({ folders, allowed }: Shelving, reads: (path: string) => void): 
   const owned = [...owners.keys()].sort().map((name) => owners.get(name)!);
   return { places, owners, owned, files: owned.map(({ file }) => file), folders: listed, problems };
 }
+
+function leadsToFolder(link: string): boolean {
+  try {
+    return statSync(link).isDirectory();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return false;
+  }
+}
+
+/** The templates are no prompts yet, and what is installed beside prompts is none. */
+const passedOver = new Set(["templates", "node_modules"]);
 
 function comesBefore(a: Owned, b: Owned): boolean {
   return a.rank === b.rank ? a.file < b.file : a.rank < b.rank;

@@ -12,8 +12,8 @@ export interface ComparedText {
  * Exact for up to 500 texts. Above, the 32 smallest hashes of each decide who is compared, and texts of one mould
  * are compared with the first 50 of it.
  */
-export function nearDuplicates(texts: readonly ComparedText[]): Finding[] {
-  const sorted = [...texts].sort((a, b) => (a.file < b.file ? -1 : 1));
+export function nearDuplicates(texts: readonly ComparedText[], others: readonly ComparedText[] = []): Finding[] {
+  const sorted = [...others, ...[...texts].sort((a, b) => (a.file < b.file ? -1 : 1))];
   const runs = sorted.map(({ body }) => runsOfWords(body));
   const few = sorted.length <= 500;
   const owners = new Map<number, number[]>();
@@ -32,7 +32,7 @@ export function nearDuplicates(texts: readonly ComparedText[]): Finding[] {
       const share = shareOf(runs[index]!, runs[other]!);
       if (share > best.share) best = { other, share };
     }
-    if (best.share < 0.5) return [];
+    if (best.share < 0.5 || index < others.length) return [];
     const percent = Math.floor(best.share * 100);
     return [
       {

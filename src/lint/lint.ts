@@ -17,12 +17,13 @@ export type LintFile = Place;
 
 /**
  * What is wrong with prompt files, sorted by file, line and rule. Whatever a file holds is a finding and never thrown.
- * `known` are the names of prompts that may be referred to, beside the files' own; `count` counts tokens.
+ * `others` are prompts that the files may be too much like. `known` are the names of prompts that may be referred to, beside the files' own; `count` counts tokens.
  */
 export async function lintPrompts(
   files: readonly LintFile[],
   known: ReadonlySet<string>,
   count: (text: string) => Promise<number>,
+  others: readonly LintFile[] = [],
 ): Promise<Finding[]> {
   const own = files.map(({ file }) => promptName(basename(file, ".md"))).filter((name) => name !== undefined);
   const references = referenceCheck(new Set([...known, ...own]));
@@ -44,7 +45,18 @@ export async function lintPrompts(
     }
   };
   await Promise.all(Array.from({ length: 16 }, work));
-  return shortened([...findings, ...nearDuplicates(texts)].sort(byPlace));
+  const beside = await Promise.all(others.filter(({ file }) => !isAmong(file, files)).map(comparable));
+  return shortened([...findings, ...nearDuplicates(texts, beside.flat())].sort(byPlace));
+}
+
+/** By its name too: a copy of one's own that stands for a shipped prompt may well be like it. */
+function isAmong(file: string, files: readonly LintFile[]): boolean {
+  return files.some((one) => one.file === file || basename(one.file) === basename(file));
+}
+
+async function comparable(place: LintFile): Promise<ComparedText[]> {
+  const { body, bodyLine } = await lookAt(place);
+  return body === "" ? [] : [{ file: place.file, body, bodyLine }];
 }
 
 interface Seen {
@@ -84,7 +96,16 @@ async function lookAt(place: LintFile): Promise<Seen> {
 
 function checkText({ text, front, body, bodyLine, prompt }: Seen): Remark[] {
   const purpose = prompt ? weakWording(prompt.purpose, frontLine(front, "purpose")) : [];
-  return [...hiddenUnicode(text), ...secrets(text), ...purpose, ...weakWording(body, bodyLine)];
+  // What an escape in YAML writes is seen only once it is read.
+  const written = prompt ? [prompt.purpose, prompt.title ?? "", ...prompt.tags, ...prompt.good_for] : [];
+  const escaped = written.flatMap((words) => (text.includes(words) ? [] : hiddenUnicode(words)));
+  return [
+    ...hiddenUnicode(text),
+    ...escaped.map((remark) => ({ ...remark, line: 1 })),
+    ...secrets(text),
+    ...purpose,
+    ...weakWording(body, bodyLine),
+  ];
 }
 
 async function lintTests(prompt: string, known: Prompt | undefined): Promise<Finding[]> {

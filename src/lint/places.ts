@@ -38,7 +38,10 @@ async function isFolder(path: string): Promise<boolean> {
 async function below(root: string, inner = ""): Promise<Located[]> {
   const [folder = ""] = inner.split(sep);
   const located: Located[] = [];
-  for (const entry of await entriesOf(join(root, inner))) {
+  const entries = await entriesOf(join(root, inner));
+  // It is found out to be no prompt when it is read, and that is said of it.
+  if (!entries) return [{ file: join(root, inner), folder }];
+  for (const entry of entries) {
     const path = join(inner, entry.name);
     if (entry.name.endsWith(".md") && entry.name !== "README.md") located.push({ file: join(root, path), folder });
     if (entry.isDirectory() && entry.name !== "templates") located.push(...(await below(root, path)));
@@ -50,9 +53,7 @@ async function entriesOf(folder: string) {
   try {
     return await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    const code = systemCode(error);
-    if (code === undefined) throw error;
-    const hint = "Check that you may list it, or name the folders beside it.";
-    throw new UserError("no_such_path", `${folder}: cannot be listed (${code})`, hint);
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
   }
 }

@@ -1,5 +1,5 @@
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, Lexer, LineCounter, parseDocument } from "yaml";
-import { Parser, visit } from "yaml";
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import { depthBeyond } from "../library/yaml_depth.ts";
 
 export type Path = readonly PropertyKey[];
 
@@ -35,16 +35,6 @@ export function readYaml(text: string): Yaml {
     if (error instanceof Error && error.message.startsWith("Merge sources")) return trouble(0, error.message);
     throw error;
   }
-}
-
-/** Where the text nests deeper than that. Its parser would run out of stack, or out of time. */
-function depthBeyond(text: string, depth: number): number | undefined {
-  const parser = new Parser();
-  for (const lexeme of new Lexer().lex(text)) {
-    for (const _ of parser.next(lexeme)) continue;
-    if (parser.stack.length > depth) return parser.offset;
-  }
-  return undefined;
 }
 
 function wrongNode(document: Document.Parsed): { offset: number; what: string } | undefined {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
@@ -183,7 +183,11 @@ interface Opened {
 }
 
 function openAt(path: string): Opened {
-  if (path !== inMemory && !existsSync(path)) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  if (path !== inMemory && !existsSync(path)) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // It holds words of chains, which are for their owner's eyes.
+    closeSync(openSync(path, "a", 0o600));
+  }
   const db = new DatabaseSync(path, { timeout: 2000 });
   try {
     prepare(db);

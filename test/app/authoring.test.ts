@@ -33,7 +33,7 @@ const read = (path: string) => readFileSync(path, "utf8");
 const below = (folder: string) =>
   existsSync(folder) ? readdirSync(folder, { recursive: true }).map(String).sort() : [];
 
-test("a new prompt is the template under its name, and the library has it", async () => {
+test("a new prompt is the template under its name, and counts once it has a purpose", async () => {
   const { ask, prompts } = desk({ ".claude-exec/config.json": "{}" });
   const file = join(prompts, "sailing", "tide_table.md");
   expect(await ask("prompts new", { name: "tide-table", folder: "sailing" })).toEqual({
@@ -44,6 +44,11 @@ test("a new prompt is the template under its name, and the library has it", asyn
   expect(text.match(/^name: .*?(?= +#|$)/m)?.[0]).toBe("name: tide_table");
   expect(text.match(/^title: .*?(?= +#|$)/m)?.[0]).toBe("title: Tide table");
   expect(text.match(/^# .*$/gm)).toEqual(["# Tide table"]);
+  expect((await ask("prompts lint", { paths: [file] })).data).toMatchObject({
+    findings: [{ rule: "schema", what: "purpose: is empty" }],
+  });
+  expect((await ask("prompts list", { folder: "sailing" })).data).toMatchObject({ prompts: [], problems: [{ file }] });
+  writeFileSync(file, text.replace('purpose: ""', "purpose: Read a tide table"));
   expect((await ask("prompts show", { name: "tide_table" })).data).toMatchObject({
     scope: "workspace",
     folder: "sailing",
@@ -143,12 +148,16 @@ test("of a shipped prompt a copy with its tests is opened, to the byte, and then
   });
 });
 
-test("a copy is never written over: it opens in its place, whatever scope is asked for", async () => {
+test("a copy is never written over: it opens in its place, or another scope is refused", async () => {
   const { ask, prompts, user } = desk({ ".claude-exec/config.json": "{}" });
   await ask("prompts edit", { name: "code_reviewer" });
   const file = join(prompts, "quality", "code_reviewer.md");
   writeFileSync(file, own);
-  for (const scope of [undefined, "workspace", "user"]) {
+  expect(await refusal(ask("prompts edit", { name: "code_reviewer", scope: "user" }))).toMatchObject({
+    code: "other_scope",
+    message: `code_reviewer is a prompt of the scope workspace already: ${file}`,
+  });
+  for (const scope of [undefined, "workspace"]) {
     const { data } = await ask("prompts edit", { name: "code_reviewer", ...(scope ? { scope } : {}) });
     expect(data).toMatchObject({ scope: "workspace", file, open: file, copied_from: null });
   }

@@ -11,14 +11,23 @@ test.each([
   ["TypeScript, Fastify, Postgres", "node_interpreter"],
   ["php-laravel-mysql", "php_interpreter"],
   ["Python 3.13 / Django", "python_interpreter"],
+  ["php-laravel-node", "php_interpreter"],
   ["go-chi-postgres", undefined],
   ["phpunit_like-but-rust", undefined],
 ])("a stack of %j brings in %s, once", (stack, interpreter) => {
   const context = { ...after(), discovered: { stack }, prompts_executed: ["stack_detector"] };
   expect(name(context)).toBe(interpreter);
-  expect(name({ ...context, prompts_executed: ["stack_detector", String(interpreter)] })).toBeUndefined();
+  expect(name({ ...context, prompts_executed: ["stack_detector", String(interpreter)] })).not.toBe(interpreter ?? "");
   expect(name({ ...context, current_phase: "implementation" })).toBeUndefined();
   expect(name({ ...context, prompts_executed: [] })).toBeUndefined();
+});
+
+test("of a stack with two languages both interpreters are brought in, one after the other", () => {
+  const context = { ...after(), discovered: { stack: "python-django-node" } };
+  const ran = (...prompts_executed: string[]) => name({ ...context, prompts_executed });
+  expect(ran("stack_detector")).toBe("python_interpreter");
+  expect(ran("stack_detector", "python_interpreter")).toBe("node_interpreter");
+  expect(ran("stack_detector", "python_interpreter", "node_interpreter")).toBeUndefined();
 });
 
 test("each condensed record is looked at once, and a passed cost alert once in a chain", () => {

@@ -321,3 +321,20 @@ test("a folder that is not there, or is both ends, is an error of whoever asked"
   await expect(importPrompts(there, there, { count })).rejects.toMatchObject({ code: "exchange_same" });
   await expect(exportPrompts([join(there, "gone")], there, "ours")).rejects.toMatchObject({ code: "exchange_missing" });
 });
+
+test("an agent whose description is no YAML is taken over as its tool reads it, and given back to the byte", async () => {
+  const text = `---
+name: night-watch
+description: Use this agent when: the tide turns. Examples: <example>user: "look out"</example>
+tools: Read, Bash
+---
+Keep watch.
+`;
+  const [to, back] = [folder(), folder()];
+  const { imported, skipped } = await importPrompts(folder({ "agents/night-watch.md": text }), to, { count });
+  expect(skipped).toEqual([]);
+  expect(imported).toMatchObject([{ name: "night_watch", format: "claude-agents", asked_for: ["Bash"] }]);
+  expect((await read(join(to, imported[0]!.to))).purpose).toMatch(/^Use this agent when: the tide turns/);
+  await exportPrompts([to], back, "original");
+  expect(readFileSync(join(back, "agents/night-watch.md"), "utf8")).toBe(text);
+});

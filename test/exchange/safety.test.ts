@@ -181,7 +181,7 @@ test.each([
   ["x".repeat(256 * 1024 + 1), "it is larger than 256 KB"],
   [`---\na: ${"x".repeat(16 * 1024)}\n---\n`, "its front matter is longer than 16 KB"],
   [`---\na: ${'"'.repeat(9 * 1024).replaceAll('""', "x\u0001")}\n---\n`, expect.stringMatching(/front matter is/)],
-  ["---\na: b: c\n---\n", expect.stringMatching(/^its front matter is not YAML: Nested mappings/)],
+  ["---\na: b: c\n  - d\n---\n", expect.stringMatching(/^its front matter is not YAML: Nested mappings/)],
   [
     `---\na: &a [1,1,1,1,1,1,1,1]\nb: &b [${"*a,".repeat(60)}]\nc: [${"*b,".repeat(60)}]\n---\n`,
     "its front matter is not YAML: Excessive alias count indicates a resource exhaustion attack",

@@ -142,7 +142,7 @@ test("alias bombs, rings and deep nesting are refused", () => {
   expect(refusal(`---\n${bomb}\n---\n`)).toMatch(/^p\.md:1: Excessive alias count/);
   expect(refusal("---\na: 1\nb: &b [1, { c: *b }]\n---\n")).toBe("p.md:3: *b stands inside what it repeats");
   expect(refusal(`---\na: ${"[".repeat(200)}${"]".repeat(200)}\n---\n`)).toBe("p.md:2: the nesting is too deep");
-  expect(refusal(`---\na: ${"[".repeat(8000)}${"]".repeat(8000)}\n---\n`)).toMatch(/^p\.md:2: Maximum call stack/);
+  expect(refusal(`---\na: ${"[".repeat(8000)}${"]".repeat(8000)}\n---\n`)).toBe("p.md:2: the nesting is too deep");
   expect(parse("---\na: &a [1]\nb: *a\n---\n").data).toEqual({ a: [1], b: [1] });
 });
 

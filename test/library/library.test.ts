@@ -202,6 +202,8 @@ test("folders and links that look like prompts are named; a ring of links is not
       "/builtin/dangling.md:1: this is not a plain file",
       "/builtin/folder.md:1: this is not a plain file",
       "/builtin/linked.md:1: this is not a plain file",
+      "/builtin/linked_folder: a link to a folder is not followed",
+      "/builtin/ring: a link to a folder is not followed",
     ],
   });
 });

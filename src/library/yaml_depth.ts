@@ -1,0 +1,11 @@
+import { Lexer, Parser } from "yaml";
+
+/** Where the text nests deeper than that. Its parser would run out of stack, or out of time. */
+export function depthBeyond(text: string, depth: number): number | undefined {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme)) continue;
+    if (parser.stack.length > depth) return parser.offset;
+  }
+  return undefined;
+}
