@@ -91,7 +91,8 @@ export function openIndexFile(path: string, now: () => number = Date.now): Index
       add.push({ file: files[index]!, stamp, entry });
       values[index] = entry.value;
     }
-    const there = rows.size + add.length > files.length ? new Set(files) : undefined;
+    const unknown = add.filter(({ file }) => !rows.has(file)).length;
+    const there = rows.size + unknown > files.length ? new Set(files) : undefined;
     const remove = there ? [...rows.keys()].filter((file) => !there.has(file)) : [];
     const settled = places.some(({ fresh }) => fresh) ? [] : places;
     const whole = use(({ write }) => write(kind, { remove, add, folders: settled, total: files.length }));
