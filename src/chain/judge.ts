@@ -15,8 +15,9 @@ import { fitsTiny, looksLikeTest, solutionHash, solutionText } from "./solution.
 /** What judging a reply needs to know besides the context; gathered before, so that judging stays pure. */
 export interface Facts {
   readonly prompts: ReadonlyMap<string, Prompt>;
-  /** The prompts that were offered for this decision. */
+  /** The prompts that were offered for this decision, and all there are. */
   readonly offered: readonly string[];
+  readonly known: ReadonlySet<string>;
   /** The files a presented solution names, as they are now; null where there is none. */
   readonly base: Readonly<Record<string, string | null>>;
 }
@@ -148,7 +149,8 @@ function judgeAction(context: Context, item: Item, action: Action, facts: Facts)
           ),
         ];
       }
-      const considered = new Set([...prompts.map(({ name }) => name), ...(action.do.considered ?? facts.offered)]);
+      const weighed = (action.do.considered ?? facts.offered).filter((name) => facts.known.has(name));
+      const considered = new Set([...prompts.map(({ name }) => name), ...weighed]);
       return [event("prompts_queued", { why: action.say, prompts, considered: [...considered].slice(0, 20) })];
     }
     case "ask_user": {

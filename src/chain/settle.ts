@@ -34,8 +34,11 @@ export async function settle(
 async function facts(reply: Action | Report, phase: Phase, { library, workspace }: Work["deps"]) {
   const prompts = new Map<string, Prompt>();
   let offered: string[] = [];
+  const known = new Set<string>();
   if (reply.kind === "action" && reply.do.type === "run_prompts") {
-    offered = madeFor((await library.all()).prompts, phase)
+    const { prompts: listed } = await library.all();
+    for (const { name } of listed) known.add(name);
+    offered = madeFor(listed, phase)
       .slice(0, offeredAtOnce)
       .map(({ name }) => name);
     for (const { name } of reply.do.prompts) {
@@ -47,7 +50,7 @@ async function facts(reply: Action | Report, phase: Phase, { library, workspace 
   if (reply.kind === "action" && reply.do.type === "present_solution") {
     for (const { path } of reply.do.artifact.files) base[path] = fingerprint(workspace, path);
   }
-  return { prompts, offered, base };
+  return { prompts, offered, known, base };
 }
 
 function unknownPrompt(error: unknown): undefined {

@@ -112,7 +112,10 @@ async function lintTests(prompt: string, known: Prompt | undefined): Promise<Fin
   const file = `${prompt.replace(/\.md$/, "")}.tests.yaml`;
   const read = await readText(file, 256 * 1024);
   if (read.type === "missing") return [];
-  if (read.type === "text" && read.exact) return checkTests(read.text, file, known?.inputs);
+  if (read.type === "text" && read.exact) {
+    const seen = [...hiddenUnicode(read.text), ...secrets(read.text)].map((remark) => ({ file, ...remark }));
+    return [...checkTests(read.text, file, known?.inputs), ...seen];
+  }
   const what = read.type === "trouble" ? read.what : "the file is no UTF-8 text";
   const why = "Tests that cannot be read prove nothing.";
   return [{ file, line: 1, rule: "tests", severity: "error", what, why, mend: "Put a plain YAML file here." }];

@@ -10,7 +10,12 @@ import { after, approved, base, changed, fold, inEngine, phase, presented, ran, 
 const library = openLibrary([{ scope: "builtin", path: "prompts" }]);
 const listed = (await library.all()).prompts;
 const prompts = await Promise.all(listed.map(({ name }) => library.find(name)));
-const facts: Facts = { prompts: new Map(prompts.map((prompt) => [prompt.name, prompt])), offered: [], base };
+const facts: Facts = {
+  prompts: new Map(prompts.map((prompt) => [prompt.name, prompt])),
+  offered: [],
+  known: new Set(prompts.map(({ name }) => name)),
+  base,
+};
 
 const key = "requirements-clarification/1/controller";
 const item: Item = {
@@ -99,10 +104,10 @@ test("prompts are queued under keys of their decision, with those that were weig
   const [, chosen] = judge(
     context,
     second,
-    { ...action, do: { type: "run_prompts", prompts, considered: ["x"] } },
+    { ...action, do: { type: "run_prompts", prompts, considered: ["api_surface_mapper", "made_up"] } },
     offered,
   );
-  expect(chosen).toMatchObject({ considered: [...names, "x"] });
+  expect(chosen).toEqual(expect.objectContaining({ considered: [...names, "api_surface_mapper"] }));
   const four: Action["do"] = { type: "run_prompts", prompts: [...prompts, prompts[0]!] };
   expect(judge(context, second, { ...action, do: four }, offered)).toMatchObject([
     { event: "reply_rejected", problems: ["run_prompts takes at most three prompts, and this names 4."] },

@@ -380,3 +380,31 @@ test("whatever stands in a file, linting it ends in sorted findings", async () =
     { numRuns: 300 },
   );
 });
+
+test("what cannot be seen is found in test cases too, and where an escape of YAML writes it", async () => {
+  const text = prompt({}).replace("purpose: Follow it", 'purpose: "Follow \\u202E it"');
+  const folder = write({
+    "trace_flow.md": text,
+    "trace_flow.tests.yaml": "- description: Sees\u200B it\n  assert: [{ type: is-json }]\n",
+  });
+  expect((await lint(folder)).filter(({ rule }) => rule === "hidden-unicode").map(brief)).toEqual([
+    expect.stringMatching(/^trace_flow\.md:1 error hidden-unicode: U\+202E/),
+    expect.stringMatching(/^trace_flow\.tests\.yaml:1 error hidden-unicode: U\+200B/),
+  ]);
+});
+
+test("a copy of another prompt of the library is told, one that stands for it is not", async () => {
+  const shipped = write({ "trace_flow.md": prompt({}) });
+  const own = write({ "my_flow.md": prompt({}), "trace_flow.md": prompt({ body: "# Mine" }) });
+  const others = await lintPlaces([shipped]);
+  const files = await lintPlaces([own]);
+  const alike = async (known: typeof others) =>
+    (await lintPrompts(files, new Set(), words, known)).filter(({ rule }) => rule === "near-duplicate");
+  expect((await alike([])).length).toBe(1);
+  const alone = await lintPlaces([join(own, "my_flow.md")]);
+  const found = await lintPrompts(alone, new Set(), words, others);
+  expect(found.filter(({ rule }) => rule === "near-duplicate").map(({ what }) => what)).toEqual([
+    `100% of this text and ${join(shipped, "trace_flow.md")} are the same`,
+  ]);
+  expect(await alike(others)).toEqual(await alike([]));
+});
