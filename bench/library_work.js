@@ -38,6 +38,7 @@ async function carryOut(what) {
 /** Imports are left out on both sides. */
 async function parser() {
   await import(built("library/read_prompt.js"));
+  await import(built("library/front_matter.js"));
 }
 
 function built(module) {

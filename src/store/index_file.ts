@@ -219,6 +219,8 @@ function openAt(path: string): Opened {
   };
   const placesOf = (kind: string) =>
     sql("SELECT folder, stamp FROM folders WHERE kind = ?").all(kind) as unknown as Place[];
+  const countOf = (kind: string) =>
+    (sql("SELECT count(*) AS held FROM files WHERE kind = ?").get(kind) as { held: number }).held;
   const forgetFamily = (kind: string) => {
     const family = `${kind.split(":")[0]}:*`;
     for (const table of ["files", "chunks", "words", "folders"]) {
@@ -247,11 +249,12 @@ function openAt(path: string): Opened {
       const kept = new Map(placesOf(kind).map(({ folder, stamp }) => [folder, stamp]));
       const same = kept.size === folders.length && folders.every(({ folder, stamp }) => kept.get(folder) === stamp);
       if (remove.length === 0 && add.length === 0 && same) return true;
-      const { rows } = memory.get(kind) ?? { rows: new Map<string, Row>() };
+      const { rows, version: loaded } = memory.get(kind) ?? { rows: new Map<string, Row>(), version: undefined };
       // It is remembered only once it is written.
       memory.delete(kind);
       const held = transaction(() => {
         const words = new Set<string>();
+        const added = add.filter(({ file }) => !rows.has(file)).length;
         if (rows.size === 0) forgetFamily(kind);
         for (const file of [...remove, ...add.map((one) => one.file)]) {
           const row = sql("SELECT id FROM files WHERE kind = ? AND file = ?").get(kind, file) as
@@ -279,7 +282,9 @@ function openAt(path: string): Opened {
         const keep = sql("INSERT OR IGNORE INTO words (kind, word) VALUES (?, ?)");
         for (const word of words) keep.run(kind, word);
         sql("DELETE FROM folders WHERE kind = ?").run(kind);
-        const { held } = sql("SELECT count(*) AS held FROM files WHERE kind = ?").get(kind) as { held: number };
+        // Where nobody else wrote, what was loaded and what came and went adds up.
+        const alone = loaded === dataVersion() && rows.size > 0;
+        const held = alone ? rows.size - remove.length + added : countOf(kind);
         for (const { folder, stamp } of held === total ? folders : []) {
           sql("INSERT INTO folders (kind, folder, stamp) VALUES (?, ?, ?)").run(kind, folder, stamp);
         }
@@ -333,7 +338,7 @@ interface Stored {
 /** A file, its stamp and its value. To list all, a few long texts are read ten times as fast as a row a file. */
 type Listed = readonly [string, string, Json];
 
-const chunks = 64;
+const chunks = 128;
 
 function chunkOf(file: string): number {
   return crc32(file) % chunks;
