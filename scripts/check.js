@@ -6,14 +6,17 @@ const checks = [
   ["lint", "oxlint", "--deny-warnings"],
   ["format", "oxfmt", "--check"],
 ];
-const slow = ["test/faults", "test/bench", "test/cli", "test/tools", "test/exchange", "test/lint"];
+const slow = [
+  ...["faults", "bench", "cli", "tools", "exchange", "lint"].map((folder) => `test/${folder}/**`),
+  ...["authoring", "prompts", "run_prompt", "scopes"].map((name) => `test/app/${name}.test.ts`),
+];
 const tests = [
   "tests",
   "vitest",
   "run",
   "--reporter=dot",
   "--no-isolate",
-  ...slow.flatMap((folder) => ["--exclude", `${folder}/**`]),
+  ...slow.flatMap((pattern) => ["--exclude", pattern]),
 ];
 
 const results = await Promise.all(checks.map(run));
