@@ -275,7 +275,7 @@ function openAt(path: string): Opened {
             for (const [word] of text.matchAll(wordPattern)) words.add(word.toLowerCase());
         }
         const put = sql("INSERT OR REPLACE INTO chunks (kind, chunk, list, sum) VALUES (?, ?, ?, ?)");
-        for (const [chunk, files] of chunksAfter(rows, remove, add)) {
+        for (const [chunk, files] of chunksAfter(rows, remove, add, total)) {
           const list = JSON.stringify(files);
           put.run(kind, chunk, list, crc32(list));
         }
@@ -292,7 +292,8 @@ function openAt(path: string): Opened {
       });
       if (held !== total) return false;
       for (const file of remove) rows.delete(file);
-      for (const { file, stamp, entry } of add) rows.set(file, { stamp, value: entry.value, chunk: chunkOf(file) });
+      for (const { file, stamp, entry } of add)
+        rows.set(file, { stamp, value: entry.value, chunk: chunkOf(file, total) });
       memory.set(kind, { version: dataVersion(), rows });
       return true;
     },
@@ -338,10 +339,8 @@ interface Stored {
 /** A file, its stamp and its value. To list all, a few long texts are read ten times as fast as a row a file. */
 type Listed = readonly [string, string, Json];
 
-const chunks = 128;
-
-function chunkOf(file: string): number {
-  return crc32(file) % chunks;
+function chunkOf(file: string, total: number): number {
+  return crc32(file) % (total < 1000 ? 4 : 128);
 }
 
 /** What the chunks that a change touches hold after it. */
@@ -349,13 +348,18 @@ function chunksAfter(
   rows: ReadonlyMap<string, Row>,
   remove: Changes["remove"],
   add: Changes["add"],
+  total: number,
 ): Map<number, Listed[]> {
   const changed = new Set([...remove, ...add.map(({ file }) => file)]);
-  const after = new Map([...changed].map((file): [number, Listed[]] => [chunkOf(file), []]));
+  const touched = [...changed].flatMap((file) => {
+    const now = chunkOf(file, total);
+    return [rows.get(file)?.chunk ?? now, now];
+  });
+  const after = new Map(touched.map((chunk): [number, Listed[]] => [chunk, []]));
   for (const [file, { stamp, value, chunk }] of rows) {
     if (!changed.has(file)) after.get(chunk)?.push([file, stamp, value]);
   }
-  for (const { file, stamp, entry } of add) after.get(chunkOf(file))!.push([file, stamp, entry.value]);
+  for (const { file, stamp, entry } of add) after.get(chunkOf(file, total))!.push([file, stamp, entry.value]);
   return after;
 }
 
