@@ -340,7 +340,7 @@ interface Stored {
 type Listed = readonly [string, string, Json];
 
 function chunkOf(file: string, total: number): number {
-  return crc32(file) % (total < 1000 ? 4 : 128);
+  return crc32(file) % (total < 1000 ? 4 : total < 5000 ? 64 : 256);
 }
 
 /** What the chunks that a change touches hold after it. */
