@@ -1,6 +1,6 @@
 import matter from "gray-matter";
-import { isAlias, isMap, isNode, isScalar, isSeq, parseDocument } from "yaml";
-import { depthBeyond } from "./yaml_depth.ts";
+import { isMap } from "yaml";
+import { dataOf, parseGuarded } from "./guarded_yaml.ts";
 import { UserError } from "../util/errors.ts";
 
 export interface FrontMatter {
@@ -67,54 +67,16 @@ function endOfLine(text: string, from: number): number {
 
 function readYaml(block: string, refuse: Refuse): Pick<FrontMatter, "data" | "lineOf"> {
   const lineAt = (offset: number) => block.slice(0, offset).split("\n").length;
-  const at: RefuseAt = (offset, what) => refuse(lineAt(offset ?? 0), what);
-  const deep = depthBeyond(block, 100);
-  if (deep !== undefined) throw at(deep, "the nesting is too deep");
-  // uniqueKeys compares each key with all others; checkNodes does it in one pass.
-  const document = parseDocument(block, { schema: "core", uniqueKeys: false, prettyErrors: false });
-  const [trouble] = [...document.errors, ...document.warnings];
-  if (trouble) throw at(trouble.pos[0], trouble.message);
+  const document = parseGuarded(block);
+  if ("what" in document) throw refuse(lineAt(document.offset), document.what);
   const { contents } = document;
-  checkNodes(contents, at, [], 0);
   if (contents === null) return { data: {}, lineOf: () => 1 };
-  if (!isMap(contents)) throw at(contents.range[0], "the front matter is not made of `key: value`");
+  if (!isMap(contents)) throw refuse(lineAt(contents.range[0]), "the front matter is not made of `key: value`");
   const lineOf = (wanted: string) => {
     const found = contents.items.find(({ key }) => String(key) === wanted);
     return found ? lineAt(found.key.range[0]) : 1;
   };
-  try {
-    return { data: document.toJS({ maxAliasCount: 50 }) as Record<string, unknown>, lineOf };
-  } catch (error) {
-    // An alias bomb, or an alias whose anchor is not there.
-    if (error instanceof ReferenceError) throw refuse(1, error.message);
-    throw error;
-  }
-}
-
-type RefuseAt = (offset: number | undefined, what: string) => UserError;
-
-/** `anchors`: what names the nodes above this one. */
-function checkNodes(node: unknown, at: RefuseAt, anchors: readonly string[], depth: number): void {
-  if (!isNode(node)) return;
-  const start = node.range?.[0];
-  if (depth > 50) throw at(start, "the nesting is too deep");
-  if (isAlias(node)) {
-    if (anchors.includes(node.source)) throw at(start, `*${node.source} stands inside what it repeats`);
-    return;
-  }
-  if (isScalar(node)) return;
-  const above = node.anchor === undefined ? anchors : [...anchors, node.anchor];
-  if (!isMap(node)) {
-    for (const item of isSeq(node) ? node.items : []) checkNodes(item, at, above, depth + 1);
-    return;
-  }
-  const seen = new Set<string>();
-  for (const { key, value } of node.items) {
-    if (!isScalar(key)) throw at(start, "a key is not a plain word");
-    const name = String(key.value);
-    if (name === "__proto__") throw at(key.range?.[0], "the key __proto__ is not allowed");
-    if (seen.has(name)) throw at(key.range?.[0], `the key ${name} is there twice`);
-    seen.add(name);
-    checkNodes(value, at, above, depth + 1);
-  }
+  const read = dataOf(document);
+  if ("what" in read) throw refuse(1, read.what);
+  return { data: read.data as Record<string, unknown>, lineOf };
 }

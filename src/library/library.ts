@@ -39,7 +39,7 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
   const prompts = remember<Prompt>();
   const shelf: Shelf = {
     folders,
-    allowed: new Set(allowed.map((name) => promptName(name) ?? name)),
+    allowed: new Set(allowed),
     index,
     kind: `prompt:${crc32(JSON.stringify([folders, allowed]))}`,
     places: () => places("all", async (reads) => locate(shelf, reads)),
