@@ -5,7 +5,7 @@ import { formats } from "../exchange/format.ts";
 import { promptName, type Scope, scopes } from "../library/prompt.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { writeAtomic } from "../util/files.ts";
-import type { Json } from "../util/json.ts";
+import { asJson } from "../util/json.ts";
 import type { Caller, CommonFlags } from "./app.ts";
 import { common, running } from "./flags.ts";
 import { libraryOf } from "./library.ts";
@@ -258,7 +258,7 @@ export const promptsImportOperation = operation({
     const data = { scope: target.scope, to, dry_run: input.dry_run ?? false, imported, skipped };
     return {
       exit: imported.length === 0 ? exitCodes.failed : exitCodes.done,
-      data: { schema_version: 1, ...(JSON.parse(JSON.stringify(data)) as Record<string, Json>) },
+      data: { schema_version: 1, ...asJson(data) },
     };
   },
 });
@@ -291,7 +291,7 @@ export const promptsExportOperation = operation({
     const data = { to, dry_run: options.dryRun, exported, skipped: [...skipped, ...unread] };
     return {
       exit: exported.length === 0 ? exitCodes.failed : exitCodes.done,
-      data: { schema_version: 1, ...(JSON.parse(JSON.stringify(data)) as Record<string, Json>) },
+      data: { schema_version: 1, ...asJson(data) },
     };
   },
 });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { exitCodes, messageOf, UserError } from "../util/errors.ts";
 import { readTextIfThere } from "../util/files.ts";
-import { isRecord, parseJson, type Json } from "../util/json.ts";
+import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
 import { paddedId, chainIds, contextFiles } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
 import { contextsOf, locateHome, type Caller } from "./app.ts";
@@ -122,7 +122,7 @@ export const costOperation = operation({
     const id = paddedId(input.chain);
     const { context, lines } = readChain(contextsOf(locateHome(caller, input)), id);
     const duration = Date.parse(lines.at(-1)?.at ?? "") - Date.parse(context.started);
-    const report = JSON.parse(JSON.stringify(chainCost(context.cost_tracking))) as Record<string, Json>;
+    const report = asJson(chainCost(context.cost_tracking));
     return {
       exit: exitCodes.done,
       data: {

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { phases, promptName, scopes, type Listed } from "../library/prompt.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
-import type { Json } from "../util/json.ts";
+import { asJson } from "../util/json.ts";
 import { common, running } from "./flags.ts";
 import { libraryOf } from "./library.ts";
 import { operation } from "./operation.ts";
@@ -122,7 +122,7 @@ export const promptsShowOperation = operation({
       exit: exitCodes.done,
       data: {
         schema_version: 1,
-        ...(JSON.parse(JSON.stringify(shown)) as Record<string, Json>),
+        ...asJson(shown),
         hides: hidden.map(({ scope, file }) => ({ scope, file })),
         tokens: await countOffline(prompt.body),
       },
@@ -218,7 +218,7 @@ export const promptsRunOperation = operation({
     const { runPrompt } = await import("./run_prompt.ts");
     const values = readValues(input.var, caller.cwd);
     const { report, name, cost, file } = await runPrompt({ ...input, values }, caller);
-    const data = { prompt: name, report: JSON.parse(JSON.stringify(report)) as Json, cost, record: file };
+    const data = { prompt: name, report: asJson(report), cost, record: file };
     return { exit: exitCodes.done, data: { schema_version: 1, ...data } };
   },
 });

@@ -1,5 +1,5 @@
 import { exitCodes, UserError } from "../util/errors.ts";
-import type { Json } from "../util/json.ts";
+import { asJson, type Json } from "../util/json.ts";
 import { paddedId, chainPaths, dropMessage } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
 import { isEditable, misfit } from "../chain/edits.ts";
@@ -147,12 +147,10 @@ export function answerOf(context: Context, contextFile: string, ending: Ending, 
     evidence,
   } = context;
   const again = flagsAgain(flags);
-  const plain = JSON.parse(
-    JSON.stringify({
-      ...ending,
-      ...("hint" in ending ? { hint: ending.hint.replaceAll("{id}", chain_id + again) } : {}),
-    }),
-  ) as Json;
+  const plain = asJson({
+    ...ending,
+    ...("hint" in ending ? { hint: ending.hint.replaceAll("{id}", chain_id + again) } : {}),
+  });
   return {
     exit: exitOf(ending),
     data: {

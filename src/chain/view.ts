@@ -1,6 +1,6 @@
 import { sha256 } from "../util/hash.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
-import { isRecord, parseJson, type Json } from "../util/json.ts";
+import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
 import type { Context, PhaseVisit } from "./context.ts";
 import { differences } from "./edits.ts";
 import type { Edit } from "./events.ts";
@@ -33,7 +33,7 @@ export function view(context: Context, journal: { n: number; hash: string }): Re
     schema_version: 1,
     journal,
   };
-  const plain = JSON.parse(JSON.stringify(content)) as Record<string, Json>;
+  const plain = asJson(content);
   return { ...plain, seal: seal(plain) };
 }
 

@@ -12,3 +12,8 @@ export function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** What is left of a value once it has been written down: without what JSON does not know. */
+export function asJson(value: object): Record<string, Json> {
+  return JSON.parse(JSON.stringify(value)) as Record<string, Json>;
+}
