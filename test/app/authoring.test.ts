@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { packageFolder } from "../../src/app/places.ts";
 import { trust } from "../../src/app/trust.ts";
 import { contextFile, placeWith } from "../support/cli.ts";
-import { callerAt, operate } from "../support/inside.ts";
+import { callerAt, operate, refusal } from "../support/inside.ts";
 import { recordingAt, report, type Replies } from "../support/script.ts";
 
 const samples = join(import.meta.dirname, "..", "exchange", "samples");
@@ -18,15 +18,6 @@ function desk(files: Record<string, string> = {}, { isTrusted = true } = {}) {
   const ask = (name: string, input: object = {}) => operate(name, input, callerAt(place.workspace, place.env));
   const user = join(place.beside, "config", "claude-exec", "prompts");
   return { place, ask, user, prompts: join(place.home, "prompts") };
-}
-
-async function refusal(work: Promise<unknown>) {
-  const error: unknown = await work.then(
-    () => "nothing was refused",
-    (thrown: unknown) => thrown,
-  );
-  const { code, message, hint, exitCode } = error as Record<string, unknown>;
-  return { code, message, hint, exit: exitCode };
 }
 
 const read = (path: string) => readFileSync(path, "utf8");

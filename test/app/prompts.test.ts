@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { trust } from "../../src/app/trust.ts";
 import { readTextIfThere } from "../../src/util/files.ts";
 import { placeWith } from "../support/cli.ts";
-import { callerAt, operate } from "../support/inside.ts";
+import { callerAt, operate, refusal } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
 import { asksFirst, quickApp, tiny, tinyWay } from "../support/ways.ts";
 
@@ -45,15 +45,6 @@ function harbour(files: Record<string, string> = {}) {
   const names = async (input: object) =>
     ((await ask("prompts list", input)).data["prompts"] as { name: string }[]).map(({ name }) => name);
   return { place, ask, names };
-}
-
-async function refusal(work: Promise<unknown>) {
-  const error: unknown = await work.then(
-    () => "nothing was refused",
-    (thrown: unknown) => thrown,
-  );
-  const { code, message, hint, exitCode } = error as Record<string, unknown>;
-  return { code, message, hint, exit: exitCode };
 }
 
 test("the list is narrowed by folder, phase, tag, cost and scope, and by all of them at once", async () => {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { ChainLine } from "../../src/chain/events.ts";
 import { trust } from "../../src/app/trust.ts";
 import { contextFile, journalLines, placeWith } from "../support/cli.ts";
-import { callerAt, operate } from "../support/inside.ts";
+import { callerAt, operate, refusal } from "../support/inside.ts";
 import { recordingAt, report, uses, type Replies } from "../support/script.ts";
 import { asksFirst, productCode, prose, quickApp } from "../support/ways.ts";
 
@@ -28,15 +28,6 @@ function bench(replies: Replies, tools = "read", inputs = focus) {
   const runs = join(place.home, "contexts", "runs");
   const journal = (id = "001") => journalLines(join(runs, "journal", `${id}.jsonl`));
   return { place, ask, run, runs, journal, heard, stop };
-}
-
-async function refusal(work: Promise<unknown>) {
-  const error: unknown = await work.then(
-    () => "nothing was refused",
-    (thrown: unknown) => thrown,
-  );
-  const { code, message, hint, exitCode } = error as Record<string, unknown>;
-  return { code, message, hint, exit: exitCode };
 }
 
 test("a prompt runs on its own: its report, its cost and its record, and no chain", async () => {

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { trust } from "../../src/app/trust.ts";
 import { placeWith, type Place } from "../support/cli.ts";
-import { callerAt, operate } from "../support/inside.ts";
+import { callerAt, operate, refusal } from "../support/inside.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -28,15 +28,6 @@ function project(files: Record<string, string> = {}) {
     (await ask("prompts list")).data["problems"] as { file: string; message: string; hint: string }[];
   const user = join(place.beside, "config", "claude-exec");
   return { place, ask, shown, problems, user };
-}
-
-async function refusal(work: Promise<unknown>) {
-  const error: unknown = await work.then(
-    () => "nothing was refused",
-    (thrown: unknown) => thrown,
-  );
-  const { code, message, hint, exitCode } = error as Record<string, unknown>;
-  return { code, message, hint, exit: exitCode };
 }
 
 const configure = (place: Place, prompts: object) =>

@@ -21,3 +21,13 @@ export function operate(name: string, input: object, caller: Caller): Promise<An
   if (!operation) throw new Error(`There is no operation ${name}.`);
   return operation.run(operation.input.parse(input), caller);
 }
+
+/** What somebody is told whose wish was refused. */
+export async function refusal(work: Promise<unknown>) {
+  const error: unknown = await work.then(
+    () => "nothing was refused",
+    (thrown: unknown) => thrown,
+  );
+  const { code, message, hint, exitCode } = error as Record<string, unknown>;
+  return { code, message, hint, exit: exitCode };
+}
