@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Runs on any Node that knows ES modules, so that an old one is told apart from a broken program.
 import { existsSync, readdirSync, readFileSync, statSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -56,8 +56,10 @@ async function start() {
   const changed = existsSync(sources) ? newest(sources) : 0;
   if (built !== undefined && built >= changed) {
     const { enableCompileCache } = await import("node:module");
-    const cache = process.env.XDG_CACHE_HOME || (process.env.HOME && join(process.env.HOME, ".cache"));
-    if (cache) enableCompileCache(join(cache, "claude-exec", "compiled"));
+    const { XDG_CACHE_HOME: own = "", HOME: home = "" } = process.env;
+    // Code is run from there: a relative path could mean a stranger's repository.
+    const cache = isAbsolute(own) ? own : join(home, ".cache");
+    if (isAbsolute(cache)) enableCompileCache(join(cache, "claude-exec", "compiled"));
     await import(pathToFileURL(bundle).href);
     return;
   }

@@ -54,7 +54,7 @@ export const configSchema = z.strictObject({
         .default([])
         .describe("Folders or git checkouts with shared prompts, relative to this file; ~ is your home folder."),
       may_replace: z
-        .array(z.string())
+        .array(z.string().overwrite((name) => name.replaceAll("-", "_")))
         .default([])
         .describe("System prompts that other prompts of the same name may replace; only in your own config.json."),
       core: z
