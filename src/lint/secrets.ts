@@ -1,3 +1,4 @@
+import { isMixed, looksRandom } from "../util/random_looking.ts";
 import { positionsOf, type Remark } from "./finding.ts";
 
 /** Keys, tokens and passwords, told by their shape. Of what was found, nothing is ever shown. */
@@ -27,7 +28,7 @@ interface Shape {
 const shapes: readonly Shape[] = [
   { kind: "a private key (-----BEGIN …)", pattern: /-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----/g },
   { kind: "an Anthropic key (sk-ant-…)", pattern: /(?<![\w-])sk-ant-[\w-]{12,}/g },
-  { kind: "an API key (sk-…)", pattern: /(?<![\w-])sk-[\w-]{32,}/g, isOne: looksRandom },
+  { kind: "an API key (sk-…)", pattern: /(?<![\w-])sk-[\w-]{32,}/g, isOne: isLongAndRandom },
   { kind: "an AWS key (AKIA…)", pattern: /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/g },
   { kind: "a GitHub token (ghp_…)", pattern: /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,})/g },
   { kind: "a Slack token (xox…)", pattern: /(?<![\w-])xox[abeoprs]-(?=[a-z-]*\d)[A-Za-z0-9-]{10,}/g },
@@ -40,18 +41,13 @@ const shapes: readonly Shape[] = [
     kind: "a password or key that is assigned",
     pattern:
       /(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private|auth|secret)[_-]?key)["'`]?\s{0,4}(?::?=|=>|:)\s{0,4}["'`]?(?<value>[^\s"'`,;<>(){}[\]]{8,200})/gi,
-    isOne: (value, whole) => (/["'`]$/.test(whole.slice(0, -value.length)) ? mixed(value) : looksRandom(value)),
+    isOne: (value, whole) => (/["'`]$/.test(whole.slice(0, -value.length)) ? isMixed(value) : isLongAndRandom(value)),
   },
 ];
 
 const placeholder = /(.)\1{5}|example|placeholder|your[-_]|change[-_]?me|redacted|\.\.\.|…|\*\*\*/i;
 
-function mixed(value: string): boolean {
-  return /\d/.test(value) && /[a-z]/i.test(value);
-}
-
-/** Names and words change between letters and digits seldom, random text all the time. */
-function looksRandom(value: string): boolean {
-  const runs = value.match(/[A-Z]?[a-z]+|[A-Z]+|\d+/g) ?? [];
-  return value.length >= 12 && mixed(value) && runs.join("").length / runs.length < 2.8;
+/** A short word can change as often by chance. */
+function isLongAndRandom(value: string): boolean {
+  return value.length >= 12 && looksRandom(value);
 }

@@ -1,3 +1,5 @@
+import { looksRandom } from "../util/random_looking.ts";
+
 /**
  * Takes secrets out of what a tool read, before a model or the journal sees it. Linear in the text: a pattern
  * starts only where a word starts, or what it skips is bounded.
@@ -39,10 +41,3 @@ const secrets = [
       /(?:passw(?:or)?d|passphrase|pwd|token|credential|secret(?:[_-]?key)?|(?:api|access|private|auth)[_-]?key)["'`]?\s{0,4}(?::?=|=>|:)\s{0,4}["'`]?([^\s"'`,;<>(){}[\]]{12,})/gi,
   },
 ];
-
-/** Names and words change between capitals, small letters and digits seldom; random text does so all the time. */
-function looksRandom(value: string): boolean {
-  if (!/\d/.test(value) || !/[a-z]/i.test(value)) return false;
-  const runs = value.match(/[A-Z]?[a-z]+|[A-Z]+|\d+/g) ?? [];
-  return runs.join("").length / runs.length < 2.8;
-}

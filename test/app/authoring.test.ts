@@ -180,7 +180,8 @@ test("a system prompt is copied only where the user's own settings allow it by n
   place.configure({ prompts: { may_replace: ["new_case"] } });
   expect(await refusal(ask("prompts edit", { name: "phase_controller", scope: "user" }))).toEqual(refused);
   expect(below(user)).toEqual([]);
-  place.configure({ prompts: { may_replace: ["phase_controller"] } });
+  // As anywhere, a hyphen in a name counts as an underscore.
+  place.configure({ prompts: { may_replace: ["phase-controller"] } });
   const { data } = await ask("prompts edit", { name: "phase_controller", scope: "user" });
   expect(data["file"]).toBe(join(user, "system", "phase_controller.md"));
   expect((await ask("prompts show", { name: "phase_controller" })).data["scope"]).toBe("user");
