@@ -3,6 +3,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -149,3 +150,20 @@ function touch(folder: string, path: string, seconds: number): void {
   const time = Date.now() / 1000 + seconds;
   utimesSync(join(folder, path), time, time);
 }
+
+test.each([
+  ["an empty HOME", { HOME: "" }],
+  ["a relative HOME", { HOME: "somewhere" }],
+  ["a relative cache folder", { HOME: "", XDG_CACHE_HOME: "somewhere" }],
+])("with %s nothing is cached, or run from a cache, where one happens to stand", (_, env) => {
+  const folder = copy({ "dist/cli.js": 'console.log("started");\n' });
+  const cwd = mkdtempSync(join(tmpdir(), "claude-exec-cwd-"));
+  folders.push(cwd);
+  const ran = spawnSync(process.execPath, [join(folder, "bin", "claude-exec.js"), "--help"], {
+    cwd,
+    env: { PATH: process.env["PATH"], ...env },
+    encoding: "utf8",
+  });
+  expect(ran).toMatchObject({ status: 0, stdout: "started\n" });
+  expect(readdirSync(cwd)).toEqual([]);
+});
