@@ -3,6 +3,8 @@ import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { PriceTable } from "../models/prices.ts";
+import { modes } from "../tools/permissions.ts";
+import { readRule } from "../tools/rules.ts";
 import { readTextIfThere } from "../util/files.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { isRecord, parseJson } from "../util/json.ts";
@@ -10,6 +12,19 @@ import { schemaName } from "./places.ts";
 
 const share = z.number().min(0).max(1);
 const orNothing = (schema: z.ZodNumber) => z.union([schema, z.null()]);
+
+const permissionRules = (what: string) =>
+  z
+    .array(
+      z.string().superRefine((text, context) => {
+        const rule = readRule(text);
+        if ("problem" in rule) {
+          context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is no rule: ${rule.problem}` });
+        }
+      }),
+    )
+    .default([])
+    .describe(what);
 
 /** config.json. Every key may be left out; the seed's keys keep their names. */
 export const configSchema = z.strictObject({
@@ -84,20 +99,37 @@ export const configSchema = z.strictObject({
       timeout_seconds: z.int().positive().default(600),
     })
     .prefault({}),
+  permissions: z
+    .strictObject({
+      mode: z
+        .enum(modes)
+        .exclude(["full"])
+        .optional()
+        .describe("What is done without asking; only in your own config.json, and never full."),
+      allow: permissionRules("What needs no asking, only in your own config.json: `run npm test`, `write docs/**`."),
+      ask: permissionRules("What is asked for, even where it is allowed."),
+      deny: permissionRules("What is never done: `run git push **`, `read secrets/**`."),
+      unsandboxed: z
+        .boolean()
+        .default(false)
+        .describe("Run commands also where there is no sandbox; only in your own config.json."),
+    })
+    .prefault({})
+    .describe("Rules for commands and files; deny beats ask, ask beats allow."),
   prices: PriceTable.default({}).describe("Prices of models that are not in our table, or that differ from it."),
 });
 export type Config = z.infer<typeof configSchema>;
 
 /**
- * The user's own settings, and over them those of a home. A home comes with a project, so it may make gates and
- * budgets tighter than its user has them, never looser.
+ * The user's own settings, and over them those of a home. A home comes with a project, so it may make gates,
+ * budgets and permissions tighter than its user has them, never looser.
  */
 export function readConfig(home: string | undefined, user?: string): Config {
   const own = withTeam(parsed(user), user);
   const base = checked(own, user);
   if (home === undefined) return base;
   const given = withTeam(parsed(home), home);
-  const { prompts } = checked(given, home);
+  const { prompts, permissions } = checked(given, home);
   const outside = [...prompts.team, resolve(home, prompts.custom_dir)].filter(
     (path) => !isInside(path, projectOf(home)),
   );
@@ -106,9 +138,23 @@ export function readConfig(home: string | undefined, user?: string): Config {
     const hint = `Name them in your own: ${join(user ?? "", "config.json")}`;
     throw new UserError("config_looser", message, hint, exitCodes.notConfigured);
   }
+  const granted = grants(permissions);
+  if (granted.length > 0) {
+    const message = `${join(home, "config.json")} sets ${granted.join(" and ")}. A project may add what is asked for and denied, never what is allowed.`;
+    const hint = `Take that out, or set it for yourself in ${join(user ?? "", "config.json")}`;
+    throw new UserError("config_looser", message, hint, exitCodes.notConfigured);
+  }
   const both = configSchema.parse(layered(own, given));
-  const team = [...new Set([...prompts.team, ...base.prompts.team])];
-  const config = { ...both, prompts: { ...both.prompts, team } };
+  const config = {
+    ...both,
+    prompts: { ...both.prompts, team: joined(prompts.team, base.prompts.team) },
+    permissions: {
+      ...both.permissions,
+      allow: base.permissions.allow,
+      ask: joined(base.permissions.ask, permissions.ask),
+      deny: joined(base.permissions.deny, permissions.deny),
+    },
+  };
   const looser = loosened(base, config);
   if (looser.length === 0) return config;
   throw new UserError(
@@ -117,6 +163,12 @@ export function readConfig(home: string | undefined, user?: string): Config {
     `Take that out, or set it for yourself in ${join(user ?? "", "config.json")}`,
     exitCodes.notConfigured,
   );
+}
+
+/** What a layer permits, beyond saying what is asked for and denied. */
+function grants({ mode, allow, unsandboxed }: Config["permissions"]): string[] {
+  const keys = [mode !== undefined && "mode", allow.length > 0 && "allow", unsandboxed && "unsandboxed"];
+  return keys.filter((key) => key !== false).map((key) => `permissions.${key}`);
 }
 
 type Layer = Record<string, unknown>;
@@ -168,6 +220,10 @@ function invalid(folder: string | undefined, problem: string): UserError {
     `Mend it; ${schemaName} says what may stand there.`,
     exitCodes.notConfigured,
   );
+}
+
+function joined(some: readonly string[], others: readonly string[]): string[] {
+  return [...new Set([...some, ...others])];
 }
 
 function layered(under: Layer, over: Layer): Layer {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
 import { configJsonSchema, configSchema, readConfig } from "../../src/app/config.ts";
+import { compile, judgeCommand } from "../../src/tools/permissions.ts";
 import { withEnv } from "../../src/app/settings.ts";
 import { folderWith } from "../support/script.ts";
 
@@ -36,6 +37,7 @@ test("without a config.json every key has its default", () => {
       quality: ["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"],
     },
     tests: { timeout_seconds: 600 },
+    permissions: { allow: [], ask: [], deny: [], unsandboxed: false },
     prices: {},
   };
   expect(readConfig(undefined)).toEqual(defaults);
@@ -80,6 +82,16 @@ test.each([
     '{"limits": {"max_tokens_per_prompt": 4000}}',
     "✖ Too small: expected number to be >=8000   → at limits.max_tokens_per_prompt",
   ],
+  [
+    "a mode that only a flag may set",
+    '{"permissions": {"mode": "full"}}',
+    '✖ Invalid option: expected one of "read"|"ask"|"edits"   → at permissions.mode',
+  ],
+  [
+    "a rule that is none",
+    '{"permissions": {"deny": ["run git push **", "run rm | cat"]}}',
+    '✖ "run rm | cat" is no rule: it holds "|", but a rule is one command; put the words in quotes   → at permissions.deny[1]',
+  ],
   ["broken JSON", '{"limits": {', "it is not valid JSON"],
   ["a list", "[]", "it is not an object"],
 ])("%s in config.json is refused with the file's name", (_, text, problem) => {
@@ -120,6 +132,65 @@ test("what a user sets holds in every home that says nothing else", () => {
   const home = folderWith({ "config.json": JSON.stringify({ models: { fast: "theirs" } }) });
   expect(readConfig(home, user).models).toEqual({ default: "mine", fast: "theirs", smart: "claude-opus-5-5" });
   expect(readConfig(undefined, user).models.default).toBe("mine");
+});
+
+test("a home may add what is asked for and denied to what its user has", () => {
+  const own = { mode: "edits", allow: ["run npm test"], ask: ["run npm **"], deny: ["run rm **"], unsandboxed: true };
+  const user = folderWith({ "config.json": JSON.stringify({ permissions: own }) });
+  const theirs = { ask: ["write docs/**"], deny: ["run rm **", "run curl **"] };
+  const home = folderWith({ "config.json": JSON.stringify({ permissions: theirs }) });
+  expect(readConfig(undefined, user).permissions).toEqual(own);
+  expect(readConfig(folderWith({}), user).permissions).toEqual(own);
+  expect(readConfig(home, user).permissions).toEqual({
+    ...own,
+    ask: ["run npm **", "write docs/**"],
+    deny: ["run rm **", "run curl **"],
+  });
+  expect(readConfig(home).permissions).toEqual({ allow: [], unsandboxed: false, ...theirs });
+  const stricter = folderWith({ "config.json": JSON.stringify({ permissions: { allow: [], unsandboxed: false } }) });
+  expect(readConfig(stricter, user).permissions).toEqual({ ...own, unsandboxed: false });
+});
+
+test.each([
+  [{ allow: ["run npm test"] }, "permissions.allow"],
+  [{ mode: "read" }, "permissions.mode"],
+  [{ unsandboxed: true }, "permissions.unsandboxed"],
+  [{ mode: "edits", allow: ["run npm test"] }, "permissions.mode and permissions.allow"],
+])("a home that grants itself something (%j) is refused", (permissions, names) => {
+  const user = folderWith({ "config.json": JSON.stringify({ permissions: { allow: ["run npm test"] } }) });
+  const home = folderWith({ "config.json": JSON.stringify({ permissions }) });
+  expect(() => readConfig(home, user)).toThrow(
+    expect.objectContaining({
+      code: "config_looser",
+      message: `${join(home, "config.json")} sets ${names}. A project may add what is asked for and denied, never what is allowed.`,
+      hint: `Take that out, or set it for yourself in ${join(user, "config.json")}`,
+      exitCode: 78,
+    }),
+  );
+});
+
+const page = readFileSync(join(root, "docs", "configuration.md"), "utf8");
+const section = /## Permissions\n(.*?)\n## /s.exec(page)?.[1] ?? "";
+const [, example = ""] = /```json\n(.*?)```/s.exec(section) ?? [];
+
+test("the rules on the configuration page can be used as they stand there", () => {
+  const user = folderWith({ "config.json": example });
+  expect(readConfig(undefined, user).permissions.allow.length).toBeGreaterThan(2);
+});
+
+test("the configuration page tells what its rules make of each command", () => {
+  const rules = compile(readConfig(undefined, folderWith({ "config.json": example })).permissions);
+  const rows = [...section.matchAll(/^\| `(.+)` \| (allowed|asks|denied) \|/gm)];
+  expect(rows.length).toBeGreaterThan(8);
+  const words = { allow: "allowed", ask: "asks", deny: "denied" };
+  for (const [, command = "", told] of rows) {
+    const line = command.replaceAll("\\|", "|");
+    expect([line, words[judgeCommand(line, rules).verdict]]).toEqual([line, told]);
+  }
+});
+
+test("the configuration page names every key of the permissions", () => {
+  for (const key of Object.keys(configSchema.shape.permissions.unwrap().shape)) expect(section).toContain(`\`${key}\``);
 });
 
 test("the schema for editors that is shipped is the one the program checks by", () => {
