@@ -34,10 +34,11 @@ const snakeCase = /(?<![\w.])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?!\w|\(|\.\w)/g;
 /** Words that are not prompts and that every prompt may speak of: parts of the reply, areas, actions and tools. */
 export const engineWords: ReadonlySet<string> = new Set(
   [
-    "mistake_corrected pattern_identified technical_approach implementation_details",
+    "mistake_corrected pattern_identified not_checked technical_approach implementation_details",
     "run_prompts ask_user report_gap present_solution go_back give_up prompt_kind key_questions",
     "success_criteria remaining_concerns tool_calls args_json",
-    "find_prompts list_files read_file search_files edit_file write_file run_tests",
+    "delete_file edit_file find_prompts git_blame git_diff git_log list_files outline_file read_dependencies",
+    "read_file run_command run_tests search_files write_file",
   ]
     .join(" ")
     .split(" "),
