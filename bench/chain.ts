@@ -8,6 +8,7 @@ import { configSchema } from "../src/app/config.ts";
 import { packageFolder } from "../src/app/places.ts";
 import { openLibrary } from "../src/library/library.ts";
 import type { Model, ModelRequest, Outcome } from "../src/models/types.ts";
+import { compile } from "../src/tools/permissions.ts";
 import { openWorkspace } from "../src/tools/workspace.ts";
 import { realWorld } from "../src/util/world.ts";
 
@@ -83,6 +84,8 @@ export async function takeSteps(
     ]),
     workspace: openWorkspace(folder, { hide: [] }),
     rules: "Keep it small.",
+    permission: { mode: "read", rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: false },
+    sandbox: { open: () => Promise.reject(new Error("Nothing is run here.")), close: () => Promise.resolve() },
     testTimeoutMs: 1000,
     progress: () => {},
   };

@@ -11,8 +11,8 @@ rmSync("dist", { recursive: true, force: true });
 const bundle = await rolldown({
   input: { cli: "src/cli/main.ts" },
   platform: "node",
-  // Loaded only where they are used, and better from their own files: wasm, worker threads, a large SDK.
-  external: [/^node:/, "tiktoken", "pino", "@anthropic-ai/sdk"],
+  // Loaded only where they are used, and better from their own files: wasm, worker threads, programs, a large SDK.
+  external: [/^node:/, "tiktoken", "pino", "@anthropic-ai/sdk", "@anthropic-ai/sandbox-runtime"],
   // gray-matter brings an engine that evaluates JavaScript; library/front_matter.ts never lets it run.
   checks: { eval: false },
   logLevel: "warn",

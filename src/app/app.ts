@@ -1,12 +1,17 @@
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { Mode, Rules } from "../tools/permissions.ts";
+import type { Sandbox, SandboxOptions } from "../tools/sandbox.ts";
 import type { Model } from "../models/types.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Deps, Progress } from "../chain/deps.ts";
 import type { Actor } from "../store/journal.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere } from "../util/files.ts";
+import { sha256 } from "../util/hash.ts";
 import type { World } from "../util/world.ts";
 import type { Config } from "./config.ts";
+import { permissionOf } from "./permission.ts";
 import { findHome, makeHome, ownFolders, packageFolder, userFolders, type Home } from "./places.ts";
 import { readDotEnv, withEnv } from "./settings.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
@@ -28,10 +33,18 @@ export interface CommonFlags {
   readonly replay?: string | undefined;
   readonly record?: string | undefined;
   readonly trust?: boolean | undefined;
+  readonly permission?: Mode | undefined;
+  readonly unsandboxed?: boolean | undefined;
 }
 
+/** What is looked at without being trusted keeps its chains with its user: nothing is taken from there, or put. */
 export function locateHome(caller: Caller, flags: CommonFlags): Home {
-  return findHome(caller.cwd, flags.home, caller.world.env);
+  const { env } = caller.world;
+  const home = findHome(caller.cwd, flags.home, env);
+  if (flags.home !== undefined || env["CLAUDE_EXEC_HOME"] || flags.trust || isTrusted(home.workspace, env)) return home;
+  const path = join(userFolders(env).state, "looked-at", sha256(home.workspace).slice(0, 12));
+  const exists = existsSync(path);
+  return flags.permission === "read" || (!home.exists && exists) ? { ...home, path, exists } : home;
 }
 
 export function contextsOf(home: Home): string {
@@ -43,26 +56,40 @@ export async function wire(
   caller: Caller,
   flags: CommonFlags,
   workspace?: string,
+  /** A worktree that the chain works in, in place of the workspace itself. */
+  folder?: string,
 ): Promise<{ deps: Deps; config: Config; home: Home }> {
   const { world } = caller;
   const located = locateHome(caller, flags);
   const home = workspace === undefined ? located : { ...located, workspace };
   const known = isTrusted(home.workspace, world.env);
   const mayRead = known || flags.trust === true;
+  const looksOnly = !mayRead && flags.permission === "read";
   const ready = flags.replay !== undefined || !!world.env["ANTHROPIC_API_KEY"];
   const dotEnv: Record<string, string> = mayRead && home.exists ? await readDotEnv(home) : {};
   if (!ready && !dotEnv["ANTHROPIC_API_KEY"]) throw noModel(home, known);
-  if (!mayRead) throw untrusted(home.workspace);
-  if (!known) trust(home.workspace, world.env);
+  if (!mayRead && !looksOnly) throw untrusted(home.workspace, ". Only to look: --permission read");
+  if (!known && !looksOnly) trust(home.workspace, world.env);
 
   const shell = Object.fromEntries(Object.entries(world.env).filter(([, value]) => value !== ""));
   const env = { ...dotEnv, ...shell };
   const { readConfig } = await import("./config.ts");
-  const { openPrompts } = await import("./library.ts");
-  const config = withEnv(readConfig(home.path, userFolders(env).config), env);
+  const { openPrompts, promptFolders } = await import("./library.ts");
+  const config = withEnv(readConfig(looksOnly ? undefined : home.path, userFolders(env).config), env);
   const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
+  const hide = ownFolders(home);
+  const hidden = hide.map((path) => relative(home.workspace, path)).filter((path) => !path.startsWith(".."));
+  const permission = permissionOf(config, flags, { trusted: mayRead, hidden, env: world.env });
   makeHome(home);
   const { openWorkspace } = await import("../tools/workspace.ts");
+  const { pathOutside } = await import("../tools/path_outside.ts");
+  // What lies in a project is not what we mean by git or rg: npm puts its node_modules/.bin first.
+  process.env["PATH"] = pathOutside(home.workspace, process.env["PATH"] ?? "");
+  const protect = [join(home.path, "project_rules.md"), ...promptFolders(home, config, env).map(({ path }) => path)];
+  const opened = openWorkspace(folder ?? home.workspace, { hide, protect, rules: permission.rules });
+  const settings = userFolders(env).config;
+  const closed = { protect: [...hide, ...protect, settings], conceal: [contextsOf(home), settings] };
+  const sandbox = sandboxIn({ root: opened.root, ...closed }, permission.rules, caller);
   const route = (name: "fast" | "default" | "smart") => flags.model ?? config.models[name];
   return {
     home,
@@ -75,17 +102,51 @@ export async function wire(
       contextWindow: config.limits.context_window,
       warningThreshold: config.limits.warning_threshold,
       prices: config.prices,
-      library: await openPrompts(home, config, env),
+      library: await openPrompts(looksOnly ? undefined : home, config, env),
       catalogueCore: config.prompts.core,
-      workspace: openWorkspace(home.workspace, { hide: ownFolders(home) }),
+      workspace: opened,
+      permission,
+      sandbox,
       rules:
-        readTextIfThere(join(home.path, "project_rules.md")) ??
+        (looksOnly ? undefined : readTextIfThere(join(home.path, "project_rules.md"))) ??
         readTextIfThere(join(packageFolder, "project_rules.md")) ??
         "",
       testTimeoutMs: config.tests.timeout_seconds * 1000,
       progress: caller.progress,
     },
   };
+}
+
+/** Opened once, when somebody first asks for it, and told in one line. */
+function sandboxIn(
+  options: Pick<SandboxOptions, "root" | "protect" | "conceal">,
+  rules: Rules,
+  { world, progress }: Caller,
+): Deps["sandbox"] {
+  let opening: Promise<Sandbox> | undefined;
+  const open = async () => {
+    const { openSandbox, sandboxLine } = await import("../tools/sandbox.ts");
+    const conceal = [...options.conceal, ...(await closedByRules(options.root, rules))];
+    const opened = await openSandbox({ ...options, conceal, world });
+    progress({ type: "sandbox", line: sandboxLine(opened) });
+    return opened;
+  };
+  return {
+    open: () => (opening ??= open()),
+    async close() {
+      await (await opening)?.close();
+      opening = undefined;
+    },
+  };
+}
+
+/** What rules deny to read is not to be read by commands either; what they make anew is theirs. */
+async function closedByRules(root: string, rules: Rules): Promise<string[]> {
+  if (!rules.deny.some(({ type }) => type === "read")) return [];
+  const { listNames } = await import("../tools/listing.ts");
+  const { judgePath } = await import("../tools/permissions.ts");
+  const names = await listNames(root, (path) => judgePath(path, "read", rules).verdict !== "deny");
+  return names.map((name) => join(root, name));
 }
 
 async function chooseModel({ world }: Caller, { replay, record }: CommonFlags, apiKey: string): Promise<Model> {

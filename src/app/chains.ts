@@ -2,6 +2,7 @@ import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { paddedId, contextFiles } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
+import { workModes } from "../chain/modes.ts";
 import type { Ending } from "../chain/run.ts";
 import { contextsOf, locateHome, wire } from "./app.ts";
 import { chainId, common, running } from "./flags.ts";
@@ -12,6 +13,8 @@ const engine = () => import("./turns.ts");
 type Engine = Awaited<ReturnType<typeof engine>>;
 const goOn: Engine["goOn"] = async (...given) => (await engine()).goOn(...given);
 const tell: Engine["tell"] = async (...given) => (await engine()).tell(...given);
+
+const mode = z.enum(workModes, `is none of ${workModes.join(", ")}`);
 
 export const newOperation = operation({
   name: "new",
@@ -25,17 +28,23 @@ export const newOperation = operation({
       .enum(["normal", "tiny"], "is neither normal nor tiny")
       .default("normal")
       .describe("tiny: clarify, approve, implement in three steps"),
+    mode: mode.default("tdd").describe("tdd: tests first. direct: code may come first. plan-only: nothing is written"),
+    worktree: z.boolean().optional().describe("Work in a git worktree of its own, beside your files"),
   }),
   async run(input, caller) {
     const { deps, config, home } = await wire(caller, input);
-    const { beginning, policyOf, settingsOf, turn } = await engine();
+    const { beginning, inWorktree, policyOf, settingsOf, turn } = await engine();
     const { createChain } = await import("../chain/open.ts");
     const { runTurn } = await import("../chain/run.ts");
     const policy = policyOf(input);
     const settings = await settingsOf(deps, config, input);
-    const started = { goal: input.task, size: input.size, ...settings };
+    const started = { goal: input.task, size: input.size, mode: input.mode, ...settings };
     const chain = createChain(beginning(caller, contextsOf(home)), started);
-    return turn(chain, caller, input, () => runTurn(chain, deps, policy, caller.signal));
+    return turn(chain, caller, input, async () => {
+      const there = input.worktree ? await inWorktree(chain, deps, input, caller) : deps;
+      if (there.permission.mode !== "read") await there.sandbox.open();
+      return runTurn(chain, there, policy, caller.signal);
+    });
   },
 });
 
@@ -48,6 +57,7 @@ export const resumeOperation = operation({
     chain: chainId,
     ...running,
     accept_edit: z.boolean().optional().describe("Take over what was changed in the context file by hand"),
+    mode: mode.optional().describe("How to go on: tdd, direct or plan-only"),
     discard_edit: z.boolean().optional().describe("Write the context file anew, without what was changed by hand"),
   }),
   run: (input, caller) => goOn(input, caller, input),

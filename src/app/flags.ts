@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { modes } from "../tools/permissions.ts";
 
 export const common = {
   home: z.string().optional().describe("Folder that keeps the chains"),
@@ -7,8 +8,17 @@ export const common = {
   record: z.string().optional().describe("Write the replies of this run to a file that --replay plays"),
   trust: z.boolean().optional().describe("Trust this folder from now on"),
 };
+/** Who may do what to files, and how commands run. */
+export const permitting = {
+  permission: z
+    .enum(modes, `is none of ${modes.join(", ")}`)
+    .optional()
+    .describe("read: look only. ask: show all first. edits: write unasked. full: run unasked"),
+  unsandboxed: z.boolean().optional().describe("Run commands also where there is no sandbox"),
+};
 export const running = {
   ...common,
+  ...permitting,
   answers: z.string().optional().describe("JSON file with answers to questions, by id or wording"),
   approve_policy: z
     .enum(["ask", "auto"], "is neither ask nor auto")

@@ -17,6 +17,7 @@ import {
   promptsImportOperation,
   promptsNewOperation,
 } from "./authoring.ts";
+import { allowOperation, diffOperation, rewindOperation } from "./changes.ts";
 import { costOperation, statusOperation } from "./look.ts";
 import {
   promptsLintOperation,
@@ -37,9 +38,12 @@ export const operations: readonly Operation[] = [
   statusOperation,
   answerOperation,
   approveOperation,
+  allowOperation,
   rejectOperation,
   changeOperation,
   askOperation,
+  diffOperation,
+  rewindOperation,
   waiveOperation,
   checkOperation,
   presentOperation,

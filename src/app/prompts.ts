@@ -4,7 +4,7 @@ import { z } from "zod";
 import { phases, promptName, scopes, type Listed } from "../library/prompt.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { asJson } from "../util/json.ts";
-import { common, running } from "./flags.ts";
+import { common, permitting, running } from "./flags.ts";
 import { libraryOf } from "./library.ts";
 import { operation } from "./operation.ts";
 import { packageFolder } from "./places.ts";
@@ -211,6 +211,7 @@ export const promptsRunOperation = operation({
       .optional()
       .describe("Fills the inputs chain, history and costs from this chain, or from all"),
     ...common,
+    permission: permitting.permission,
     budget_usd: running.budget_usd,
     budget_tokens: running.budget_tokens,
   }),

@@ -6,8 +6,9 @@ import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { contextsOf, locateHome, type Caller } from "./app.ts";
 import { newOperation } from "./chains.ts";
 import { libraryOf, openIndex } from "./library.ts";
+import { permitting } from "./flags.ts";
 import { operation } from "./operation.ts";
-import { packageFolder, packageVersion, userFolders } from "./places.ts";
+import { ownFolders, packageFolder, packageVersion, userFolders } from "./places.ts";
 import { isTrusted, trust } from "./trust.ts";
 import { readDotEnv } from "./settings.ts";
 
@@ -46,6 +47,7 @@ export const demoOperation = operation({
       .default("ask")
       .describe("auto approves without asking"),
     folder: z.string().optional().describe("Empty folder for the copy of the app (a temporary one if left out)"),
+    permission: permitting.permission,
   }),
   async run(input, caller) {
     const folder = input.folder ?? mkdtempSync(join(tmpdir(), "claude-exec-demo-"));
@@ -56,6 +58,9 @@ export const demoOperation = operation({
       replay: join(packageFolder, "examples", "recordings", "jwt.json"),
       answers: input.answers,
       approve_policy: input.approve_policy,
+      permission: input.permission ?? (input.approve_policy === "auto" ? "edits" : "ask"),
+      // What runs are the tests of the app that is shipped, in a copy of it.
+      unsandboxed: true,
       trust: true,
     });
     const answer = await newOperation.run(given, { ...caller, cwd: folder });
@@ -151,6 +156,13 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
             `in memory only: ${trouble}`,
             "Every command reads all prompts anew; nothing else.",
           );
+    }),
+    await attempt("sandbox", async () => {
+      const { openSandbox } = await import("../tools/sandbox.ts");
+      const options = { root: home.workspace, protect: ownFolders(home), conceal: [], world: caller.world };
+      const sandbox = await openSandbox(options);
+      await sandbox.close();
+      return check("sandbox", sandbox.on ? "yes" : "optional", sandbox.detail, sandbox.hint);
     }),
     await program("git", "optional", "Listings then leave out only node_modules and .git, not what .gitignore names."),
     await program("rg", "optional", "Searching works without it, and is quicker with it: install ripgrep."),

@@ -1,4 +1,5 @@
 import { systemCode, UserError } from "../util/errors.ts";
+import { quoted } from "../util/quoting.ts";
 import type { CommonFlags } from "./app.ts";
 
 /** An error in words that end with what to type next: which chain it struck, and what the machine denied. A bug stays one. */
@@ -29,11 +30,10 @@ export function resumable(error: unknown, id: string, flags: CommonFlags): unkno
 }
 
 /** What a command has to repeat to find the same chain and the same model again. */
-export function flagsAgain({ home, replay, model }: CommonFlags): string {
-  const quoted = (text: string) => (/^[\w./@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-  return Object.entries({ home, replay, model })
-    .map(([flag, value]) => (value === undefined ? "" : ` --${flag} ${quoted(value)}`))
-    .join("");
+export function flagsAgain({ home, replay, model, permission, unsandboxed }: CommonFlags): string {
+  const named = Object.entries({ home, replay, model, permission });
+  const values = named.map(([flag, value]) => (value === undefined ? "" : ` --${flag} ${quoted(value)}`));
+  return values.join("") + (unsandboxed ? " --unsandboxed" : "");
 }
 
 /** What lies below the chain does not know which one it serves. */

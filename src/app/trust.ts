@@ -21,11 +21,11 @@ export function trust(workspace: string, env: World["env"]): string {
   return real;
 }
 
-export function untrusted(workspace: string): UserError {
+export function untrusted(workspace: string, look = ""): UserError {
   return new UserError(
     "untrusted",
     `The folder ${workspace} is not trusted yet. Nothing in it was read.`,
-    `If you know what is in it: claude-exec trust "${workspace}", or add --trust`,
+    `If you know what is in it: claude-exec trust "${workspace}", or add --trust${look}`,
     exitCodes.waiting,
   );
 }

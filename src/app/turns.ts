@@ -1,19 +1,23 @@
+import { basename, join } from "node:path";
 import { exitCodes, UserError } from "../util/errors.ts";
+import { sha256 } from "../util/hash.ts";
+import { quotedLine } from "../util/quoting.ts";
 import { asJson, type Json } from "../util/json.ts";
 import { paddedId, chainPaths, dropMessage } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
 import { isEditable, misfit } from "../chain/edits.ts";
-import { event, type Edit, type Limits } from "../chain/events.ts";
+import { event, type Edit, type Limits, type WorkMode } from "../chain/events.ts";
 import { objection, type PersonMessage } from "../chain/inbox.ts";
-import { openChain, readChain, withLedger, type Beginning, type Chain } from "../chain/open.ts";
+import { engineActor, openChain, readChain, withLedger, type Beginning, type Chain } from "../chain/open.ts";
 import { runTurn, type Ending, type Policy } from "../chain/run.ts";
 import type { Deps } from "../chain/deps.ts";
 import { readAnswers } from "./answers.ts";
 import type { Config } from "./config.ts";
+import { shownChange } from "./changes.ts";
 import { contextsOf, locateHome, wire, type Caller, type CommonFlags } from "./app.ts";
 import type { Running } from "./flags.ts";
 import type { Answer } from "./operation.ts";
-import { liesApart, packageVersion } from "./places.ts";
+import { liesApart, packageVersion, userFolders } from "./places.ts";
 import { flagsAgain, resumable } from "./trouble.ts";
 
 /** Says something to a chain, and goes on with it. Where another process is at work, that one takes it in. */
@@ -39,26 +43,32 @@ export async function tell(
 export async function goOn(
   input: Running & { chain: string },
   caller: Caller,
-  edit: { accept_edit?: boolean | undefined; discard_edit?: boolean | undefined },
+  edit: { accept_edit?: boolean | undefined; discard_edit?: boolean | undefined; mode?: WorkMode | undefined },
   until?: (chain: Chain) => boolean,
 ): Promise<Answer> {
-  const { deps, config, home } = await wire(caller, input, workspaceOf(input, caller));
+  const own = workspaceOf(input, caller);
+  const { deps, config, home } = await wire(caller, input, own);
   const policy = policyOf(input);
   const settings = { size: "normal" as const, ...(await settingsOf(deps, config, input)) };
   const { chain, edits } = openChain(beginning(caller, contextsOf(home)), paddedId(input.chain), settings);
-  return turn(chain, caller, input, () => {
+  return turn(chain, caller, input, async () => {
     if (edits.length > 0) settleEdits(chain, edits, edit, caller);
     const limits = limitsOf(input);
+    const { worktree } = chain.context;
+    const there = worktree === null ? deps : (await wire(caller, input, own, worktree.folder)).deps;
+    const mode = edit.mode === undefined || edit.mode === chain.context.mode ? {} : { mode: edit.mode };
     const changed = {
       limits,
+      ...mode,
       ...(input.test_command === undefined ? {} : { test_command: input.test_command.split(/\s+/) }),
     };
-    const asked = Object.keys(limits).length > 0 || input.test_command !== undefined;
+    const asked = Object.keys({ ...limits, ...mode }).length > 0 || input.test_command !== undefined;
     const { type } = chain.context.state;
-    if (type === "parked" || (type === "running" && asked)) {
+    const planned = type === "completed" && chain.context.mode === "plan-only" && "mode" in mode;
+    if (type === "parked" || planned || (type === "running" && asked)) {
       chain.append({ by: caller.by, bodies: [event("resumed", changed)] });
     }
-    return runTurn(chain, deps, policy, caller.signal, until);
+    return runTurn(chain, there, policy, caller.signal, until);
   });
 }
 
@@ -124,7 +134,11 @@ export async function turn(
 ): Promise<Answer> {
   try {
     const ending = await run();
-    const answer = answerOf(chain.context, chain.viewPath, ending, flags);
+    const shown =
+      ending.type === "needs_permission"
+        ? { diff: null, proposed: null, ...shownChange(chain.context, chain.blobs) }
+        : {};
+    const answer = answerOf(chain.context, chain.viewPath, { ...ending, ...shown }, flags);
     return ending.type === "interrupted" && caller.signal.reason === "SIGTERM"
       ? { ...answer, exit: exitCodes.terminated }
       : answer;
@@ -161,13 +175,30 @@ export function answerOf(context: Context, contextFile: string, ending: Ending, 
       phase: current_phase,
       confidence: { ...confidence_scores },
       cost: { usd: costs.estimated_cost, tokens: costs.tokens_used, unpriced_calls: costs.unpriced_calls },
-      files: memory.files_modified.map((path) => ({ path, new: context.engine.files[path]?.before === null })),
+      files: memory.files_modified.map((path) => ({
+        path,
+        new: context.engine.files[path]?.before === null,
+        deleted: context.engine.files[path]?.after === null,
+      })),
+      mode: context.mode,
+      not_checked: [...context.not_checked],
+      touched: [...context.touched],
+      worktree:
+        context.worktree === null
+          ? null
+          : { ...context.worktree, commands: worktreeCommands(context.worktree.path), advice: context.git_advice },
       test_runs: evidence.runs.map(({ verdict, exit_code }) => ({ verdict, exit_code })),
       solution_hash: solution?.hash ?? null,
       context_file: contextFile,
       again,
     },
   };
+}
+
+/** Committing is the user's to do: these show how, from wherever they stand. */
+function worktreeCommands(path: string): string[] {
+  const git = quotedLine(["git", "-C", path]);
+  return [`${git} diff HEAD`, `${git} switch --create <branch>`, quotedLine(["git", "worktree", "remove", path])];
 }
 
 function exitOf(ending: Ending): number {
@@ -177,6 +208,7 @@ function exitOf(ending: Ending): number {
       return exitCodes.done;
     case "needs_answers":
     case "needs_approval":
+    case "needs_permission":
       return exitCodes.waiting;
     case "parked":
       return ending.exit;
@@ -218,4 +250,18 @@ export function beginning(caller: Caller, contexts: string): Beginning {
 
 export function readOne(input: { chain: string; home?: string | undefined }, caller: Caller) {
   return readChain(contextsOf(locateHome(caller, input)), paddedId(input.chain)).context;
+}
+
+/** The chain works beside its user's files; where from is in its journal before anything is looked at there. */
+export async function inWorktree(chain: Chain, deps: Deps, input: CommonFlags, caller: Caller): Promise<Deps> {
+  const { addWorktree } = await import("../tools/worktree.ts");
+  const root = deps.workspace.root;
+  const name = `${basename(root)}-${sha256(root).slice(0, 6)}-${chain.id}`;
+  const made = await addWorktree(root, join(userFolders(caller.world.env).state, "worktrees", name));
+  if ("type" in made) {
+    throw new UserError("no_worktree", made.text, "Leave --worktree out, or mend that first.", exitCodes.usage);
+  }
+  const { path, folder, head, dirty } = made;
+  chain.append(withLedger(engineActor, [event("worktree_opened", { path, folder, head, dirty })]));
+  return (await wire(caller, input, root, folder)).deps;
 }

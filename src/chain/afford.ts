@@ -19,13 +19,14 @@ export async function reserveCall(
   signal: AbortSignal,
 ): Promise<Reserved> {
   const { engine, cost_tracking: costs } = context;
+  const others = reservedFor(context);
   const now = deps.world.now();
   const call = (inputTokens: number) =>
     reserve({
       budgetUsd: engine.limits.budget_usd,
       budgetTokens: engine.limits.budget_tokens,
-      spentUsd: costs.estimated_cost,
-      spentTokens: spentTokens(costs),
+      spentUsd: costs.estimated_cost + others.usd,
+      spentTokens: spentTokens(costs) + others.tokens,
       inputTokens,
       maxTokens: request.maxTokens,
       worstCase: (input, output) => worstCase(request.model, now, input, output, deps.prices),
@@ -41,21 +42,38 @@ export async function reserveCall(
  * nobody knows what it used counts as a whole reservation.
  */
 export function mayRetry(
-  { engine: { limits }, cost_tracking: costs }: Context,
+  now: () => Context,
+  key: string,
   reserved: Extract<Reserved, { ok: true }>,
   deps: Pick<Deps, "world" | "prices">,
 ): NonNullable<ModelRequest["mayRetry"]> {
   const price = (model: string, usage: Usage) => priceOf(model, deps.world.now(), usage, deps.prices);
   return (attempts) => {
+    const context = now();
+    const { limits } = context.engine;
+    const { cost_tracking: costs } = context;
+    const others = reservedFor(context, key);
     const { usage, usd } = bookAttempts(attempts, price);
     const reservations = 1 + attempts.filter((attempt) => !attempt.usage).length;
     const worst = (spent: number, paid: number | null, each: number | null) =>
       paid === null || each === null ? Number.POSITIVE_INFINITY : spent + paid + reservations * each;
     const { budget_usd, budget_tokens } = limits;
     return (
-      (budget_usd === null || worst(costs.estimated_cost, usd, reserved.usd) <= budget_usd) &&
-      (budget_tokens === null || worst(spentTokens(costs), tokensOf(usage), reserved.tokens) <= budget_tokens)
+      (budget_usd === null || worst(costs.estimated_cost + others.usd, usd, reserved.usd) <= budget_usd) &&
+      (budget_tokens === null ||
+        worst(spentTokens(costs) + others.tokens, tokensOf(usage), reserved.tokens) <= budget_tokens)
     );
+  };
+}
+
+/** What the calls in the air may cost, those of `except` left out. */
+function reservedFor({ engine: { open } }: Context, except?: string): { usd: number; tokens: number } {
+  const calls = Object.values(open).flatMap((intent) =>
+    intent.effect === "model" && intent.key !== except ? [intent.reserved] : [],
+  );
+  return {
+    usd: calls.reduce((sum, { usd }) => sum + (usd ?? 0), 0),
+    tokens: calls.reduce((sum, { tokens }) => sum + tokens, 0),
   };
 }
 

@@ -1,8 +1,8 @@
 import { applyEdits, imported } from "./edits.ts";
-import { emptyContext, type Context, type PhaseVisit } from "./context.ts";
-import type { ChainEvent, ChainLine } from "./events.ts";
+import { emptyContext, type Context, type Item, type PhaseVisit } from "./context.ts";
+import type { ChainEvent, ChainLine, EventNamed } from "./events.ts";
 import { applyIntent, applyResult, inItem, inLastTurn, withEngine } from "./item.ts";
-import { recordChange, recordReport, withOverall } from "./record.ts";
+import { recordChange, recordReport, recordTouched, withOverall } from "./record.ts";
 
 /**
  * One journal line taken into the context. Pure, and without judgement: what was decided is in the line, this
@@ -21,8 +21,20 @@ export function apply(context: Context, line: ChainLine): Context {
   }
 }
 
-export function replay(lines: readonly ChainLine[], from: Context = emptyContext): Context {
-  return lines.reduce(apply, from);
+export function replay(lines: readonly ChainLine[]): Context {
+  return lines.reduce((context, line, index) => {
+    if (line.type !== "event" || line.event !== "rewound" || line.files_only) return apply(context, line);
+    return rewound(context, replay(lines.slice(0, line.to)), lines.slice(line.to, index));
+  }, emptyContext);
+}
+
+/** As it was then, but what was spent stays spent, and what was said once is not said again. */
+function rewound(now: Context, then: Context, dead: readonly ChainLine[]): Context {
+  const { taken, turns, runs, alerted } = now.engine;
+  // A call that was in the air when it was rewound is as dead as all after that line.
+  const ended = dead.flatMap((line) => (line.type === "result" ? [line.key] : []));
+  const open = Object.fromEntries(Object.entries(then.engine.open).filter(([key]) => !ended.includes(key)));
+  return withEngine({ ...then, cost_tracking: now.cost_tracking }, { taken, turns, runs, alerted, open });
 }
 
 /** Remembers which inbox message brought an event about, so that none counts twice. */
@@ -39,6 +51,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         ...withEngine(context, { gates: event.gates, limits: event.limits, test_command: event.test_command }),
         goal: event.goal,
         size: event.size,
+        mode: event.mode ?? "tdd",
         workspace: event.workspace,
         phase_history: [newVisit(context.current_phase, at)],
       };
@@ -49,7 +62,8 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "epoch_opened":
       return withEngine(context, {
         epoch: { number: event.number, tools: event.tools, system: event.system, bytes: event.bytes },
-        item: engine.item && { ...engine.item, ledger: 1, turns: [], tail: null, note: null },
+        item: engine.item && begunAnew(engine.item),
+        group: engine.group.map((item) => (hasAnswered(item) ? item : begunAnew(item))),
         ...(event.digest === null ? {} : { ledger: [event.digest], ledger_bytes: Buffer.byteLength(event.digest) }),
       });
     case "ledger_extended":
@@ -85,7 +99,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       }));
     case "report_recorded":
       return recordReport(
-        inVisit(withEngine(context, { item: null }), (visit) => ({
+        inVisit(withEngine(context, { ...without(context, event.key), consent: null }), (visit) => ({
           ...visit,
           prompts_executed: [...visit.prompts_executed, event.prompt],
         })),
@@ -133,7 +147,10 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         },
         {
           item: null,
+          group: [],
           queue: [],
+          request: null,
+          consent: null,
           focus: event.focus,
           gate: null,
           refusals: 0,
@@ -175,8 +192,23 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       return { ...context, solution: context.solution && { ...context.solution, standing: "void" } };
     case "message_ignored":
       return context;
+    case "permission_asked":
+      return withEngine(context, { request: event.request, consent: null });
+    case "permission_given":
+      return permitted(context, event);
+    case "permission_refused": {
+      const { id, reason, question } = event;
+      return withEngine(context, { request: null, consent: { id, type: "refused", reason, question } });
+    }
+    case "worktree_opened":
+      return { ...context, worktree: { path: event.path, folder: event.folder } };
     case "file_changed":
       return recordChange(context, event);
+    case "files_touched":
+      return recordTouched(context, event.touched);
+    case "rewound":
+      // What lies behind it has no life any more: `replay` goes back, as only it has all lines.
+      return context;
     case "tests_judged":
       return withEngine(
         {
@@ -203,6 +235,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         {
           ...context,
           state: { type: "running" },
+          mode: event.mode ?? context.mode,
           evidence: untouched(context)
             ? { ...context.evidence, since: context.evidence.runs.length }
             : context.evidence,
@@ -224,6 +257,35 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         state: { type: "completed", summary: event.summary, at },
       };
   }
+}
+
+function begunAnew(item: Item): Item {
+  return { ...item, ledger: 1, turns: [], tail: null, note: null };
+}
+
+function hasAnswered({ turns }: Item): boolean {
+  const last = turns.at(-1);
+  return last !== undefined && last.stop === "end_turn" && !last.settled;
+}
+
+function without({ engine }: Context, key: string): Pick<Context["engine"], "item" | "group"> {
+  return {
+    item: engine.item?.key === key ? null : engine.item,
+    group: engine.group.filter((item) => item.key !== key),
+  };
+}
+
+function permitted(context: Context, { id, always, edited }: EventNamed<"permission_given">): Context {
+  const { request, permits } = context.engine;
+  const more =
+    !always || !request
+      ? permits
+      : request.kind === "change"
+        ? { ...permits, changes: true }
+        : { ...permits, commands: [...permits.commands, request.line] };
+  const proposed = request?.kind === "change" ? request.after : null;
+  const own = edited !== undefined && proposed !== null ? { proposed, text: edited } : null;
+  return withEngine(context, { request: null, consent: { id, type: "given", edited: own }, permits: more });
 }
 
 function approved(

@@ -1,3 +1,4 @@
+import type { Reserved } from "../costs/budget.ts";
 import type { Model, ModelRequest, Outcome } from "../models/types.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { renderPrompt } from "../library/render.ts";
@@ -5,7 +6,7 @@ import { budgetLeft, mayRetry, outOfBudget, reserveCall } from "./afford.ts";
 import type { Context, Item } from "./context.ts";
 import type { Deps, Work } from "./deps.ts";
 import type { FrozenRequest, Intent, Route } from "./events.ts";
-import { newItem } from "./item.ts";
+import { itemAt, newItem } from "./item.ts";
 import type { Step } from "./next.ts";
 import { engineActor } from "./open.ts";
 import { lostCall, takeIn } from "./outcome.ts";
@@ -19,12 +20,12 @@ type CallStep = Extract<Step, { type: "call_model" }>;
  */
 export async function callModel(work: Work, step: CallStep): Promise<void> {
   const { chain, deps, signal } = work;
-  const { open } = chain.context.engine;
+  const open = chain.context.engine.open[step.key];
   const lost = open?.effect === "model" ? open : undefined;
   if (lost) chain.append({ by: engineActor, bodies: [lostCall(chain.context, lost)] });
 
   const { context } = chain;
-  const item = context.engine.item ?? newItem(step.key, step.item, context);
+  const item = itemAt(context, step.key) ?? newItem(step.key, step.item, context);
   const prompt = item.tail === null ? await deps.library.find(step.item.prompt) : undefined;
   const tail = prompt ? await freshTail(context, step, prompt, deps) : (item.tail ?? "");
   const source = prompt ? sourceOf(prompt) : item.source;
@@ -32,7 +33,15 @@ export async function callModel(work: Work, step: CallStep): Promise<void> {
   const frozen = lost ? withoutTail(lost.request) : freeze(item, source.route, context, deps);
 
   const request = buildRequest(context, { ...item, tail }, frozen, chain.blobs, `${step.key}/turn-${step.turn}`);
-  const reserved = await reserveCall(context, request, deps, signal);
+  let seen: Context["engine"]["open"];
+  let reserved: Reserved;
+  // Once more where another call began meanwhile: what that one may cost is not left for this one.
+  do {
+    seen = chain.context.engine.open;
+    reserved = await reserveCall(chain.context, request, deps, signal);
+  } while (chain.context.engine.open !== seen);
+  if (!reserved.ok && work.defer && Object.keys(chain.context.engine.open).length > 0)
+    return work.defer(step.key, "budget");
   if (!reserved.ok) return chain.append({ by: engineActor, bodies: [outOfBudget(context, reserved, frozen.model)] });
 
   const call: Extract<Intent, { effect: "model" }> = {
@@ -46,7 +55,11 @@ export async function callModel(work: Work, step: CallStep): Promise<void> {
   };
   chain.append({ by: engineActor, bodies: [call] });
   deps.progress({ type: "thinking", key: step.key, prompt: step.item.prompt, model: frozen.model });
-  const sent = { ...request, maxTokens: reserved.maxTokens, mayRetry: mayRetry(context, reserved, deps) };
+  const sent = {
+    ...request,
+    maxTokens: reserved.maxTokens,
+    mayRetry: mayRetry(() => chain.context, step.key, reserved, deps),
+  };
   await takeIn(work, call, await ask(deps.model, sent, work, step.key));
 }
 

@@ -8,10 +8,12 @@ import type {
   Limits,
   Phase,
   QueuedPrompt,
+  Request,
   Role,
   Size,
   Source,
   Text,
+  WorkMode,
 } from "./events.ts";
 import type { Question, Solution } from "./reply.ts";
 
@@ -24,6 +26,7 @@ export interface Context {
   readonly goal: string;
   readonly started: string;
   readonly size: Size;
+  readonly mode: WorkMode;
   readonly workspace: string;
   readonly current_phase: Phase;
   readonly phase_history: readonly PhaseVisit[];
@@ -43,6 +46,14 @@ export interface Context {
   readonly last_gap_detected: Json;
   readonly solution: PresentedSolution | null;
   readonly evidence: Proof;
+  /** Where the chain works in place of the workspace, and the whole worktree that folder is part of. */
+  readonly worktree: Readonly<{ folder: string; path: string }> | null;
+  /** How git_advisor would commit what lies in the worktree. */
+  readonly git_advice: string | null;
+  /** What nobody could look at, in the words of the prompt that should have. */
+  readonly not_checked: readonly string[];
+  /** Files that commands changed, beside those that were approved. */
+  readonly touched: readonly string[];
   readonly state: State;
   readonly engine: Engine;
 }
@@ -118,12 +129,19 @@ export type Engine = Readonly<{
   /** How many decisions each phase has seen; part of every key. */
   decisions: Readonly<Record<string, number>>;
   item: Item | null;
+  /** Prompts of one decision that only look, at work at the same time. */
+  group: readonly Item[];
   queue: readonly QueuedPrompt[];
   epoch: Readonly<{ number: number; tools: string; system: readonly string[]; bytes: number }> | null;
   ledger: readonly string[];
   ledger_bytes: number;
-  /** An effect that was announced and whose end is not known. */
-  open: Intent | null;
+  /** Effects that were announced and whose end is not known, by the key of their step. */
+  open: Readonly<Record<string, Intent>>;
+  /** What a person is asked to allow, and what was said to the last such question. */
+  request: Request | null;
+  consent: Consent | null;
+  /** What is allowed for the rest of the chain: all changes of approved files, and commands to the letter. */
+  permits: Readonly<{ changes: boolean; commands: readonly string[] }>;
   /** Inbox messages that were taken in. */
   taken: readonly string[];
   /** The lines read of each file. */
@@ -142,8 +160,16 @@ export type Engine = Readonly<{
   runs: number;
   untested: boolean;
   alerted: boolean;
-  files: Readonly<Record<string, { before: string | null; after: string; role: Role }>>;
+  files: Readonly<Record<string, { before: string | null; after: string | null; role: Role }>>;
 }>;
+
+/** Hashes of the text that the model proposed, and of what a person made of it. */
+export type Edited = Readonly<{ proposed: string; text: string }>;
+
+export type Consent = Readonly<
+  | { id: string; type: "given"; edited: Edited | null }
+  | { id: string; type: "refused"; reason: string; question: boolean }
+>;
 
 /** A prompt at work, with its tool loop. */
 export type Item = Readonly<{
@@ -184,6 +210,7 @@ export const emptyContext: Context = {
   goal: "",
   started: "",
   size: "normal",
+  mode: "tdd",
   workspace: "",
   current_phase: "requirements-clarification",
   phase_history: [],
@@ -221,6 +248,10 @@ export const emptyContext: Context = {
   last_gap_detected: null,
   solution: null,
   evidence: { runs: [], since: 0, red: false, green: false, reviewed: [] },
+  worktree: null,
+  git_advice: null,
+  not_checked: [],
+  touched: [],
   state: { type: "running" },
   engine: {
     gates: { requirements: 0.9, ambiguity: 0.3, overall: 0.8, area: 0.6, unproven: 0.6, simplicity: 7, quality: [] },
@@ -236,11 +267,15 @@ export const emptyContext: Context = {
     test_command: null,
     decisions: {},
     item: null,
+    group: [],
     queue: [],
     epoch: null,
     ledger: [],
     ledger_bytes: 0,
-    open: null,
+    open: {},
+    request: null,
+    consent: null,
+    permits: { changes: false, commands: [] },
     taken: [],
     seen: {},
     searched: [],

@@ -3,6 +3,8 @@ import type { PriceTable } from "../models/prices.ts";
 import type { Library } from "../library/library.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import type { World } from "../util/world.ts";
+import type { Sandbox } from "../tools/sandbox.ts";
+import type { Permission } from "./consent.ts";
 import type { Chain } from "./open.ts";
 
 /** What a chain needs from the world to take its steps. */
@@ -21,6 +23,9 @@ export interface Deps {
   /** Standing rules of the project, given to every chain. */
   readonly rules: string;
   readonly testTimeoutMs: number;
+  readonly permission: Permission;
+  /** Opened when it is first needed, and proved before it is used. */
+  readonly sandbox: { open(): Promise<Sandbox>; close(): Promise<void> };
   /** Signs of life while a step runs; nothing that needs keeping. */
   readonly progress: (sign: Progress) => void;
 }
@@ -29,10 +34,16 @@ export type Progress =
   | { readonly type: "thinking"; readonly key: string; readonly prompt: string; readonly model: string }
   | { readonly type: "receiving"; readonly key: string; readonly characters: number }
   | { readonly type: "retrying"; readonly key: string; readonly delay_ms: number; readonly reason: string }
+  | { readonly type: "sandbox"; readonly line: string }
   | { readonly type: "using"; readonly key: string; readonly tool: string; readonly input: string };
 
 export interface Work {
   readonly chain: Chain;
   readonly deps: Deps;
   readonly signal: AbortSignal;
+  /** There where prompts run beside each other: this one waits until the others have ended. */
+  readonly defer?: (key: string, why: Deferred) => void;
 }
+
+/** No room in the model's window until a new record begins; or no budget while others hold theirs reserved. */
+export type Deferred = "context_full" | "budget";

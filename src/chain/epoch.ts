@@ -38,6 +38,8 @@ export async function openEpoch({ chain, deps }: Work, why: string, carried = ""
   });
 }
 
+export const contextFull = "The model's context is full.";
+
 /** Everything that later steps may need, without how it was found. */
 function digest(context: Context, why: string, carried: string): string {
   const {

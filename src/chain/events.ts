@@ -1,15 +1,17 @@
 import type { Booking } from "../costs/books.ts";
 import type { ReplyBlock, Outcome } from "../models/types.ts";
-import type { CommandRun, Rights, Seen } from "../tools/types.ts";
+import type { CommandRun, Rights, Seen, Touched } from "../tools/types.ts";
 import { phases, type Phase } from "../library/prompt.ts";
 import type { Json } from "../util/json.ts";
 import type { Line, Unstamped } from "../store/journal.ts";
+import type { WorkMode } from "./modes.ts";
 import type { Action, Question, Report, Solution } from "./reply.ts";
 
 export { phases, type Phase };
 export type Size = "normal" | "tiny";
 export type Role = "code" | "test" | "doc";
 export type Route = "fast" | "default" | "smart";
+export type { WorkMode };
 
 /** Every line of a journal, without its stamp. Lines are never changed, and neither is what is folded from them. */
 export type Body = Unstamped<Header | Intent | Result | ChainEvent>;
@@ -29,8 +31,28 @@ export type Intent =
       request: FrozenRequest;
       reserved: Reserve;
     }
-  | { type: "intent"; effect: "change"; key: string; call: string; path: string; before: string | null; after: string }
-  | { type: "intent"; effect: "command"; key: string; call: string | null; purpose: "tests"; argv: readonly string[] };
+  | Change
+  | {
+      type: "intent";
+      effect: "command";
+      key: string;
+      call: string | null;
+      purpose: "tests" | "command";
+      argv: readonly string[];
+    };
+
+/** Hashes of the whole file; null where there is none. What lay there before is kept as a blob of that name. */
+export type Change = {
+  type: "intent";
+  effect: "change";
+  key: string;
+  call: string;
+  path: string;
+  before: string | null;
+  after: string | null;
+  /** The permission bits the file had. */
+  mode?: number;
+};
 
 /** The prompt as it was when its step began. */
 export type Source = { name: string; scope: string; sha256: string; route: Route; tools: Rights };
@@ -85,6 +107,8 @@ interface Events {
     goal: string;
     slug: string;
     size: Size;
+    /** Left out by chains from before there was a choice. */
+    mode?: WorkMode;
     workspace: string;
     gates: Gates;
     limits: Limits;
@@ -122,7 +146,16 @@ interface Events {
   changes_requested: Asked & { request: string };
   approval_voided: { reason: string };
   message_ignored: { reason: string; from: string };
-  file_changed: { path: string; role: Role; before: string | null; after: string };
+  permission_asked: { request: Request };
+  /** `always`: also what is like it, for the rest of the chain. `edited`: the text that a person put in place of the model's. */
+  permission_given: { id: string; always: boolean; edited?: string; from?: string };
+  permission_refused: { id: string; reason: string; question: boolean; from?: string };
+  worktree_opened: { path: string; folder: string; head: string; dirty: boolean };
+  file_changed: { path: string; role: Role; before: string | null; after: string | null; touched?: Touched };
+  /** What a command did to the files, beside what it printed. */
+  files_touched: { key: string; argv: readonly string[]; touched: readonly Touched[] };
+  /** Everything after line `to` has no life any more, save its cost; with `files_only` only its files. */
+  rewound: { to: number; step: string; files: readonly Touched[]; files_only: boolean };
   tests_judged: {
     verdict: Verdict;
     argv: readonly string[];
@@ -134,7 +167,7 @@ interface Events {
   };
   cost_alerted: { usd: number; threshold: number };
   parked: { code: string; exit: number; message: string; hint: string };
-  resumed: { limits?: Partial<Limits>; test_command?: readonly string[] };
+  resumed: { limits?: Partial<Limits>; test_command?: readonly string[]; mode?: WorkMode };
   /** `kept_as` null: the journal was whole, and texts beside it were not. */
   recovered: { lost_lines: number; kept_as: string | null };
   completed: { summary: string };
@@ -143,12 +176,32 @@ interface Events {
 /** A score as it counts, beside what was claimed, and the evidence that is not held. */
 export type Counted = { area: string; score: number; claimed: number; missing: readonly string[] };
 
-/** `unproven`: the tests pass although only tests were written, so they prove nothing about what is missing. */
-export type Verdict = "baseline" | "red" | "unproven" | "failing" | "green";
+/**
+ * `unproven`: the tests pass although only tests were written, so they prove nothing about what is missing.
+ * `broken`: they fail because they could not run, which is not the reason they should fail for.
+ */
+export type Verdict = "baseline" | "red" | "unproven" | "broken" | "failing" | "green";
+
+/** What a person is asked to allow before it is done. `id` is bound to exactly this. */
+export type Request = {
+  id: string;
+  key: string;
+  /** What the model said along with its call. */
+  said: string;
+} & (
+  | { kind: "change"; path: string; role: Role; before: string | null; after: string | null }
+  | { kind: "command"; line: string; why: string }
+);
 
 export type Edit = { path: readonly string[]; before: Json | undefined; after: Json | undefined };
 
-export type QueuedPrompt = { key: string; name: string; inputs: Readonly<Record<string, string>> };
+/** `together`: it only looks, and runs beside the others of its decision that do. */
+export type QueuedPrompt = {
+  key: string;
+  name: string;
+  inputs: Readonly<Record<string, string>>;
+  together?: true;
+};
 
 export interface Gates {
   requirements: number;

@@ -57,7 +57,7 @@ function implementationGate(context: Context): string[] {
   const reasons: string[] = [];
   const byTests = solution?.solution.verification.kind === "tests";
   const testsPlanned = solution?.solution.files.some(({ role }) => role === "test") ?? false;
-  if (byTests && testsPlanned && !evidence.red)
+  if (byTests && testsPlanned && context.mode === "tdd" && !evidence.red)
     reasons.push("The tests were never seen to fail before the code was written.");
   if (engine.test_command && !evidence.green)
     reasons.push("The last test run recorded after the last change did not pass.");

@@ -19,6 +19,13 @@ export const messageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("change"), request: z.string() }),
   z.object({ type: z.literal("waive"), area: z.string(), reason: z.string() }),
   z.object({ type: z.literal("check") }),
+  z.object({
+    type: z.literal("allow"),
+    id: z.string(),
+    always: z.boolean().default(false),
+    /** What to write in place of the proposed text. */
+    text: z.string().optional(),
+  }),
 ]);
 export type PersonMessage = z.infer<typeof messageSchema>;
 
@@ -34,7 +41,7 @@ export function takeInbox(chain: Chain, workspace: Workspace): void {
     if (!chain.context.engine.taken.includes(name)) {
       const by: Actor = read.success ? read.data.by : { kind: "person", name: "unknown", door: "inbox" };
       const events = read.success
-        ? follow(chain.context, read.data.message, name, workspace)
+        ? follow(chain, read.data.message, name, workspace)
         : [event("message_ignored", { reason: "It could not be read.", from: name })];
       chain.append(withLedger(by, events));
     }
@@ -88,7 +95,11 @@ export function objection(context: Context, message: PersonMessage): UserError |
         );
       }
       return nothingPresented(id);
+    case "allow":
+      return notAskedFor(context, message);
     case "reject":
+      if (context.engine.request) return undefined;
+      return solution?.standing === "presented" ? undefined : nothingPresented(id);
     case "change":
       return solution?.standing === "presented" ? undefined : nothingPresented(id);
     case "waive": {
@@ -121,7 +132,27 @@ function nothingPresented(id: string): UserError {
   );
 }
 
-function follow(context: Context, message: PersonMessage, from: string, workspace: Workspace): ChainEvent[] {
+/** Why this permission is not the one that is asked for now. */
+function notAskedFor(
+  { chain_id: id, engine: { request } }: Context,
+  message: Extract<PersonMessage, { type: "allow" }>,
+): UserError | undefined {
+  if (!request) {
+    const where = `See where it stands: claude-exec status ${id}`;
+    return new UserError("nothing_asked", `Chain ${id} asks for no permission now.`, where, exitCodes.conflict);
+  }
+  if (request.id !== message.id) {
+    const text = `What chain ${id} asks for now is ${request.id}, not ${message.id}. Nothing was allowed.`;
+    return new UserError("other_request", text, `Look at it first: claude-exec diff ${id}`, exitCodes.conflict);
+  }
+  if (message.text === undefined || (request.kind === "change" && request.after !== null)) return undefined;
+  const hint = `Allow it as it is, or refuse it: claude-exec reject ${id} "why"`;
+  return new UserError("not_editable", "Only the text of a file can be edited.", hint, exitCodes.usage);
+}
+
+function follow(chain: Chain, message: PersonMessage, from: string, workspace: Workspace): ChainEvent[] {
+  const { context } = chain;
+  const { request } = context.engine;
   const objected = objection(context, message);
   if (objected) return [event("message_ignored", { reason: objected.message, from })];
   const hash = context.solution?.hash ?? "";
@@ -134,7 +165,13 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
       ];
     case "approve":
       return approval(context, workspace, "A person approved the solution.", from);
+    case "allow": {
+      const edited = message.text === undefined ? {} : { edited: chain.blobs.put(message.text) };
+      return [...resume, event("permission_given", { id: message.id, always: message.always, ...edited, from })];
+    }
     case "reject":
+      if (request)
+        return [event("permission_refused", { id: request.id, reason: message.reason, question: false, from })];
       return [
         event("approval_refused", { solution: hash, reason: message.reason, from }),
         queue(
@@ -147,6 +184,9 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
     case "change":
       return [event("changes_requested", { solution: hash, request: message.request, from })];
     case "ask":
+      if (request) {
+        return [event("permission_refused", { id: request.id, reason: message.question, question: true, from })];
+      }
       return [
         ...resume,
         event("more_info_asked", { solution: hash, question: message.question, from }),

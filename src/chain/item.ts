@@ -16,17 +16,22 @@ export function applyIntent(context: Context, intent: Intent): Context {
         model: request.model,
         note: request.note ?? null,
       }));
-      return withEngine(asked, { open: intent, turns: turns + 1 });
+      return begun(asked, intent, { turns: turns + 1 });
     }
     case "change":
-      return withEngine(context, { open: intent });
+      return begun(context, intent);
     case "command":
-      return withEngine(context, { open: intent, runs: runs + 1 });
+      return begun(context, intent, intent.purpose === "tests" ? { runs: runs + 1 } : {});
   }
 }
 
+function begun(context: Context, intent: Intent, more: Partial<Context["engine"]> = {}): Context {
+  return withEngine(context, { open: { ...context.engine.open, [intent.key]: intent }, ...more });
+}
+
 export function applyResult(context: Context, result: Result): Context {
-  const closed = withEngine(context, { open: null });
+  const { [result.key]: _ended, ...open } = context.engine.open;
+  const closed = withEngine(context, { open });
   switch (result.effect) {
     case "model": {
       const booked = { ...closed, cost_tracking: addBooking(closed.cost_tracking, result.booked) };
@@ -69,6 +74,9 @@ function see(context: Context, { kind, ref }: Extract<Result, { effect: "tool" }
 export function inItem(context: Context, key: string, change: (item: Item) => Item): Context {
   const { engine, current_phase: phase } = context;
   if (engine.item?.key === key) return withEngine(context, { item: change(engine.item) });
+  if (engine.group.some((item) => item.key === key)) {
+    return withEngine(context, { group: engine.group.map((item) => (item.key === key ? change(item) : item)) });
+  }
   const queued = engine.queue.find((prompt) => prompt.key === key);
   const item = newItem(
     key,
@@ -77,10 +85,15 @@ export function inItem(context: Context, key: string, change: (item: Item) => It
   );
   const number = (engine.decisions[phase] ?? 0) + (queued ? 0 : 1);
   return withEngine(context, {
-    item: change(item),
+    ...(queued?.together ? { group: [...engine.group, change(item)] } : { item: change(item) }),
     queue: engine.queue.filter((prompt) => prompt.key !== key),
     decisions: { ...engine.decisions, [phase]: number },
   });
+}
+
+/** The step at work under this key. */
+export function itemAt({ engine }: Context, key: string): Item | undefined {
+  return engine.item?.key === key ? engine.item : engine.group.find((item) => item.key === key);
 }
 
 /** Keys of prompts queued together; `number` is that of the decision they belong to. */

@@ -2,6 +2,7 @@ import { exitCodes } from "../util/errors.ts";
 import { isListed } from "../library/catalogue.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { misfit } from "../library/render.ts";
+import { allows } from "../tools/types.ts";
 import { repeatKey } from "./apply.ts";
 import { engineCall } from "./called.ts";
 import type { Context, Item } from "./context.ts";
@@ -133,10 +134,13 @@ function actionProblems(action: Action, facts: Facts): string[] {
 function judgeAction(context: Context, item: Item, action: Action, facts: Facts): Judged {
   switch (action.do.type) {
     case "run_prompts": {
+      const looks = (name: string) => !allows(facts.prompts.get(name)?.tools ?? "run", "edit");
+      const beside = action.do.prompts.filter(({ name }) => looks(name)).length > 1;
       const prompts = action.do.prompts.map(({ name, inputs }, index) => ({
         key: queueKey(context, Number(item.key.split("/")[1]), index, name),
         name,
         inputs: Object.fromEntries(inputs.map((input) => [input.name, input.value])),
+        ...(beside && looks(name) ? { together: true as const } : {}),
       }));
       const repeated = prompts.find(
         (prompt) => (context.engine.repeats[repeatKey(prompt)] ?? 0) >= context.engine.limits.repeats - 1,
@@ -195,8 +199,16 @@ function gap(context: Context, gaps: Extract<Action["do"], { type: "report_gap" 
 
 /** A chain is done when the engine's own record says so. */
 export function completion(context: Context, summary: string): Judged {
-  const reasons = gate(context, "done");
-  return reasons.length > 0 ? refuse(context, "done", reasons) : [event("completed", { summary })];
+  const planned = context.mode === "plan-only" && context.solution?.standing === "approved";
+  const reasons = planned ? [] : gate(context, "done");
+  if (reasons.length > 0) return refuse(context, "done", reasons);
+  const unadvised = context.worktree !== null && !planned && !context.evidence.reviewed.includes("git_advisor");
+  if (!unadvised) return [event("completed", { summary })];
+  const inputs = {
+    focus: `Commit what lies uncommitted in the worktree ${context.worktree?.path} on a branch of its own`,
+  };
+  const { why, prompts } = engineCall(context, "git_advisor", "Committing is for the user to do.", inputs);
+  return [event("prompts_queued", { why, prompts })];
 }
 
 function advance(context: Context, to: Phase, reason: string): Judged {

@@ -14,7 +14,7 @@ function tell(event: ChainEvent): string[] {
     case "chain_started":
       return [
         `## Task\n${event.goal}`,
-        `Size: ${event.size}. Tests run with: ${event.test_command?.join(" ") ?? "no command found"}.`,
+        `Size: ${event.size}. Mode: ${event.mode ?? "tdd"}. Tests run with: ${event.test_command?.join(" ") ?? "no command found"}.`,
       ];
     case "imported":
       return [`## Taken over from an earlier context file\n${JSON.stringify(event.context)}`];
@@ -52,8 +52,16 @@ function tell(event: ChainEvent): string[] {
       return [`The user wants changes: ${event.request}`];
     case "approval_voided":
       return [`The approval no longer holds: ${event.reason}`];
-    case "file_changed":
-      return [`${event.before === null ? "Created" : "Changed"} ${event.path} (${event.role}).`];
+    case "worktree_opened":
+      return [
+        `The work is done in a git worktree of ${event.head.slice(0, 12)}.${event.dirty ? " Changes that the user had not committed are not in it." : ""}`,
+      ];
+    case "file_changed": {
+      const done = event.after === null ? "Deleted" : event.before === null ? "Created" : "Changed";
+      return [`${done} ${event.path} (${event.role}).`];
+    }
+    case "files_touched":
+      return [`${event.argv.join(" ")} also changed: ${event.touched.map(({ path }) => path).join(", ")}.`];
     case "tests_judged":
       return [
         `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.\n<output kind="data">\n${lastLines(event.output, 2_000)}\n</output>`,
@@ -63,6 +71,10 @@ function tell(event: ChainEvent): string[] {
     case "epoch_opened":
     case "ledger_extended":
     case "message_ignored":
+    case "permission_asked":
+    case "permission_given":
+    case "permission_refused":
+    case "rewound":
     case "cost_alerted":
     case "parked":
     case "resumed":

@@ -1,7 +1,7 @@
 import { called } from "./called.ts";
-import { queueKey } from "./item.ts";
+import { itemAt, queueKey } from "./item.ts";
 import type { AskedQuestion, Context, Item, PresentedSolution, State } from "./context.ts";
-import type { QueuedPrompt } from "./events.ts";
+import type { QueuedPrompt, Request } from "./events.ts";
 
 export type Step =
   | { readonly type: "open_epoch" }
@@ -12,13 +12,16 @@ export type Step =
       readonly turn: number;
       readonly item: Pick<Item, "prompt" | "inputs" | "expects">;
     }
-  | { readonly type: "settle"; readonly key: string }
+  /** Prompts that only look, each going its own way until it has answered. */
+  | { readonly type: "together"; readonly keys: readonly string[] }
+  | { readonly type: "settle"; readonly keys: readonly string[] }
   | { readonly type: "run_tool"; readonly key: string; readonly call: { readonly id: string; readonly tool: string } }
   | { readonly type: "run_tests"; readonly key: string }
   | { readonly type: "queue"; readonly why: string; readonly prompts: readonly QueuedPrompt[] }
   | { readonly type: "complete"; readonly summary: string }
   | { readonly type: "wait_for_answers"; readonly questions: readonly AskedQuestion[] }
   | { readonly type: "wait_for_approval"; readonly presented: PresentedSolution }
+  | { readonly type: "wait_for_permission"; readonly request: Request }
   | { readonly type: "parked"; readonly state: Extract<State, { type: "parked" }> }
   | { readonly type: "done"; readonly state: Extract<State, { type: "completed" }> };
 
@@ -31,16 +34,15 @@ export function nextStep(context: Context): Step {
   const { estimated_cost: usd } = context.cost_tracking;
   const { cost_alert_usd: threshold } = engine.limits;
   if (threshold !== null && usd >= threshold && !engine.alerted) return { type: "alert", usd, threshold };
+  if (engine.request) return { type: "wait_for_permission", request: engine.request };
   if (engine.item) return baselineIsDue(context) ? testRun(context) : continueItem(engine.item);
 
   const [queued] = engine.queue;
-  if (queued)
-    return {
-      type: "call_model",
-      key: queued.key,
-      turn: 1,
-      item: { prompt: queued.name, inputs: queued.inputs, expects: "report" },
-    };
+  if (engine.group.length > 0 || queued?.together) {
+    const keys = togetherNow(context);
+    return keys.some((key) => stepOf(context, key)) ? { type: "together", keys } : { type: "settle", keys };
+  }
+  if (queued) return firstCall(queued);
 
   const questions = context.questions.filter(({ answer }) => answer === null);
   if (questions.length > 0) return { type: "wait_for_answers", questions };
@@ -48,6 +50,8 @@ export function nextStep(context: Context): Step {
   if (solution?.standing === "presented") return { type: "wait_for_approval", presented: solution };
 
   if (context.current_phase === "implementation" && solution?.standing === "approved") {
+    if (context.mode === "plan-only")
+      return { type: "complete", summary: `Planned and approved: ${solution.solution.title}` };
     const step = implementation(context);
     if (step) return step;
   }
@@ -77,7 +81,34 @@ function continueItem(item: Item): Step {
   const call = turn.calls.find(({ answer }) => answer === null);
   if (call) return { type: "run_tool", key: item.key, call };
   if (turn.stop === "tool_use") return again;
-  return turn.settled ? again : { type: "settle", key: item.key };
+  return turn.settled ? again : { type: "settle", keys: [item.key] };
+}
+
+function firstCall({ key, name, inputs }: QueuedPrompt): Step {
+  return { type: "call_model", key, turn: 1, item: { prompt: name, inputs, expects: "report" } };
+}
+
+/** The prompts of a decision that are at work together, or are about to be, in the order they were named. */
+function togetherNow({ engine: { group, queue } }: Context): string[] {
+  const first = group[0]?.key ?? queue[0]?.key ?? "";
+  const stem = first.slice(0, first.lastIndexOf("/") + 1);
+  const alone = queue.findIndex((prompt) => !prompt.together);
+  const waiting = queue.slice(0, alone < 0 ? queue.length : alone).map(({ key }) => key);
+  const place = (key: string) => Number.parseInt(key.slice(stem.length), 10);
+  return [...group.map(({ key }) => key), ...waiting]
+    .filter((key) => key.startsWith(stem))
+    .sort((one, other) => place(one) - place(other));
+}
+
+/** What one of them does next; undefined once it has answered. */
+export function stepOf(context: Context, key: string): Step | undefined {
+  const item = itemAt(context, key);
+  if (item) {
+    const step = continueItem(item);
+    return step.type === "settle" ? undefined : step;
+  }
+  const queued = context.engine.queue.find((prompt) => prompt.key === key);
+  return queued && firstCall(queued);
 }
 
 function implementation(context: Context): Step | undefined {
@@ -107,7 +138,7 @@ function baselineIsDue({ engine, evidence, solution, current_phase: phase }: Con
     phase === "implementation" &&
     solution?.standing === "approved" &&
     engine.test_command !== null &&
-    engine.open?.effect !== "change" &&
+    !Object.values(engine.open).some(({ effect }) => effect === "change") &&
     evidence.runs.length === evidence.since
   );
 }

@@ -18,6 +18,8 @@ import { standing, writeView } from "./view.ts";
 export interface Chain {
   readonly id: string;
   readonly blobs: Blobs;
+  /** The state of all files before the command that is running. */
+  readonly tree: { read(): string | undefined; write(text: string): void; remove(): void };
   readonly inbox: string;
   readonly viewPath: string;
   readonly context: Context;
@@ -73,7 +75,7 @@ function begin(chain: Chain, { engine, by }: Beginning, events: readonly ChainEv
 export function openChain(
   beginning: Beginning,
   id: string,
-  settings: Omit<Started, "goal">,
+  settings?: Omit<Started, "goal">,
 ): { chain: Chain; edits: Edit[] } {
   const { contexts } = beginning;
   const paths = chainPaths(contexts, id);
@@ -82,7 +84,7 @@ export function openChain(
   try {
     const reading = readingOf(paths.journal, id);
     if (!reading || reading.lines.length === 0) {
-      if (!file) throw neverBegun(id);
+      if (!file || !settings) throw neverBegun(id);
       return { chain: importChain(beginning, id, file, lock, settings), edits: [] };
     }
     const viewPath = file ?? join(contexts, viewName(id, reading.lines));
@@ -155,7 +157,16 @@ export function hold(
     id,
     viewPath,
     inbox: paths.inbox,
-    blobs: { get: blobs.get, put: (text) => spare.keeping(() => blobs.put(text)) },
+    blobs: {
+      ...blobs,
+      put: (text) => spare.keeping(() => blobs.put(text)),
+      putBytes: (bytes) => spare.keeping(() => blobs.putBytes(bytes)),
+    },
+    tree: {
+      read: () => readTextIfThere(paths.tree),
+      write: (text) => writeAtomic(paths.tree, text, { durable: false }),
+      remove: () => rmSync(paths.tree, { force: true }),
+    },
     get context() {
       return context;
     },

@@ -4,8 +4,9 @@ import { priceOf } from "../models/prices.ts";
 import type { Outcome, Usage } from "../models/types.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
-import { openEpoch } from "./epoch.ts";
+import { contextFull, openEpoch } from "./epoch.ts";
 import { park, type ChainEvent, type Intent, type Result, type StoredOutcome, type Text } from "./events.ts";
+import { itemAt } from "./item.ts";
 import { reject } from "./judge.ts";
 import { engineActor } from "./open.ts";
 import { settle } from "./settle.ts";
@@ -17,6 +18,7 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
   const { chain, deps } = work;
   const { context } = chain;
   const { engine } = context;
+  const item = itemAt(context, call.key) ?? null;
   const price = (model: string, usage: Usage) => priceOf(model, deps.world.now(), usage, deps.prices);
   const result = resultOf(call, stored(outcome, work), {
     ...booking(context, call),
@@ -31,16 +33,16 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
       return chain.append(first);
     case "cut":
       return then(
-        ...reject(engine.item, call.key, [
+        ...reject(item, call.key, [
           "It was cut off at the limit of its length. Be briefer; write a long file in several edits.",
         ]),
       );
     case "paused":
-      return then(...reject(engine.item, call.key, ["You paused. Go on and answer."]));
+      return then(...reject(item, call.key, ["You paused. Go on and answer."]));
     case "context_exceeded":
-      if (engine.ledger.length === 1 && engine.item?.turns.length === 0) return then(tooLarge);
+      if (engine.ledger.length === 1 && item?.turns.length === 0) return then(tooLarge);
       chain.append(first);
-      return openEpoch(work, "The model's context is full.");
+      return work.defer ? work.defer(call.key, "context_full") : openEpoch(work, contextFull);
     case "refused":
       return then(refusal(outcome.reason));
     case "failed":

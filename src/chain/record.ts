@@ -1,4 +1,5 @@
 import { areas, type Context, type Uncertainty } from "./context.ts";
+import type { Touched } from "../tools/types.ts";
 import type { EventNamed } from "./events.ts";
 import { withEngine } from "./item.ts";
 
@@ -8,6 +9,7 @@ type ReportRecorded = EventNamed<"report_recorded">;
 export function recordReport(context: Context, { report, counted, prompt, ...event }: ReportRecorded): Context {
   const { engine, session_memory: memory } = context;
   const notes = (kind: string) => (report.notes ?? []).flatMap((note) => (note.kind === kind ? [note.text] : []));
+  const unchecked = notes("not_checked").map((text) => `${prompt}: ${text}`);
   const settled = (report.uncertainties ?? []).map(({ area }) => area);
   const scored = withOverall({
     ...context,
@@ -32,6 +34,8 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
       notes: [...memory.notes, ...notes("free")],
       context_health: (maySay(prompt, "health") && scoreOf(report, "health")) || memory.context_health,
     },
+    git_advice: prompt === "git_advisor" ? adviceOf(report) : context.git_advice,
+    not_checked: [...context.not_checked.filter((text) => !text.startsWith(`${prompt}: `)), ...unchecked],
     solution: outdated(context, event.moved),
     prompts_executed: [...context.prompts_executed, prompt],
     last_response: report.summary,
@@ -45,6 +49,10 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
     refusals: event.moved ? 0 : engine.refusals,
     grounded: event.grounded && !engine.grounded.includes(prompt) ? [...engine.grounded, prompt] : engine.grounded,
   });
+}
+
+function adviceOf({ artifacts = [], findings, summary }: ReportRecorded["report"]): string {
+  return [findings ?? summary, ...artifacts.map(({ content }) => content)].join("\n\n");
 }
 
 function scoreOf(report: ReportRecorded["report"], wanted: string): number | undefined {
@@ -119,6 +127,25 @@ export function withOverall(context: Context): Context {
   const values = [...open].map((area) => scores[area] ?? 0);
   const overall = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 1;
   return { ...context, confidence_scores: { overall: Math.round(overall * 100) / 100, ...scores } };
+}
+
+/** A command wrote approved files: they count as it left them, and what was proved of them before is void. */
+export function recordTouched(context: Context, touched: readonly Touched[]): Context {
+  const { files } = context.engine;
+  const hash = (state: Touched["after"]) => (state?.type === "file" ? state.sha256 : null);
+  const approved = new Map((context.solution?.solution.files ?? []).map(({ path, role }) => [path, role]));
+  const others = touched.filter(({ path }) => !approved.has(path)).map(({ path }) => path);
+  const known = others.length === 0 ? context : { ...context, touched: [...new Set([...context.touched, ...others])] };
+  const hit = touched.filter(({ path }) => approved.has(path));
+  if (hit.length === 0) return known;
+  const changed = hit.map(({ path, before, after }) => {
+    const first = files[path] ? files[path].before : hash(before);
+    return [path, { before: first, after: hash(after), role: approved.get(path) ?? "code" }];
+  });
+  return withEngine(
+    { ...known, evidence: { ...context.evidence, green: false, reviewed: [] } },
+    { untested: true, files: { ...files, ...Object.fromEntries(changed) } },
+  );
 }
 
 export function recordChange(context: Context, { path, role, before, after }: EventNamed<"file_changed">): Context {

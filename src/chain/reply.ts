@@ -80,7 +80,10 @@ export const reportSchema = z.object({
     .optional(),
   notes: z
     .array(
-      z.object({ kind: z.enum(["assumption", "mistake_corrected", "pattern_identified", "free"]), text: z.string() }),
+      z.object({
+        kind: z.enum(["assumption", "mistake_corrected", "pattern_identified", "not_checked", "free"]),
+        text: z.string(),
+      }),
     )
     .optional(),
   uncertainties: z

@@ -4,21 +4,24 @@ import type { AskedQuestion, PresentedSolution } from "./context.ts";
 import { ledgerIsFull } from "./afford.ts";
 import { callModel } from "./ask.ts";
 import { engineCall } from "./called.ts";
-import type { Deps, Work } from "./deps.ts";
-import { openEpoch } from "./epoch.ts";
-import { event, park, type ChainEvent } from "./events.ts";
+import type { Deferred, Deps, Work } from "./deps.ts";
+import { contextFull, openEpoch } from "./epoch.ts";
+import { event, park, type ChainEvent, type Request } from "./events.ts";
 import { approval, takeInbox } from "./inbox.ts";
 import { completion } from "./judge.ts";
-import { nextStep, type Step } from "./next.ts";
+import { nextStep, stepOf, type Step } from "./next.ts";
+import { itemAt } from "./item.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
 import { settle } from "./settle.ts";
-import { runTests, useTool } from "./use.ts";
+import { runTests } from "./commands.ts";
+import { useTool } from "./use.ts";
 
 /** Why a turn of a chain ended. The chain is on disk; another turn may follow in any process. */
 export type Ending =
   | { readonly type: "completed"; readonly summary: string }
   | { readonly type: "needs_answers"; readonly questions: readonly AskedQuestion[] }
   | { readonly type: "needs_approval"; readonly presented: PresentedSolution }
+  | { readonly type: "needs_permission"; readonly request: Request }
   | {
       readonly type: "parked";
       readonly code: string;
@@ -59,9 +62,13 @@ export async function runTurn(
       chain.writeView(false);
     }
   };
-  const ending = await goOn().catch((error: unknown) => failed(chain, error));
-  chain.writeView(true);
-  return ending;
+  try {
+    const ending = await goOn().catch((error: unknown) => failed(chain, error));
+    chain.writeView(true);
+    return ending;
+  } finally {
+    await deps.sandbox.close();
+  }
 }
 
 /** What went wrong says more than that the context file cannot be written either. */
@@ -85,9 +92,12 @@ function endingOf(step: Step, policy: Policy): Ending | undefined {
       return knownAnswers(step, policy).length > 0 ? undefined : { type: "needs_answers", questions: step.questions };
     case "wait_for_approval":
       return policy.approve === "auto" ? undefined : { type: "needs_approval", presented: step.presented };
+    case "wait_for_permission":
+      return { type: "needs_permission", request: step.request };
     case "open_epoch":
     case "alert":
     case "call_model":
+    case "together":
     case "settle":
     case "run_tool":
     case "run_tests":
@@ -121,24 +131,64 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
       return chain.append(withLedger(engineActor, [event("prompts_queued", { why: step.why, prompts: step.prompts })]));
     case "complete":
       return chain.append(withLedger(engineActor, completion(chain.context, step.summary)));
+    case "together":
+      return together(work, step.keys);
     case "settle":
-      return settle(work, step.key);
+      return settleAll(work, step.keys);
     case "run_tests":
       return runTests(work, step.key);
     case "run_tool":
       return useTool(work, step);
     case "call_model": {
       const { engine } = chain.context;
-      const loop = engine.item?.turns.length ?? 0;
-      if (engine.turns >= engine.limits.turns || loop >= engine.limits.turns_per_prompt) {
-        return chain.append({ by: engineActor, bodies: [turnsUsedUp(chain)] });
-      }
       if (!engine.item && engine.queue.length === 0 && ledgerIsFull(chain.context, deps)) return condense(work);
-      return callModel(work, step);
+      return call(work, step);
     }
     case "done":
     case "parked":
+    case "wait_for_permission":
       throw new Error(`${step.type} is an ending, not a step.`);
+  }
+}
+
+async function call(work: Work, step: Extract<Step, { type: "call_model" }>): Promise<void> {
+  const { chain } = work;
+  const { turns, limits } = chain.context.engine;
+  const loop = itemAt(chain.context, step.key)?.turns.length ?? 0;
+  if (turns >= limits.turns || loop >= limits.turns_per_prompt) {
+    return chain.append({ by: engineActor, bodies: [turnsUsedUp(chain, step.item.prompt, loop)] });
+  }
+  return callModel(work, step);
+}
+
+/**
+ * Each prompt of a group goes its own way until it has answered. What they report is taken in once all have, by
+ * `settleAll`: so each sees the context as it was when they were chosen.
+ */
+async function together(work: Work, keys: readonly string[]): Promise<void> {
+  const { chain, signal } = work;
+  const deferred = new Map<string, Deferred>();
+  const member: Work = { ...work, defer: (key, why) => deferred.set(key, why) };
+  const goOn = async (key: string): Promise<void> => {
+    for (;;) {
+      const step = stepOf(chain.context, key);
+      if (!step || signal.aborted || chain.context.state.type !== "running" || deferred.has(key)) return;
+      if (step.type === "run_tool") await useTool(member, step);
+      else if (step.type === "call_model") await call(member, step);
+      else throw new Error(`${key} cannot ${step.type} beside others.`);
+    }
+  };
+  const ended = await Promise.allSettled(keys.map(goOn));
+  const failure = ended.find((end) => end.status === "rejected");
+  if (failure) throw failure.reason;
+  if ([...deferred.values()].includes("context_full")) await openEpoch(work, contextFull);
+}
+
+/** In the order in which they were named; one whose report cannot be used is asked again before the rest. */
+async function settleAll(work: Work, keys: readonly string[]): Promise<void> {
+  for (const key of keys) {
+    await settle(work, key);
+    if (itemAt(work.chain.context, key)) return;
   }
 }
 
@@ -165,12 +215,12 @@ function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>
 const answersFile: Actor = { kind: "policy", name: "--answers", door: "cli" };
 const autoApproval: Actor = { kind: "policy", name: "--approve-policy auto", door: "cli" };
 
-function turnsUsedUp({ context }: Chain) {
-  const { item, limits } = context.engine;
+function turnsUsedUp({ context }: Chain, prompt: string, loop: number) {
+  const { limits } = context.engine;
   const [what, more] =
-    (item?.turns.length ?? 0) >= limits.turns_per_prompt
+    loop >= limits.turns_per_prompt
       ? [
-          `${item?.prompt} has taken ${limits.turns_per_prompt} turns without an end.`,
+          `${prompt} has taken ${limits.turns_per_prompt} turns without an end.`,
           `--turns-per-prompt ${limits.turns_per_prompt * 2}`,
         ]
       : [`The chain has used its ${limits.turns} calls.`, `--turns ${limits.turns * 2}`];

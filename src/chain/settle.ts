@@ -6,6 +6,7 @@ import type { Phase, Prompt } from "../library/prompt.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import type { Work } from "./deps.ts";
 import type { Body } from "./events.ts";
+import { itemAt } from "./item.ts";
 import { judge, refusedPath, reject } from "./judge.ts";
 import { engineActor, withLedger } from "./open.ts";
 import { contentOf, offeredAtOnce } from "./request.ts";
@@ -19,11 +20,14 @@ export async function settle(
   first?: { by: Actor; bodies: readonly Body[] },
 ): Promise<void> {
   const { chain, deps } = work;
-  const { item } = chain.context.engine;
-  if (!item || item.key !== key) throw new Error(`${key} is not at work.`);
+  const item = itemAt(chain.context, key);
+  if (!item) throw new Error(`${key} is not at work.`);
   const blocks = content ?? contentOf(item.turns.at(-1)?.content ?? [], chain.blobs);
   const text = blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("");
   const reply = readReply(text, item.expects);
+  // Beside others it waits for them: nobody is to see more than was known when they were chosen.
+  const waits = first && work.defer && !("problems" in reply);
+  if (waits) return chain.append(first);
   const events =
     "problems" in reply
       ? reject(item, key, reply.problems)

@@ -35,9 +35,10 @@ export function solutionText(solution: Solution, context: Context): string {
     ),
     ...section("Proof", [
       verification.kind === "tests"
-        ? `- tests first, run with: ${engine.test_command?.join(" ") ?? "no command found"}${verification.check ? ` (${verification.check})` : ""}`
+        ? `- ${context.mode === "direct" ? "tests that pass in the end" : "tests first"}, run with: ${engine.test_command?.join(" ") ?? "no command found"}${verification.check ? ` (${verification.check})` : ""}`
         : `- nothing here can fail in a test; checked instead: ${verification.check}`,
     ]),
+    ...section("Mode", context.mode === "plan-only" ? ["- plan only: nothing is written"] : []),
     ...section("Size", context.size === "tiny" ? ["- tiny: one file and its test, and no reviews"] : []),
     ...section("Assumptions to confirm", dashed(memory.assumptions)),
     ...section("Areas set aside", dashed(Object.entries(waived).map(([area, reason]) => `${area}: ${reason}`))),

@@ -9,7 +9,21 @@ import { nextStep } from "./next.ts";
 /** The context file as a person reads it: the fields of the seed in its order, then ours. */
 export function view(context: Context, journal: { n: number; hash: string }): Record<string, Json> {
   const { engine: _engine, state: _state, cost_tracking: costs, ...known } = context;
-  const { workspace, size, waived, scores, questions, solution, evidence, ...seed } = known;
+  const {
+    workspace,
+    worktree,
+    git_advice,
+    not_checked,
+    touched,
+    size,
+    mode,
+    waived,
+    scores,
+    questions,
+    solution,
+    evidence,
+    ...seed
+  } = known;
   const content = {
     ...seed,
     phase_history: context.phase_history.map((visit) => ({
@@ -24,12 +38,17 @@ export function view(context: Context, journal: { n: number; hash: string }): Re
     },
     status: statusOf(context),
     size,
+    mode,
     scores,
     waived,
     questions,
     solution,
     evidence,
     workspace,
+    worktree,
+    git_advice,
+    not_checked,
+    touched,
     schema_version: 1,
     journal,
   };
@@ -98,9 +117,19 @@ export function statusOf(context: Context): { state: string; waiting_for: string
         waiting_for: "approval",
         hint: `claude-exec approve ${context.chain_id} ${step.presented.hash}`,
       };
+    case "wait_for_permission": {
+      const { kind, id } = step.request;
+      const what = kind === "change" ? `a change of ${step.request.path}` : `a command: ${step.request.line}`;
+      return {
+        state: "waiting",
+        waiting_for: `permission for ${what}`,
+        hint: `claude-exec allow ${context.chain_id} ${id}`,
+      };
+    }
     case "open_epoch":
     case "alert":
     case "call_model":
+    case "together":
     case "settle":
     case "run_tool":
     case "run_tests":

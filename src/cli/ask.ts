@@ -4,6 +4,16 @@ import { harmless } from "./terminal.ts";
 /** What a person said at a question; undefined: they left (Ctrl+C, a signal, or the input ended), which never means yes. */
 export type Said<T> = Promise<T | undefined>;
 
+/** What a person said, as an operation with its input. */
+export interface Next {
+  readonly name: string;
+  /** And then they left. */
+  readonly leaving?: boolean;
+  /** Clears away what was made for the operation, once it has ended. */
+  readonly after?: () => void;
+  readonly [field: string]: unknown;
+}
+
 export interface Question {
   readonly id: string;
   readonly question: string;
@@ -60,24 +70,81 @@ export async function askApproval(signal: AbortSignal): Said<Verdict> {
       return { type: "approve" };
     case "n":
     case "no": {
-      const reason = await said(clack.text({ message: "Why not? (Enter leaves it open)", signal }));
-      return reason === undefined ? undefined : { type: "reject", reason: reason.trim() };
+      const reason = await askWhyNot(signal);
+      return reason === undefined ? undefined : { type: "reject", reason };
     }
     case "more-info":
     case "m":
     case "?": {
-      const question = await said(
-        clack.text({
-          message: "What would you like to know?",
-          signal,
-          validate: (value) => (value?.trim() ? undefined : "A question is needed; Ctrl+C pauses."),
-        }),
-      );
-      return question === undefined ? undefined : { type: "ask", question: question.trim() };
+      const question = await askWhatElse(signal);
+      return question === undefined ? undefined : { type: "ask", question };
     }
     default:
       return { type: "change", request: word.trim() };
   }
+}
+
+/** A word that may be typed beside yes and no. */
+export type Word = "edit" | "ask" | "all" | "always" | "s";
+
+export type Leave =
+  | { readonly type: "yes" | "no" | Word }
+  /** Neither: it should be done differently. */
+  | { readonly type: "different"; readonly reason: string };
+
+/** `Write it? [Y/n/edit/ask/all]`; a sentence is taken as what should be different. */
+export async function askLeave(
+  question: string,
+  words: readonly Word[],
+  screen: Screen,
+  signal: AbortSignal,
+): Said<Leave> {
+  const clack = await import("@clack/prompts");
+  const meant = words.flatMap((word) => meanings[word] ?? []).map((meaning) => `\n${screen.style("dim", meaning)}`);
+  const typed = await said(
+    clack.text({
+      message: `${question} [Y/n/${words.join("/")}], or say what should be different${meant.join("")}`,
+      placeholder: "Y",
+      signal,
+      validate: (value) =>
+        leaveOf(value ?? "", words) ? undefined : `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`,
+    }),
+  );
+  return typed === undefined ? undefined : leaveOf(typed, words);
+}
+
+const meanings: Partial<Record<Word, string>> = {
+  all: "all: also every further change of this chain",
+  always: "always: also whenever this chain asks for the same command again",
+};
+
+/** Undefined: one short word that is none of those offered is rather mistyped than meant as a reason. */
+export function leaveOf(typed: string, words: readonly Word[]): Leave | undefined {
+  const text = typed.trim();
+  const lower = text.toLowerCase();
+  if (["", "y", "yes"].includes(lower)) return { type: "yes" };
+  if (["n", "no"].includes(lower)) return { type: "no" };
+  const word = words.find((known) => known === lower);
+  if (word) return { type: word };
+  return /^[\w?!.]{1,8}$/.test(text) ? undefined : { type: "different", reason: text };
+}
+
+export async function askWhyNot(signal: AbortSignal): Said<string> {
+  const clack = await import("@clack/prompts");
+  const reason = await said(clack.text({ message: "Why not? (Enter leaves it open)", signal }));
+  return reason?.trim();
+}
+
+export async function askWhatElse(signal: AbortSignal): Said<string> {
+  const clack = await import("@clack/prompts");
+  const question = await said(
+    clack.text({
+      message: "What would you like to know?",
+      signal,
+      validate: (value) => (value?.trim() ? undefined : "A question is needed; Ctrl+C pauses."),
+    }),
+  );
+  return question?.trim();
 }
 
 export async function askTrust(signal: AbortSignal): Said<boolean> {

@@ -1,16 +1,17 @@
 import { writeSync } from "node:fs";
 import { userInfo } from "node:os";
 import type { Caller } from "../app/app.ts";
-import type { Answer } from "../app/operation.ts";
+import type { Answer, ChainLine } from "../app/operation.ts";
 import { operations } from "../app/operations.ts";
 import { demoAnswers } from "../app/setup.ts";
 import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { isRecord } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { readArguments, type Order } from "./arguments.ts";
-import { askApproval, askQuestion, askTrust, type Question } from "./ask.ts";
+import { askApproval, askQuestion, askTrust, type Next, type Question } from "./ask.ts";
 import { helpText } from "./help.ts";
 import { narrate } from "./narrate.ts";
+import { askPermission } from "./permission.ts";
 import { openLive } from "./progress.ts";
 import { reportText, standing } from "./report.ts";
 import { harmless, harmlessJson, openScreen, type Screen } from "./terminal.ts";
@@ -53,7 +54,7 @@ async function carryOut(order: Order): Promise<number> {
     listen(line) {
       if (output === "stream-json") process.stdout.write(`${harmlessJson(line)}\n`);
       live.line(line);
-      if (!interactive || line.type !== "event" || line.event !== "questions_asked") narrate(line, screen);
+      if (!interactive || !isAskedHere(line)) narrate(line, screen);
     },
     progress: live.sign,
   };
@@ -61,9 +62,10 @@ async function carryOut(order: Order): Promise<number> {
   running = order.operation.permission === "run";
   try {
     const rehearsed = order.operation.name === "demo" ? rehearse(order, interactive, screen) : order;
-    let answer = await withTrust(rehearsed, caller, interactive, screen);
+    const begun = await withTrust(rehearsed, caller, interactive, screen);
+    let { answer } = begun;
     live.stop();
-    if (interactive) answer = await converse(answer, rehearsed, caller, screen, live.stop);
+    if (interactive) answer = await converse(answer, begun.order, caller, screen, live.stop);
     if ("ending" in answer.data) screen.print("");
     running = false;
     if (interactive && typeof answer.data["open"] === "string") await open(answer.data["open"], world, screen);
@@ -92,22 +94,30 @@ function rehearse(order: Order, interactive: boolean, screen: Screen): Order {
   return { ...order, input: { answers: demoAnswers, ...order.input, approve_policy: "auto" } };
 }
 
+/** The order as its user meant it in the end, and what came of it. */
 async function withTrust(
-  { operation, input }: Order,
+  order: Order,
   caller: Caller,
   interactive: boolean,
   screen: Screen,
-): Promise<Answer> {
+): Promise<{ order: Order; answer: Answer }> {
+  const { operation, input } = order;
+  const run = async (more: Record<string, unknown>) => {
+    const meant = { ...order, input: { ...input, ...more } };
+    return { order: meant, answer: await operation.run(meant.input, caller) };
+  };
   try {
-    return await operation.run(input, caller);
+    return await run({});
   } catch (error) {
     if (!interactive || !(error instanceof UserError) || error.code !== "untrusted") throw error;
     screen.print(error.message);
     const said = await askTrust(caller.signal);
     if (said === undefined)
       throw new UserError("left", "Left without an answer. Nothing was begun.", error.hint, exitOfLeaving(caller));
-    if (!said) throw error;
-    return operation.run({ ...input, trust: true }, caller);
+    if (said) return await run({ trust: true });
+    if (!("permission" in operation.input.shape)) throw error;
+    screen.print("Then it is only looked at (--permission read): nothing in it counts, and nothing is written there.");
+    return await run({ permission: "read" });
   }
 }
 
@@ -124,21 +134,22 @@ async function converse(
     typeof answer.data["folder"] === "string" ? `${answer.data["folder"]}/.claude-exec` : order.input["home"];
   const { rehearsal, folder } = answer.data;
   const kept = {
-    ...pick(order.input, "model", "replay", "record", "budget_usd", "budget_tokens", "answers", "approve_policy"),
+    ...pick(order.input, "model", "replay", "record", "permission", "unsandboxed"),
+    ...pick(order.input, "budget_usd", "budget_tokens", "answers", "approve_policy"),
     home,
-    ...(rehearsal ? { replay: demoRecording() } : {}),
+    ...(rehearsal ? { replay: demoRecording(), unsandboxed: true } : {}),
   };
   for (;;) {
     const ending = answer.data["ending"];
     if (!isRecord(ending)) return answer;
-    const next = await ask(ending, answer, screen, caller.signal);
+    const next = await ask(ending, answer, screen, caller);
     if (next === "nothing to ask") return answer;
     if (next === "left") return paused(answer, caller);
-    const { name, leaving, ...input } = next;
+    const { name, leaving, after, ...input } = next;
     const operation = operations.find((known) => known.name === name);
     if (!operation) throw new Error(`There is no operation ${name}.`);
     const given = operation.input.parse({ ...kept, ...input, chain: answer.data["chain_id"] });
-    const went = await operation.run(given, caller);
+    const went = await operation.run(given, caller).finally(after);
     quiet();
     answer = { ...went, data: { ...went.data, ...(rehearsal ? { rehearsal, folder } : {}) } };
     if (leaving) return paused(answer, caller);
@@ -153,14 +164,11 @@ function exitOfLeaving({ signal }: Caller): number {
   return signal.reason === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted;
 }
 
-/** What the person said, as an operation with its input; `leaving`: and then they left. */
-type Next = { readonly name: string; readonly leaving?: boolean; readonly [field: string]: unknown };
-
 async function ask(
   ending: Record<string, unknown>,
   answer: Answer,
   screen: Screen,
-  signal: AbortSignal,
+  { signal, world }: Caller,
 ): Promise<Next | "left" | "nothing to ask"> {
   switch (ending["type"]) {
     case "needs_answers": {
@@ -181,9 +189,16 @@ async function ask(
       const { type, ...what } = said;
       return { name: type, ...what, ...(type === "approve" ? { hash: answer.data["solution_hash"] } : {}) };
     }
+    case "needs_permission":
+      return (await askPermission(ending, { screen, signal, env: world.env })) ?? "left";
     default:
       return "nothing to ask";
   }
+}
+
+/** What a person at a terminal is about to be asked need not be told before. */
+function isAskedHere(line: ChainLine): boolean {
+  return line.type === "event" && (line.event === "questions_asked" || line.event === "permission_asked");
 }
 
 function print({ output, operation }: Order, { data }: Answer): void {

@@ -1,4 +1,5 @@
 import type { ChainLine } from "../app/operation.ts";
+import { visible } from "./diff_view.ts";
 import { harmless, wrap, type Screen } from "./terminal.ts";
 
 /** The story of a chain as it happens, in lines that stay. Nothing is said that is not in the journal. */
@@ -16,7 +17,9 @@ export function narrate(line: ChainLine, screen: Screen): void {
     case "decision_taken":
       return say(style("dim", "→"), line.action.say);
     case "report_recorded":
-      return say(style("green", "✓"), `${line.prompt}: ${line.report.summary}${scores(line)}`);
+      say(reportMark(line, style), `${line.prompt}: ${line.report.summary}${scores(line)}`);
+      for (const text of uncheckedIn(line.report)) say(style("yellow", "–"), `not checked: ${text}`);
+      return undefined;
     case "reply_rejected":
       return say(style("yellow", "!"), `The reply could not be used: ${line.problems[0] ?? ""}`);
     case "gap_reported":
@@ -52,8 +55,26 @@ export function narrate(line: ChainLine, screen: Screen): void {
       return say(style("yellow", "!"), `The approval no longer holds. ${line.reason}`);
     case "message_ignored":
       return say(style("yellow", "!"), `Not taken in: ${line.reason}`);
+    case "permission_asked":
+      return say(style("cyan", "?"), askedFor(line.request));
+    case "permission_given":
+      return say(
+        style("green", "✓"),
+        `Allowed by ${line.by.name}${line.always ? ", for the rest of this chain" : ""}${line.edited === undefined ? "" : ", with changes of their own"}.`,
+      );
+    case "permission_refused":
+      return line.question
+        ? say("·", `Asked: ${line.reason}`)
+        : say(style("yellow", "✗"), `Refused by ${line.by.name}${line.reason ? `: ${line.reason}` : "."}`);
+    case "worktree_opened":
+      say("·", `Works in a git worktree of its own: ${line.path}`);
+      return line.dirty ? say(style("yellow", "!"), "What you have not committed is not in it.") : undefined;
     case "file_changed":
-      return say(style("green", line.before === null ? "+" : "~"), `${line.path} (${line.role})`);
+      return say(fileMark(line, style), `${visible(line.path)} (${line.role})`);
+    case "files_touched":
+      return say(style("yellow", "!"), `${commandOf(line.argv)} also changed ${firstOf(line.touched)}`);
+    case "rewound":
+      return say("·", wentBack(line));
     case "tests_judged":
       return say(
         verdictMark(line.verdict, style),
@@ -91,6 +112,7 @@ const verdictWords = {
   baseline: "before any change",
   red: "red: the new tests fail, as they must",
   unproven: "the new tests pass already, so they prove nothing yet",
+  broken: "the tests did not run as they should, so they prove nothing",
   failing: "still failing",
   green: "green",
 };
@@ -103,6 +125,50 @@ function verdictMark(verdict: keyof typeof verdictWords, style: Screen["style"])
       : verdict === "baseline"
         ? "·"
         : style("yellow", "✗");
+}
+
+type Recorded = Extract<ChainLine, { event: "report_recorded" }>;
+type Report = Recorded["report"];
+
+/** Only what was looked at in full is ticked off, and of what is built only what stands in nobody's way. */
+function reportMark({ key, report }: Recorded, style: Screen["style"]): string {
+  const stops = report.uncertainties?.some(({ blocking, resolved }) => blocking && !resolved) ?? false;
+  if (stops && key.startsWith("implementation/")) return style("red", "✗");
+  return uncheckedIn(report).length > 0 ? style("yellow", "–") : style("green", "✓");
+}
+
+function uncheckedIn({ notes = [] }: Report): string[] {
+  return notes.flatMap(({ kind, text }) => (kind === "not_checked" ? [text] : []));
+}
+
+function askedFor(request: Extract<ChainLine, { event: "permission_asked" }>["request"]): string {
+  if (request.kind === "command") return `Waits for leave to run: ${visible(request.line)}`;
+  const what = request.after === null ? "delete" : "write";
+  return `Waits for leave to ${what} ${visible(request.path)} (${request.role})`;
+}
+
+type FileChanged = Extract<ChainLine, { event: "file_changed" }>;
+
+function fileMark({ before, after }: FileChanged, style: Screen["style"]): string {
+  if (after === null) return style("red", "-");
+  return style("green", before === null ? "+" : "~");
+}
+
+/** Of a command that went through a shell, what was typed. */
+function commandOf(argv: readonly string[]): string {
+  const typed = argv.length === 3 && argv[0] === "sh" && argv[1] === "-c" ? argv[2] : undefined;
+  return visible(typed ?? argv.join(" "));
+}
+
+function firstOf(touched: readonly { path: string }[]): string {
+  const shown = touched.slice(0, 5).map(({ path }) => visible(path));
+  return `${shown.join(", ")}${touched.length > shown.length ? `, and ${touched.length - shown.length} more` : ""}`;
+}
+
+function wentBack({ step, files, files_only: filesOnly }: Extract<ChainLine, { event: "rewound" }>): string {
+  const many = `${files.length} ${files.length === 1 ? "file is" : "files are"} as`;
+  if (filesOnly) return `${many} before ${step}; what was thought since stays.`;
+  return `Back to ${step}; ${many} before it.`;
 }
 
 function scores({ counted }: Extract<ChainLine, { event: "report_recorded" }>): string {

@@ -1,3 +1,4 @@
+import { changes, diffText, permissionText, rewindText, unchecked, worktree } from "./change_report.ts";
 import { percent, title } from "./narrate.ts";
 import {
   exchangedText,
@@ -53,6 +54,10 @@ function textOf(operation: string, data: Data): string {
       return doctorText(data);
     case "recover":
       return recoverText(data);
+    case "diff":
+      return diffText(data);
+    case "rewind":
+      return rewindText(data);
     default:
       return JSON.stringify(data, null, 2);
   }
@@ -80,6 +85,7 @@ function chainText(data: Data, operation: string): string {
   switch (word(ending["type"])) {
     case "completed":
       lines.push(`Chain ${id} is done. ${word(ending["summary"])}`, "", ...changes(data), ...tests(data));
+      lines.push(...unchecked(data), ...worktree(data));
       break;
     case "needs_answers":
       lines.push(`Chain ${id} waits for answers:`);
@@ -110,6 +116,9 @@ function chainText(data: Data, operation: string): string {
       );
       break;
     }
+    case "needs_permission":
+      lines.push(...permissionText(ending, id, same));
+      break;
     case "parked":
       lines.push(`Chain ${id} is paused. ${word(ending["message"])}`, word(ending["hint"]));
       break;
@@ -151,13 +160,6 @@ function demoText(data: Data, file: string): string[] {
     "  export ANTHROPIC_API_KEY=…",
     '  claude-exec "Add JWT authentication to my app"',
   ];
-}
-
-function changes(data: Data): string[] {
-  const files = list(data["files"]).map(record);
-  return files.length === 0
-    ? []
-    : ["Changed:", ...files.map((file) => `  ${file["new"] ? "+" : "~"} ${word(file["path"])}`), ""];
 }
 
 function tests(data: Data): string[] {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, closeSync, fdatasyncSync, openSync } from "node:fs";
+import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../util/hash.ts";
 import { readTextIfThere, writeAtomic, writeFully } from "../util/files.ts";
@@ -8,15 +8,20 @@ export interface Blobs {
   /** Keeps a text on disk, once, and returns the name it is found by. */
   put(text: string): string;
   get(hash: string): string;
+  /** As `put`, for thousands at once: safe from a crash of this process, but not each from a loss of power. */
+  putBytes(bytes: Uint8Array): string;
+  getBytes(hash: string): Uint8Array;
 }
 
 /**
- * Texts by the hash of their content. A new blob is created under its final name and synced with one call: a
+ * Texts and bytes by the hash of their content. A new blob is created under its final name and synced with one call: a
  * file system that syncs a new file keeps its name too, and what a crash leaves half written does not match its
  * name and is written again.
  */
 export function openBlobs(folder: string): Blobs {
   const read = new Map<string, string>();
+  const kept = new Set<string>();
+  const unsynced = new Set<string>();
   return {
     put(text) {
       const hash = sha256(text);
@@ -25,8 +30,9 @@ export function openBlobs(folder: string): Blobs {
       const path = join(folder, hash);
       if (existsSync(path)) {
         if (readTextIfThere(path) !== text) writeAtomic(path, text);
+        else if (unsynced.delete(hash)) syncFile(path);
       } else {
-        createDurable(path, text);
+        create(path, Buffer.from(text), true);
       }
       read.set(hash, text);
       return hash;
@@ -35,30 +41,69 @@ export function openBlobs(folder: string): Blobs {
       const known = read.get(hash);
       if (known !== undefined) return known;
       const text = readTextIfThere(join(folder, hash));
-      if (text === undefined || sha256(text) !== hash) {
-        throw new UserError(
-          "blob_damaged",
-          `A text of this chain is ${text === undefined ? "missing" : "damaged"} (blobs/${hash.slice(0, 12)}…). The journal is whole.`,
-          "Restore that file from a backup, or type: claude-exec recover <chain>",
-        );
-      }
+      if (text === undefined || sha256(text) !== hash) throw damaged("A text of this chain", text, hash);
       read.set(hash, text);
       return text;
+    },
+    putBytes(bytes) {
+      const hash = sha256(bytes);
+      if (kept.has(hash)) return hash;
+      if (kept.size === 0) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const path = join(folder, hash);
+      if (!existsSync(path)) {
+        create(path, bytes, false);
+        unsynced.add(hash);
+      } else if (sha256(readFileSync(path)) !== hash) {
+        writeAtomic(path, bytes);
+      }
+      kept.add(hash);
+      return hash;
+    },
+    getBytes(hash) {
+      const bytes = readBytesIfThere(join(folder, hash));
+      if (bytes === undefined || sha256(bytes) !== hash) throw damaged("A file that this chain kept", bytes, hash);
+      return bytes;
     },
   };
 }
 
-function createDurable(path: string, text: string): void {
+function damaged(what: string, found: unknown, hash: string): UserError {
+  return new UserError(
+    "blob_damaged",
+    `${what} is ${found === undefined ? "missing" : "damaged"} (blobs/${hash.slice(0, 12)}…). The journal is whole.`,
+    "Restore that file from a backup, or type: claude-exec recover <chain>",
+  );
+}
+
+function readBytesIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function syncFile(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fdatasyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function create(path: string, bytes: Uint8Array, durable: boolean): void {
   let fd: number;
   try {
     fd = openSync(path, "wx", 0o600);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
-    return writeAtomic(path, text);
+    return writeAtomic(path, bytes, { durable });
   }
   try {
-    writeFully(fd, Buffer.from(text));
-    fdatasyncSync(fd);
+    writeFully(fd, bytes);
+    if (durable) fdatasyncSync(fd);
   } catch (error) {
     throw systemCode(error) === "ENOSPC"
       ? new UserError(

@@ -11,6 +11,7 @@ export function chainPaths(contexts: string, id: string) {
     lock: join(contexts, "journal", `${id}.lock`),
     spare: join(contexts, "journal", `${id}.spare`),
     blobs: join(contexts, "blobs"),
+    tree: join(contexts, "journal", `${id}.tree`),
     inbox: join(contexts, "inbox", id),
   };
 }

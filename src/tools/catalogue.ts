@@ -1,17 +1,28 @@
 import { z } from "zod";
 import type { ToolDefinition } from "../models/types.ts";
-import { editFileTool, writeFileTool } from "./change.ts";
+import { deleteFileTool, editFileTool, writeFileTool } from "./change.ts";
+import { runCommandTool } from "./command.ts";
+import { readDependenciesTool } from "./dependencies.ts";
 import { findPromptsTool } from "./find_prompts.ts";
+import { gitBlameTool, gitDiffTool, gitLogTool } from "./git.ts";
 import { listFilesTool, readFileTool, searchFilesTool } from "./look.ts";
+import { outlineFileTool } from "./outline.ts";
 import { runTestsTool } from "./run.ts";
 import type { Tool } from "./types.ts";
 
 /** Sorted by name, and always all of them: a request's prefix stays the same whatever is allowed now. */
 export const tools: readonly Tool[] = [
+  deleteFileTool,
   editFileTool,
   findPromptsTool,
+  gitBlameTool,
+  gitDiffTool,
+  gitLogTool,
   listFilesTool,
+  outlineFileTool,
+  readDependenciesTool,
   readFileTool,
+  runCommandTool,
   runTestsTool,
   searchFilesTool,
   writeFileTool,

@@ -2,11 +2,11 @@ import { z } from "zod";
 import { sha256 } from "../util/hash.ts";
 import { wholeFileLimit } from "./file.ts";
 import type { Fingerprint } from "./file.ts";
-import { relativePath } from "./place.ts";
 import { redact } from "./redact.ts";
 import { linesOf } from "./search.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
+import type { Workspace } from "./workspace.ts";
 
 export const writeFileTool = tool({
   name: "write_file",
@@ -16,10 +16,10 @@ export const writeFileTool = tool({
   plan({ path, content }, { workspace }) {
     const found = workspace.read(path, "write");
     if (found.type === "refused") return found;
-    if (found.type === "absent") return changeOf(path, undefined, content);
+    if (found.type === "absent") return changeOf(workspace, path, undefined, content);
     const text = usesCrlf(found.text) && !content.includes("\r") ? toCrlf(content) : content;
     const mark = found.text.startsWith(byteOrderMark) && !text.startsWith(byteOrderMark) ? byteOrderMark : "";
-    return changeOf(path, found, mark + text);
+    return changeOf(workspace, path, found, mark + text);
   },
 });
 
@@ -48,13 +48,38 @@ export const editFileTool = tool({
       const text = `old occurs ${matches} times in ${path} (lines ${where}). Give more of the lines around it, or set all.`;
       return { type: "refused", text };
     }
-    return changeOf(path, found, pieces.join(crlf && !fresh.includes("\r") ? toCrlf(fresh) : fresh));
+    return changeOf(workspace, path, found, pieces.join(crlf && !fresh.includes("\r") ? toCrlf(fresh) : fresh));
   },
 });
 
-function changeOf(path: string, found: Fingerprint | undefined, text: string): Plan {
-  const plain = relativePath(path) as string;
-  const before = found && { sha256: found.sha256, text: found.text, mode: found.mode };
+export const deleteFileTool = tool({
+  name: "delete_file",
+  description: "Delete a text file.",
+  needs: "edit",
+  input: z.strictObject({ path: z.string() }),
+  plan({ path }, { workspace }) {
+    const state = workspace.stateOf(path);
+    if (state?.type === "refused") return state;
+    if (state?.type === "link") {
+      return { type: "refused", text: `${JSON.stringify(path)} is a symbolic link: name the file it leads to.` };
+    }
+    const found = workspace.read(path, "write");
+    if (found.type !== "text") return { type: "refused", text: found.text };
+    const plain = workspace.plainPath(path);
+    if (typeof plain !== "string") return plain;
+    return { type: "change", change: { path: plain, before: fileOf(found), after: undefined } };
+  },
+});
+
+function fileOf({ sha256, text, mode }: Fingerprint): Fingerprint {
+  return { sha256, text, mode };
+}
+
+/** A change is planned for the file itself, also where it was named through a link. */
+function changeOf(workspace: Workspace, path: string, found: Fingerprint | undefined, text: string): Plan {
+  const plain = workspace.plainPath(path);
+  if (typeof plain !== "string") return plain;
+  const before = found && fileOf(found);
   const after = { sha256: sha256(text), text };
   if (before?.sha256 === after.sha256) return { type: "refused", text: `${plain} already holds exactly this text.` };
   if (before && marks(text) > marks(before.text) && redact(before.text) !== before.text) {

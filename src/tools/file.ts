@@ -18,7 +18,7 @@ export type Found =
   | { readonly type: "absent"; readonly text: string }
   | Refused;
 
-/** `was` is what lay there before; only after `written` is it there no longer. */
+/** `was` is what lay there before; only after `written` (or deleted, where that was asked) is it there no longer. */
 export type Applied =
   | {
       readonly type: "written" | "already_there" | "changed_meanwhile";
@@ -72,14 +72,14 @@ export function readBytes(path: string, real: string, limit: number): Uint8Array
 
 /** See Workspace.apply. */
 export function applyAt(place: Place, change: FileChange): Applied {
-  const bytes = Buffer.from(change.after.text);
-  if (sha256(bytes) !== change.after.sha256) throw new Error(`The text for ${change.path} is not what was hashed.`);
+  const { path, before, after } = change;
+  if (after && sha256(after.text) !== after.sha256) throw new Error(`The text for ${path} is not what was hashed.`);
   const verdict = (): Applied | undefined => {
-    const now = readText(change.path, place);
+    const now = readText(path, place);
     if (now.type === "refused") return now;
     const was = now.type === "absent" ? undefined : { sha256: now.sha256, text: now.text, mode: now.mode };
-    if (was?.sha256 === change.after.sha256) return { type: "already_there", was };
-    return was?.sha256 === change.before?.sha256 ? undefined : { type: "changed_meanwhile", was };
+    if (was?.sha256 === after?.sha256) return { type: "already_there", was };
+    return was?.sha256 === before?.sha256 ? undefined : { type: "changed_meanwhile", was };
   };
   const early = verdict();
   if (early) return early;
@@ -87,30 +87,39 @@ export function applyAt(place: Place, change: FileChange): Applied {
   let temporary: string | undefined;
   try {
     const opened = openFolder(place);
-    if (opened === undefined) return refused(change.path, "was swapped for something else while it was opened");
+    if (opened === undefined) return refused(path, "was swapped for something else while it was opened");
     folder = opened.fd;
-    // Named by what it holds: a repeat after a crash clears away what the crash left.
-    temporary = `${opened.at}/.${change.after.sha256.slice(0, 16)}${temporaryEnd}`;
     const target = `${opened.at}/${place.name}`;
-    writeTemporary(temporary, bytes, statsOf(target));
+    if (after) {
+      temporary = `${opened.at}/${temporaryName(after.sha256)}`;
+      const like = statsOf(target);
+      writeTemporary(temporary, Buffer.from(after.text), like && { owner: like, mode: like.mode & 0o777 });
+    }
     // Looked at once more, as writing to the disk takes long enough for somebody else to save the file.
     const late = verdict();
     if (late) return late;
-    fs.renameSync(temporary, target);
+    if (temporary === undefined) fs.unlinkSync(target);
+    else fs.renameSync(temporary, target);
     temporary = undefined;
     fs.fsyncSync(folder);
-    return { type: "written", was: change.before };
+    return { type: "written", was: before };
   } catch (error) {
     const code = systemCodeOrThrow(error);
-    return { type: "failed", code, text: `${JSON.stringify(change.path)} was not written (${code}).` };
+    const what = after ? "written" : "deleted";
+    return { type: "failed", code, text: `${JSON.stringify(path)} was not ${what} (${code}).` };
   } finally {
     if (temporary !== undefined) fs.rmSync(temporary, { force: true });
     if (folder !== undefined) fs.closeSync(folder);
   }
 }
 
+/** Named by what it holds: a repeat after a crash clears away what the crash left. */
+export function temporaryName(hash: string): string {
+  return `.${hash.slice(0, 16)}${temporaryEnd}`;
+}
+
 /** Where the kernel has paths for open folders, all that follows goes through it and cannot be led elsewhere. */
-function openFolder(place: Place): { fd: number; at: string } | undefined {
+export function openFolder(place: Place): { fd: number; at: string } | undefined {
   let real = place.folder;
   let fd = openChecked(real, fs.constants.O_DIRECTORY);
   for (const name of place.missing) {
@@ -138,20 +147,25 @@ function makeFolder(path: string): void {
   }
 }
 
-function writeTemporary(path: string, bytes: Uint8Array, like: { mode: number; uid: number; gid: number } | undefined) {
+/** `like` tells the mode exactly, and the owner where that is for us to choose; without it both are the usual ones. */
+export function writeTemporary(
+  path: string,
+  bytes: Uint8Array,
+  like?: { readonly owner: { uid: number; gid: number } | undefined; readonly mode: number },
+): void {
   fs.rmSync(path, { force: true });
   const fd = fs.openSync(path, "wx", 0o666);
   try {
     writeFully(fd, bytes);
-    if (like && process.geteuid?.() === 0) fs.fchownSync(fd, like.uid, like.gid);
-    if (like) fs.fchmodSync(fd, like.mode & 0o777);
+    if (like?.owner && process.geteuid?.() === 0) fs.fchownSync(fd, like.owner.uid, like.owner.gid);
+    if (like) fs.fchmodSync(fd, like.mode);
     fs.fdatasyncSync(fd);
   } finally {
     fs.closeSync(fd);
   }
 }
 
-function systemCodeOrThrow(error: unknown): string {
+export function systemCodeOrThrow(error: unknown): string {
   const code = systemCode(error);
   if (code === undefined) throw error;
   return code;

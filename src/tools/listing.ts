@@ -1,8 +1,10 @@
-import type fs from "node:fs";
+import fs from "node:fs";
 import { join, matchesGlob } from "node:path";
 import glob from "fast-glob";
-import { UserError } from "../util/errors.ts";
+import { systemCode, UserError } from "../util/errors.ts";
 import { statsOf } from "./place.ts";
+import { printedBy } from "./program.ts";
+import { ripgrep } from "./ripgrep.ts";
 import { withinMs } from "./within.ts";
 
 export interface ListedFile {
@@ -12,40 +14,77 @@ export interface ListedFile {
 
 /** Plain files below `root`, sorted: as git sees them, or all of them where there is no git work tree. */
 export async function listFiles(root: string, hides: (path: string) => boolean): Promise<ListedFile[]> {
-  const names = (await gitFiles(root)) ?? (await globFiles(root));
-  return [...new Set(names)]
-    .filter((path) => !leftOut.test(path) && !hides(path))
-    .sort()
-    .flatMap((path) => {
-      const stats = statsOf(join(root, path));
-      return stats?.isFile() ? [{ path, stats }] : [];
-    });
+  return (await listNames(root, hides)).flatMap((path) => {
+    const stats = statsOf(join(root, path));
+    return stats?.isFile() ? [{ path, stats }] : [];
+  });
 }
 
-// A name with a line break could pass for two in a listing.
-const leftOut = /(?:^|\/)(?:\.git|node_modules)(?:\/|$)|\n/;
+/** The paths that `listFiles` gives: folders are read instead of looking at each file. */
+export async function listNames(root: string, hides: (path: string) => boolean): Promise<string[]> {
+  const isPlain = plainFilesBelow(root);
+  const found = await Promise.all(
+    [["-c"], ["-o", "--exclude-standard"]].map(async (which) => (await gitFiles(root, which))?.filter(isPlain)),
+  );
+  const [tracked, others] = found;
+  const inGit = tracked && others && tracked.length + others.length > 0;
+  const names = inGit ? [...tracked, ...others] : ((await walkedFiles(root)) ?? (await globFiles(root)));
+  const sorted = names.filter((path) => !leftOut.test(path) && !hides(path)).sort();
+  return sorted.filter((path, at) => path !== sorted[at - 1]);
+}
 
-/** Undefined outside a git work tree, without git, and in a folder that an outer repository ignores. */
-async function gitFiles(root: string): Promise<string[] | undefined> {
+// A name with a line break could pass for two in a listing; U+FFFD stands where a name is not UTF-8.
+const leftOut = /(?:^|\/)(?:\.git|node_modules)(?:\/|$)|[\n\uFFFD]/;
+
+/** Undefined outside a git work tree and without git. */
+async function gitFiles(root: string, which: readonly string[]): Promise<string[] | undefined> {
   const settings = ["core.fsmonitor=false", "core.hooksPath=/dev/null", "safe.directory=*"];
-  const argv = [...settings.flatMap((one) => ["-c", one]), "ls-files", "-co", "--exclude-standard", "-z"];
+  const argv = [...settings.flatMap((one) => ["-c", one]), "ls-files", "-z", ...which];
   const { PATH = "", HOME = "" } = process.env;
   const env = { PATH, HOME, LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" };
-  const options = {
+  const { end, code, stdout, stderr } = await printedBy("git", argv, {
     cwd: root,
     env,
-    extendEnv: false,
-    stdin: "ignore",
-    reject: false,
-    stripFinalNewline: false,
-  } as const;
-  const { execa } = await import("execa");
-  const result = await execa("git", argv, options);
-  if (result.exitCode === 0) return result.stdout === "" ? undefined : result.stdout.split("\0").slice(0, -1);
-  if (result.code === "ENOENT" || /not a git repository|must be run in a work tree/.test(result.stderr))
-    return undefined;
+    bytes: 500_000_000,
+    ms: 20_000,
+  });
+  if (end === "exited" && code === 0) return stdout.split("\0").slice(0, -1);
+  if (end === "missing" || /not a git repository|must be run in a work tree/.test(stderr)) return undefined;
+  const reason = end === "exited" ? stderr.trim() : `it was stopped (${end})`;
   const hint = "Run `git status` there: what git needs has to be mended first.";
-  throw new UserError("git_failed", `git could not list the files of ${root}: ${result.shortMessage}`, hint);
+  throw new UserError("git_failed", `git could not list the files of ${root}: ${reason}`, hint);
+}
+
+/** Tells plain files from links, folders and what is gone; each folder is read once. */
+function plainFilesBelow(root: string): (path: string) => boolean {
+  const folders = new Map<string, ReadonlySet<string>>();
+  return (path) => {
+    const end = path.lastIndexOf("/");
+    const folder = path.slice(0, Math.max(end, 0));
+    let files = folders.get(folder);
+    if (files === undefined) {
+      files = plainFilesIn(join(root, folder));
+      folders.set(folder, files);
+    }
+    // Where the file system folds names, one that the folder does not tell may still be there.
+    return files.has(path.slice(end + 1)) || statsOf(join(root, path))?.isFile() === true;
+  };
+}
+
+function plainFilesIn(folder: string): ReadonlySet<string> {
+  try {
+    const entries = fs.readdirSync(folder, { withFileTypes: true });
+    return new Set(entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return new Set();
+  }
+}
+
+/** Undefined without ripgrep. */
+async function walkedFiles(root: string): Promise<string[] | undefined> {
+  const result = await ripgrep(root, ["--files", "--no-ignore"]);
+  return result?.split("\0").slice(0, -1);
 }
 
 async function globFiles(root: string): Promise<string[]> {

@@ -1,24 +1,26 @@
 import { z } from "zod";
 import { relativePath } from "./place.ts";
-import { findLines, linesOf } from "./search.ts";
+import { chosen, findLines, linesOf } from "./search.ts";
+import { summary } from "./summary.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
 
-const limits = { lines: 400, readBytes: 40_000, lineCharacters: 2000, listed: 500 };
+const limits = { lines: 400, readBytes: 40_000, lineCharacters: 2000, listed: 250 };
 const searchLimits = { matches: 100, bytes: 20_000, lineCharacters: 300 };
 
 export const listFilesTool = tool({
   name: "list_files",
   description:
-    "List the files of the workspace, without those that git ignores. `path` narrows it to a folder, `pattern` to a glob such as `**/*.ts`. Shows at most 500 files.",
+    "List the files of the workspace, without those that git ignores. `path` narrows it to a folder, `pattern` to a glob such as `**/*.ts`. More than 250 files are counted by folder.",
   needs: "read",
   input: z.strictObject({ path: z.string().optional(), pattern: z.string().max(200).optional() }),
   async plan({ path = ".", pattern }, { workspace }) {
     const folder = relativePath(path);
     if (typeof folder !== "string") return folder;
-    const files = below(folder, await workspace.list(pattern === undefined ? undefined : [pattern]));
-    const shown = files.slice(0, limits.listed);
-    const cut = files.length > shown.length ? `, the first ${shown.length} of them here: narrow path or pattern` : "";
+    const files = chosen(await workspace.list(), { path: folder, glob: pattern });
+    const named = files.length <= limits.listed;
+    const shown = named ? files : summary(folder, files);
+    const cut = named ? "" : ", too many to name and so counted by folder: narrow path or pattern to see names";
     const title = `${count(files.length, "file")} in ${folder}${pattern === undefined ? "" : ` like ${pattern}`}${cut}.`;
     const ref = pattern === undefined ? folder : `${folder} ${pattern}`;
     return { type: "look", text: [title, ...shown].join("\n"), seen: [{ kind: "list", ref }] };
@@ -68,42 +70,32 @@ export const searchFilesTool = tool({
   async plan({ pattern, path = ".", glob, context = 0 }, { workspace }, signal) {
     const folder = relativePath(path);
     if (typeof folder !== "string") return folder;
-    const files = below(folder, await workspace.list(glob === undefined ? undefined : [glob]));
-    const found = await findLines(workspace, files, pattern, searchLimits.matches + 1, signal);
+    const found = await findLines(workspace, { path: folder, glob }, pattern, searchLimits.matches + 1, signal);
     if (found.type === "refused") return found;
-    const hits = found.hits.slice(0, searchLimits.matches);
     const shown: string[] = [];
-    let full = found.hits.length > hits.length;
+    let full = false;
     let size = 0;
     let matches = 0;
-    for (const [file, inFile] of Map.groupBy(hits, (hit) => hit.path)) {
-      const text = workspace.read(file);
-      if (text.type !== "text") continue;
-      const part = excerpt(
-        linesOf(text.text),
-        inFile.map((hit) => hit.line),
-        context,
-      );
-      for (const line of ["", file, ...part]) {
+    for (const { path: file, lines, hits } of found.inFiles) {
+      const here = hits.slice(0, searchLimits.matches - matches);
+      if (here.length < hits.length) full = true;
+      if (here.length === 0) break;
+      for (const line of ["", file, ...excerpt(lines, here, context)]) {
         size += Buffer.byteLength(line) + 1;
         if (size > searchLimits.bytes) full = true;
         else shown.push(line);
       }
-      matches += inFile.length;
+      matches += here.length;
     }
     const cut = full ? " Cut here, there is more: narrow pattern, path or glob." : "";
     const slow = found.slow ? " Stopped early, the pattern takes too long: make it simpler." : "";
-    const title = `${count(matches, "match", "matches")} in ${count(files.length, "file")} searched.${cut}${slow}`;
+    const title = `${count(matches, "match", "matches")} in ${count(found.files, "file")} searched.${cut}${slow}`;
     return { type: "look", text: [title, ...shown].join("\n"), seen: [{ kind: "search", ref: pattern }] };
   },
 });
 
 function look(text: string, ref: string): Plan {
   return { type: "look", text, seen: [{ kind: "file", ref }] };
-}
-
-function below(folder: string, files: string[]): string[] {
-  return folder === "." ? files : files.filter((file) => file === folder || file.startsWith(`${folder}/`));
 }
 
 function excerpt(lines: readonly string[], hits: readonly number[], context: number): string[] {

@@ -1,8 +1,13 @@
 import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { resolve as resolvePath } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
+import { systemCode } from "../util/errors.ts";
+import { sha256 } from "../util/hash.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
+import type { Sandbox } from "./sandbox.ts";
 import { tool } from "./tool.ts";
 import type { CommandRun } from "./types.ts";
 import type { Workspace } from "./workspace.ts";
@@ -62,17 +67,53 @@ export interface RunOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly world: World;
+  readonly sandbox?: Sandbox | undefined;
 }
 
 /** Runs a program in the workspace, without a shell, and ends all that it started. What it does is never thrown. */
 export async function runCommand(
   workspace: Workspace,
   argv: readonly string[],
-  { timeoutMs, signal, world }: RunOptions,
+  options: RunOptions,
 ): Promise<CommandRun> {
-  const { execa } = await import("execa");
-  const [program, ...rest] = argv;
+  const { sandbox, world } = options;
+  const [program] = argv;
   if (program === undefined) throw new Error("A command needs a program.");
+  if (!sandbox?.on) return { ...(await run(workspace, argv, options)), sandboxed: false };
+  // Inside, a shell would start and then say in its own words that there is no such program.
+  if (findProgram(program, environment(world.env), workspace.root) === undefined) return notFound(argv, program);
+  const wrapped = await sandbox.wrap(argv);
+  try {
+    return { ...(await run(workspace, wrapped, options)), argv, sandboxed: true };
+  } finally {
+    sandbox.release(wrapped);
+  }
+}
+
+function notFound(argv: readonly string[], program: string): CommandRun {
+  const output = couldNotStart(program, "ENOENT");
+  return {
+    argv,
+    exit_code: undefined,
+    duration_ms: 0,
+    timed_out: false,
+    output,
+    output_sha256: sha256(),
+    sandboxed: true,
+  };
+}
+
+function couldNotStart(program: string, code: string): string {
+  return `[${JSON.stringify(program)} could not be started: ${code}]`;
+}
+
+async function run(
+  workspace: Workspace,
+  argv: readonly string[],
+  { timeoutMs, signal, world }: RunOptions,
+): Promise<Omit<CommandRun, "sandboxed">> {
+  const { execa } = await import("execa");
+  const [program = "", ...rest] = argv;
   const started = world.now();
   const over = new AbortController();
   const env = environment(world.env);
@@ -116,8 +157,7 @@ export async function runCommand(
   };
 
   function howItEnded(): string {
-    if (child.pid === undefined)
-      return `[${JSON.stringify(program)} could not be started: ${result.code ?? "unknown reason"}]`;
+    if (child.pid === undefined) return couldNotStart(program, result.code ?? "unknown reason");
     if (end === "timed_out") return `\n[stopped after ${timeoutMs / 1000} s]`;
     if (end === "cancelled") return "\n[cancelled]";
     return result.signal === undefined ? "" : `\n[ended by ${result.signal}]`;
@@ -125,7 +165,7 @@ export async function runCommand(
 }
 
 /** Only what programs cannot do without: no key, token or setting of ours reaches them. */
-function environment(env: World["env"]): Record<string, string> {
+export function environment(env: World["env"]): Record<string, string> {
   const { PATH = "", HOME, LANG = "C.UTF-8", TMPDIR = "/tmp" } = env;
   return {
     PATH,
@@ -136,6 +176,22 @@ function environment(env: World["env"]): Record<string, string> {
     CI: "1",
     NO_COLOR: "1",
   };
+}
+
+/** The file that would be run, looked for as execvp(3) does. */
+export function findProgram(name: string, env: World["env"], cwd: string): string | undefined {
+  const folders = name.includes("/") ? [""] : (env["PATH"] ?? "").split(":");
+  return folders.map((folder) => resolvePath(cwd, folder, name)).find(mayRun);
+}
+
+function mayRun(path: string): boolean {
+  try {
+    fs.accessSync(path, fs.constants.X_OK);
+    return fs.statSync(path).isFile();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return false;
+  }
 }
 
 /** `kill` says false once there is nobody left to be told. */

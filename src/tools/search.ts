@@ -1,29 +1,45 @@
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { messageOf } from "../util/errors.ts";
-import { closedBecause } from "./place.ts";
+import { wholeFileLimit } from "./file.ts";
+import { matching } from "./listing.ts";
+import { closedBecause, follow, statsOf } from "./place.ts";
 import type { Refused } from "./place.ts";
+import { ripgrep } from "./ripgrep.ts";
 import { withinMs } from "./within.ts";
 import type { Workspace } from "./workspace.ts";
 
-export interface Hit {
-  readonly path: string;
-  readonly line: number;
-}
-
 export interface Hits {
   readonly type: "found";
-  readonly hits: readonly Hit[];
+  /** In the order of their paths. */
+  readonly inFiles: readonly FileHits[];
+  /** How many files there are where it was looked. */
+  readonly files: number;
   /** The pattern took longer than it may; what was found until then is there. */
   readonly slow: boolean;
 }
 
+export interface FileHits {
+  readonly path: string;
+  /** All lines of the file. */
+  readonly lines: readonly string[];
+  /** The numbers of those that match. */
+  readonly hits: readonly number[];
+}
+
+export interface Where {
+  /** A file or a folder, in its plain form. */
+  readonly path: string;
+  readonly glob: string | undefined;
+}
+
 /**
- * Which lines of `files` match, at most `limit` of them, in the order of the files. Only places are told: their
- * text is read through the workspace, so whatever a searcher is led to cannot be shown.
+ * Which lines match, at most `limit` of them. A searcher only tells places: the text is read through the workspace,
+ * so whatever it is led to cannot be shown.
  */
 export async function findLines(
   workspace: Workspace,
-  files: readonly string[],
+  where: Where,
   pattern: string,
   limit: number,
   signal: AbortSignal,
@@ -34,9 +50,35 @@ export async function findLines(
   } catch (error) {
     return { type: "refused", text: `The pattern is not a regular expression: ${messageOf(error)}.` };
   }
-  const open = files.filter((path) => closedBecause(path, [], "read") === undefined);
-  const hits = await withRipgrep(workspace.root, open, pattern, limit, signal);
-  return hits ? { type: "found", hits, slow: false } : withRegExp(workspace, open, regex, limit, signal);
+  const [without, listed] = await Promise.all([filesWithout(workspace.root, where, pattern, signal), workspace.list()]);
+  const files = chosen(listed, where);
+  const isOpen = (path: string) => closedBecause(path, [], "read") === undefined;
+  const candidates = files.filter((path) => !without?.has(path) && isOpen(path));
+  const told = { type: "found", files: files.length } as const;
+  if (without === undefined)
+    return { ...told, ...(await withRegExp(workspace, candidates, regex, limit, 1000, signal)) };
+  if (isAlike(pattern)) {
+    // The few files that are left then need no second run of ripgrep, unless letters beyond ASCII are among them.
+    const ours = await withRegExp(workspace, candidates, regex, limit, 100, signal);
+    if (!ours.slow && (ours.ascii || /^[\w ]+$/.test(pattern))) return { ...told, ...ours };
+  }
+  const hits = await withRipgrep(workspace, candidates, pattern, limit, signal);
+  if (hits) return { ...told, inFiles: hits, slow: false };
+  return { ...told, ...(await withRegExp(workspace, candidates, regex, limit, 1000, signal)) };
+}
+
+/** Whether ripgrep and JavaScript read a pattern alike, for text that is ASCII. */
+function isAlike(pattern: string): boolean {
+  const sign = String.raw`[^\\()[\]{}]|\\[wWdDsSbB]|\\[^\w\s<>]`;
+  const set = String.raw`\[\^?(?:[\w .,:;/"'@#]|[a-z0-9]-[a-z0-9]|\\[wds.])+\]`;
+  const more = String.raw`\((?:\?:)?|\)|\{\d+(?:,\d*)?\}`;
+  return new RegExp(`^(?:${sign}|${set}|${more})+$`).test(pattern);
+}
+
+/** Those of `paths` that lie where it is looked. */
+export function chosen(paths: string[], { path, glob }: Where): string[] {
+  const below = path === "." ? paths : paths.filter((one) => one === path || one.startsWith(`${path}/`));
+  return glob === undefined ? below : matching(below, [glob]);
 }
 
 /** Lines as an editor counts them, without their ends and without a byte order mark. */
@@ -51,40 +93,72 @@ function toRegExp(pattern: string): RegExp {
   return pattern.startsWith("(?i)") ? new RegExp(pattern.slice(4), `${flags}i`) : new RegExp(pattern, flags);
 }
 
+// Binary files are looked through too: what is found there is dropped, and what is not need not be read again.
+const howToSearch = ["--crlf", "--engine=auto", "--text", `--max-filesize=${wholeFileLimit}`];
+
+/**
+ * The files that ripgrep, walking by itself, looked through in vain. It ignores much like git, but not just so, and
+ * what it passed by is not among them: whoever lists the files with git misses nothing.
+ */
+async function filesWithout(
+  root: string,
+  { path, glob }: Where,
+  pattern: string,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | undefined> {
+  const found = follow(join(root, path));
+  // Nothing is listed below a link, so nothing need be searched.
+  if (typeof found === "string" || found.missing.length > 0 || found.real !== join(root, path)) return new Set();
+  const plainGlob = glob !== undefined && /^\*\.\w+$/.test(glob);
+  const only = plainGlob ? [`--type-add=wanted:${glob}`, "--type=wanted"] : [];
+  const how = [...howToSearch, "--no-ignore-dot", ...only];
+  const argv = [...how, "--files-without-match", "-e", pattern, "--", path === "." ? "./" : `./${path}`];
+  const printed = await ripgrep(root, argv, signal);
+  return printed === undefined ? undefined : new Set(printed.split("\0").map((one) => one.slice(2)));
+}
+
 /** Undefined where there is no ripgrep, or where it does not know what the pattern says. */
 async function withRipgrep(
-  root: string,
+  workspace: Workspace,
   files: readonly string[],
   pattern: string,
   limit: number,
   signal: AbortSignal,
-): Promise<Hit[] | undefined> {
-  const format = ["--null", "--line-number", "--with-filename", "--no-heading", "--color=never", "--max-columns=1"];
-  const how = ["--crlf", "--engine=auto", "--threads=1", "--no-messages", `--max-count=${limit}`];
-  const { execa } = await import("execa");
-  const hits: Hit[] = [];
+): Promise<FileHits[] | undefined> {
+  const how = [...howToSearch, "--threads=1", "--line-number", "--with-filename", "--no-heading", "--max-columns=1"];
+  const inFiles: FileHits[] = [];
+  let left = limit;
   for (const part of parts(files)) {
-    const argv = ["--no-config", ...format, ...how, "-e", pattern, "--", ...part];
-    const env = { PATH: process.env["PATH"] ?? "" };
-    const bounds = { maxBuffer: 4_000_000, timeout: 20_000, cancelSignal: signal, stdin: "ignore" } as const;
-    const result = await execa("rg", argv, { cwd: root, env, extendEnv: false, reject: false, ...bounds });
-    signal.throwIfAborted();
-    if (result.exitCode !== 0 && result.exitCode !== 1 && !result.isMaxBuffer) return undefined;
-    for (const [, path, line] of result.stdout.matchAll(/^([^\0\n]+)\0(\d+):/gm)) {
-      hits.push({ path: path ?? "", line: Number(line) });
-      if (hits.length === limit) return hits;
+    const plain = part.filter((path) => isSearched(join(workspace.root, path)));
+    if (plain.length === 0) continue;
+    const argv = [...how, `--max-count=${limit}`, "-e", pattern, "--", ...plain.map((path) => `./${path}`)];
+    const printed = await ripgrep(workspace.root, argv, signal);
+    if (printed === undefined) return undefined;
+    const places = printed.matchAll(/^\.\/([^\0\n]+)\0(\d+):/gm);
+    for (const [path, inFile] of Map.groupBy(places, ([, path = ""]) => path)) {
+      const found = workspace.read(path);
+      if (found.type !== "text") continue;
+      const hits = inFile.map(([, , line]) => Number(line)).slice(0, left);
+      inFiles.push({ path, lines: linesOf(found.text), hits });
+      left -= hits.length;
+      if (left === 0) return inFiles;
     }
   }
-  return hits;
+  return inFiles;
 }
 
-/** As many names at a time as fit on a command line. */
+function isSearched(path: string): boolean {
+  const stats = statsOf(path);
+  return stats?.isFile() === true && stats.size <= wholeFileLimit;
+}
+
+/** Few names at first, as they mostly are enough, then as many as fit on a command line. */
 function parts(files: readonly string[]): string[][] {
   const all: string[][] = [];
   let size = Infinity;
   for (const file of files) {
     size += file.length + 1;
-    if (size > 100_000) {
+    if (size > (all.length < 2 ? 10_000 : 100_000)) {
       all.push([]);
       size = file.length + 1;
     }
@@ -93,30 +167,44 @@ function parts(files: readonly string[]): string[][] {
   return all;
 }
 
+/** `ascii`: all of the text that was looked through. */
 async function withRegExp(
   workspace: Workspace,
   files: readonly string[],
   regex: RegExp,
   limit: number,
+  milliseconds: number,
   signal: AbortSignal,
-): Promise<Hits> {
-  const hits: Hit[] = [];
-  let left = 1000;
-  for (let start = 0; start < files.length && hits.length < limit; start += 64) {
-    const texts = files.slice(start, start + 64).map((path) => ({ path, found: workspace.read(path) }));
-    const began = performance.now();
-    const ended = withinMs(left, () => {
-      for (const { path, found } of texts) {
-        const lines = found.type === "text" ? linesOf(found.text) : [];
-        for (let at = 0; at < lines.length && hits.length < limit; at += 1) {
-          if (regex.test(lines[at] ?? "")) hits.push({ path, line: at + 1 });
-        }
-      }
+): Promise<{ inFiles: FileHits[]; slow: boolean; ascii: boolean }> {
+  const inFiles: FileHits[] = [];
+  let left = limit;
+  let ascii = true;
+  let remaining = milliseconds;
+  for (let start = 0; start < files.length; start += 64) {
+    const texts = files.slice(start, start + 64).flatMap((path) => {
+      const found = workspace.read(path);
+      return found.type === "text" ? [{ path, text: found.text, lines: linesOf(found.text) }] : [];
     });
-    left -= performance.now() - began;
-    if (ended === undefined) return { type: "found", hits, slow: true };
+    // oxlint-disable-next-line no-control-regex
+    ascii &&= texts.every(({ text }) => /^[\0-\x7f]*$/.test(text));
+    const began = performance.now();
+    const ended = withinMs(remaining, () => {
+      for (const { path, lines } of texts) {
+        const hits: number[] = [];
+        for (let at = 0; at < lines.length && hits.length < left; at += 1) {
+          if (regex.test(lines[at] ?? "")) hits.push(at + 1);
+        }
+        if (hits.length > 0) inFiles.push({ path, lines, hits });
+        left -= hits.length;
+        if (left === 0) return true;
+      }
+      return false;
+    });
+    remaining -= performance.now() - began;
+    if (ended === undefined) return { inFiles, slow: true, ascii };
+    if (ended.value) break;
     await setImmediate();
     signal.throwIfAborted();
   }
-  return { type: "found", hits, slow: false };
+  return { inFiles, slow: false, ascii };
 }

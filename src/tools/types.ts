@@ -32,13 +32,33 @@ export type Plan =
   | { readonly type: "look"; readonly text: string; readonly seen: readonly Seen[] }
   | { readonly type: "change"; readonly change: FileChange }
   | { readonly type: "command"; readonly purpose: "tests" }
+  | { readonly type: "command"; readonly purpose: "command"; readonly line: string }
   /** The call cannot be carried out; the text says why and is given to the model. */
   | { readonly type: "refused"; readonly text: string };
 
-/** What was looked at, so that the journal can vouch for evidence: a file's lines, a search, a listing. */
+/** What was looked at, so that the journal can vouch for evidence: a file's lines, a search, a listing, a command. */
 export interface Seen {
-  readonly kind: "file" | "search" | "list";
+  readonly kind: "file" | "search" | "list" | "command";
   readonly ref: string;
+}
+
+/** What lies at a path: a file, told by its content and its mode bits, or a link and where it leads. */
+export type FileState =
+  | {
+      readonly type: "file";
+      readonly sha256: string;
+      readonly mode: number;
+      readonly size: number;
+      /** Its content was not kept, being too large or not for us to read; the hash tells only how it looked. */
+      readonly kept?: false;
+    }
+  | { readonly type: "link"; readonly target: string };
+
+/** What happened to a path; null where there was neither a file nor a link. */
+export interface Touched {
+  readonly path: string;
+  readonly before: FileState | null;
+  readonly after: FileState | null;
 }
 
 export interface FileChange {
@@ -46,7 +66,8 @@ export interface FileChange {
   readonly path: string;
   /** Undefined: the file is new. */
   readonly before: { readonly sha256: string; readonly text: string; readonly mode: number } | undefined;
-  readonly after: { readonly sha256: string; readonly text: string };
+  /** Undefined: the file is deleted. */
+  readonly after: { readonly sha256: string; readonly text: string } | undefined;
 }
 
 export interface CommandRun {
@@ -55,6 +76,8 @@ export interface CommandRun {
   readonly exit_code: number | undefined;
   readonly duration_ms: number;
   readonly timed_out: boolean;
+  /** Whether it ran in the sandbox. */
+  readonly sandboxed: boolean;
   /** Head and tail of what it printed, stdout and stderr in the order they came, bounded. */
   readonly output: string;
   readonly output_sha256: string;

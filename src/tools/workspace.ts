@@ -2,12 +2,17 @@ import fs from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { messageOf, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
-import { applyAt, readBytes, readText, temporaryEnd } from "./file.ts";
+import { applyAt, readText, temporaryEnd } from "./file.ts";
 import type { Applied, Fingerprint, Found } from "./file.ts";
-import { listFiles, matching } from "./listing.ts";
-import { follow, isHidden, isInside, locate, slashes } from "./place.ts";
-import type { Purpose } from "./place.ts";
-import type { FileChange } from "./types.ts";
+import { listNames, matching } from "./listing.ts";
+import { closedBecause, follow, isHidden, isInside, locate, refused, relativePath, slashes } from "./place.ts";
+import type { Place, Purpose, Refused } from "./place.ts";
+import { judgePath, type Rules } from "./permissions.ts";
+import { planOf, restore } from "./restore.ts";
+import type { Restored } from "./restore.ts";
+import { stateAt, takeSnapshot } from "./snapshot.ts";
+import type { Keep, Snapshot } from "./snapshot.ts";
+import type { FileChange, FileState, Touched } from "./types.ts";
 
 /** The only door to the user's files. Paths are relative, with forward slashes; what leads out is refused. */
 export interface Workspace {
@@ -16,27 +21,56 @@ export interface Workspace {
   read(path: string, purpose?: Purpose): Found;
   /** Undefined where there is no file; what cannot be read is a UserError. */
   fingerprint(path: string): Fingerprint | undefined;
-  /** Replaces the file as a whole, or leaves it as it was; the same change may be applied again. */
+  /** Where a path leads, as a path without links. */
+  plainPath(path: string): string | Refused;
+  /** Replaces or deletes the file as a whole, or leaves it as it was; the same change may be applied again. */
   apply(change: FileChange): Applied;
   /** Plain files, sorted; without what git ignores, node_modules, what is hidden, and names with a line break. */
   list(globs?: readonly string[]): Promise<string[]>;
-  /** One hash over names and contents of all that `list` names. */
+  /** One hash over names and contents of all that a snapshot holds. */
   treeHash(): Promise<string>;
+  /**
+   * All files and links, with names of any kind; without what git ignores, node_modules, what is hidden, and what
+   * is closed to writing. What `earlier` holds was kept and is not kept again.
+   */
+  snapshot(keep: Keep, earlier?: Snapshot): Promise<Snapshot>;
+  /** What a snapshot would say of this path now; null where there is no file, and for a folder. */
+  stateOf(path: string): FileState | null | Refused;
+  /**
+   * Takes back what happened, in this order, to these paths; may be repeated. Whatever is not as it was left is a
+   * conflict, and then nothing is touched.
+   */
+  restore(touched: readonly Touched[], bytesOf: (sha256: string) => Uint8Array): Restored;
 }
 
-const hashedFileLimit = 5_000_000;
+export interface Boundaries {
+  /** Folders below the workspace (our own home) that are neither listed nor searched nor written. */
+  readonly hide: readonly string[];
+  /** What is seen and never written. */
+  readonly protect?: readonly string[];
+  /** What its user has closed to reading is as if it were not there. */
+  readonly rules?: Rules;
+}
 
-/** `hide` are folders below `folder` (our own home) that are neither listed nor searched nor written. */
-export function openWorkspace(folder: string, { hide }: { hide: readonly string[] }): Workspace {
+export function openWorkspace(folder: string, { hide, protect = [], rules }: Boundaries): Workspace {
   const root = realFolder(folder);
   const hidden = hide.flatMap((name) => hiddenFolder(root, name));
-  const hashes = new Map<string, { stamp: string; hash: string }>();
+  const closed = [...hidden, ...protect.flatMap((name) => hiddenFolder(root, name))];
+  let hashed: Snapshot | undefined;
 
+  const denied = (path: string) => rules && rules.deny.length > 0 && judgePath(path, "read", rules).verdict === "deny";
+  const within = (path: string, purpose: Purpose): Place | Refused => {
+    const place = locate(root, path, closed, purpose);
+    if (place.type === "refused") return place;
+    const real = slashes(relative(root, join(place.folder, ...place.missing, place.name)));
+    return denied(path) || denied(real) ? refused(path, "is closed to reading by a rule of its user") : place;
+  };
   const read = (path: string, purpose: Purpose = "read"): Found => {
-    const place = locate(root, path, hidden, purpose);
+    const place = within(path, purpose);
     return place.type === "refused" ? place : readText(path, place);
   };
-  const listed = () => listFiles(root, (path) => isHidden(path, hidden) || path.endsWith(temporaryEnd));
+  const hides = (path: string) => isHidden(path, hidden) || path.endsWith(temporaryEnd) || denied(path) === true;
+  const isClosed = (path: string) => path.endsWith(temporaryEnd) || closedBecause(path, closed, "write") !== undefined;
   return {
     root,
     read,
@@ -48,26 +82,40 @@ export function openWorkspace(folder: string, { hide }: { hide: readonly string[
       }
       return { sha256: found.sha256, text: found.text, mode: found.mode };
     },
+    plainPath(path) {
+      const place = within(path, "read");
+      return place.type === "refused"
+        ? place
+        : slashes(relative(root, join(place.folder, ...place.missing, place.name)));
+    },
     apply(change) {
-      const place = locate(root, change.path, hidden, "write");
+      const place = within(change.path, "write");
       return place.type === "refused" ? place : applyAt(place, change);
     },
     async list(globs) {
-      const paths = (await listed()).map((file) => file.path);
+      const paths = await listNames(root, hides);
       return globs === undefined ? paths : matching(paths, globs);
     },
     async treeHash() {
-      const lines = (await listed()).map(({ path, stats }) => {
-        const stamp = [stats.size, stats.mtimeMs, stats.ctimeMs, stats.ino].join(" ");
-        const known = hashes.get(path);
-        if (known?.stamp === stamp) return `${path}\0${known.hash}\n`;
-        const bytes = stats.size > hashedFileLimit ? undefined : readBytes(path, join(root, path), hashedFileLimit);
-        const hash = bytes instanceof Uint8Array ? sha256(bytes) : `${stats.size} ${stats.mtimeMs}`;
-        // Within one tick of the clock a file can change twice and look the same.
-        if (Date.now() - stats.ctimeMs > 20) hashes.set(path, { stamp, hash });
-        return `${path}\0${hash}\n`;
-      });
-      return sha256(...lines);
+      hashed = await takeSnapshot(root, isClosed, sha256, hashed);
+      const told = (state: FileState) => (state.type === "file" ? state.sha256 : `-> ${state.target}`);
+      const lines = [...hashed.states].map(([path, state]) => `${path}\0${told(state)}\0`);
+      return sha256(...lines.sort());
+    },
+    async snapshot(keep, earlier) {
+      hashed = await takeSnapshot(root, isClosed, keep, earlier);
+      return hashed;
+    },
+    stateOf(path) {
+      const plain = relativePath(path);
+      if (typeof plain !== "string") return plain;
+      const why = closedBecause(plain, closed, "write");
+      if (why !== undefined) return refused(path, why);
+      const state = stateAt(root, plain);
+      return state?.type === "other" ? refused(path, `is ${state.kind}, not a file`) : state;
+    },
+    restore(touched, bytesOf) {
+      return restore(root, closed, planOf(touched), bytesOf);
     },
   };
 }

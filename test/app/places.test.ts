@@ -147,10 +147,10 @@ test("nothing is made before a model is known and the folder is trusted", async 
     "There is no model to think with. Nothing was begun.",
   ]);
   untouched();
-  expect(readdirSync(place.env["XDG_CONFIG_HOME"]!)).toEqual([]);
+  expect(readdirSync(join(place.env["XDG_CONFIG_HOME"]!, "claude-exec"))).toEqual(["config.json"]);
   expect((await place.run([task, place.replay(wholeWay)])).code).toBe(10);
   untouched();
-  expect(readdirSync(place.env["XDG_CONFIG_HOME"]!)).toEqual([]);
+  expect(readdirSync(join(place.env["XDG_CONFIG_HOME"]!, "claude-exec"))).toEqual(["config.json"]);
   expect((await place.run([task, "--trust", "--replay=none.json"])).stderr).toBe(
     "There is no recording none.json.\nName one that exists.\n",
   );

@@ -227,7 +227,7 @@ test("a folder that is not trusted runs nothing until it is trusted with --trust
   expect(await refusal(run({}))).toEqual({
     code: "untrusted",
     message: `The folder ${place.workspace} is not trusted yet. Nothing in it was read.`,
-    hint: `If you know what is in it: claude-exec trust "${place.workspace}", or add --trust`,
+    hint: `If you know what is in it: claude-exec trust "${place.workspace}", or add --trust. Only to look: --permission read`,
     exit: 10,
   });
   expect(readdirSync(place.home)).toEqual(["prompts"]);

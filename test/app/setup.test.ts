@@ -25,6 +25,7 @@ test("doctor on a machine with nothing set up says what is missing and what to d
     "config",
     "prompts",
     "index",
+    "sandbox",
     "git",
     "rg",
   ]);

@@ -37,7 +37,7 @@ test("nothing of a folder that is not trusted has any effect, and nothing is wri
   await expect(operate("new", { task }, caller)).rejects.toMatchObject({
     code: "untrusted",
     message: `The folder ${place.workspace} is not trusted yet. Nothing in it was read.`,
-    hint: `If you know what is in it: claude-exec trust "${place.workspace}", or add --trust`,
+    hint: `If you know what is in it: claude-exec trust "${place.workspace}", or add --trust. Only to look: --permission read`,
     exitCode: 10,
   });
   expect(requests).toEqual([]);
@@ -142,7 +142,7 @@ test("a broken list of trusted folders trusts nothing, aloud", () => {
   const { env, workspace } = placeWith({});
   const folder = join(env["XDG_CONFIG_HOME"]!, "claude-exec");
   const file = join(folder, "trusted.json");
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   for (const text of ["{torn", "[]", '{"folders": "/"}']) {
     writeFileSync(file, text);
     expect(() => isTrusted(workspace, env)).toThrow(

@@ -59,7 +59,7 @@ test.for([
 ] as const)("a call is sent again only within the limits: %s", ([, change, attempts, allowed]) => {
   const context = spending(2, 100_000, { budget_usd: null, budget_tokens: null, ...change });
   const reserved = { ok: true, maxTokens: 1, usd: 1, tokens: 100_000 } as const;
-  expect(mayRetry(context, reserved, deps)(attempts)).toBe(allowed);
+  expect(mayRetry(() => context, "k", reserved, deps)(attempts)).toBe(allowed);
 });
 
 test.for([

@@ -120,6 +120,7 @@ test("prompts are queued under keys of their decision, with those that were weig
         key: `context-building/2/${index + 1}-${name}`,
         name,
         inputs: { focus: name },
+        together: true,
       })),
     }),
   ]);

@@ -6,9 +6,9 @@ import { approved, changed, phase, presented, ran, recorded, started } from "./l
 const told = (...events: ChainEvent[]) => ledgerText(events);
 
 test("the ledger begins with the task", () => {
-  expect(told(started)).toBe("## Task\nAdd a product function\nSize: normal. Tests run with: npm test.");
+  expect(told(started)).toBe("## Task\nAdd a product function\nSize: normal. Mode: tdd. Tests run with: npm test.");
   expect(told({ ...started, test_command: null, size: "tiny" })).toBe(
-    "## Task\nAdd a product function\nSize: tiny. Tests run with: no command found.",
+    "## Task\nAdd a product function\nSize: tiny. Mode: tdd. Tests run with: no command found.",
   );
 });
 

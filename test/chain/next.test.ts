@@ -96,7 +96,7 @@ test("a prompt at work goes on where it stands: its calls one by one, then the m
     call: call("b", false),
   });
   expect(at("tool_use", [call("a", true), call("b", true)])).toMatchObject({ type: "call_model", key, turn: 2 });
-  expect(at("end_turn", [])).toEqual({ type: "settle", key });
+  expect(at("end_turn", [])).toEqual({ type: "settle", keys: [key] });
   expect(at("end_turn", [], true)).toMatchObject({ type: "call_model", key, turn: 2 });
 });
 

@@ -56,7 +56,9 @@ test("a chain begins with its header, its task and what the model is told of it,
       n: 3,
       at: noon,
       by: ada,
-      ...event("ledger_extended", { text: "## Task\nAdd a product function\nSize: normal. Tests run with: npm test." }),
+      ...event("ledger_extended", {
+        text: "## Task\nAdd a product function\nSize: normal. Mode: tdd. Tests run with: npm test.",
+      }),
     },
   ]);
   expect(chain.viewPath).toBe(join(beginning.contexts, "chain-001-product-function-2026-11-20-12-00.json"));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { event, type Body, type Verdict } from "../../src/chain/events.ts";
 import type { Solution } from "../../src/chain/reply.ts";
-import { verdict } from "../../src/chain/use.ts";
+import { verdict } from "../../src/chain/proof.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { report, uses } from "../support/script.ts";
 import { quickApp } from "../support/ways.ts";
@@ -228,7 +228,7 @@ test("a run proves what had been changed when it ran", () => {
     "baseline",
     "red",
     "unproven",
-    "failing",
+    "broken",
     "green",
     "failing",
     "green",

@@ -109,8 +109,8 @@ test("beside the promised keys stand ours, and nothing that only the engine need
       .sort(),
   ).toEqual(
     (
-      "evidence,journal,last_gap_detected,last_response,prompts_executed,questions,schema_version,scores,seal,size," +
-      "solution,started,status,waived,workspace"
+      "evidence,git_advice,journal,last_gap_detected,last_response,mode,not_checked,prompts_executed,questions,schema_version,scores,seal,size," +
+      "solution,started,status,touched,waived,workspace,worktree"
     ).split(","),
   );
   expect(file).toMatchObject({ schema_version: 1, journal, started: noon, last_gap_detected: null });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configSchema } from "../../src/app/config.ts";
 import type { Deps, Progress } from "../../src/chain/deps.ts";
-import type { ChainEvent, ChainLine, Limits, Size } from "../../src/chain/events.ts";
+import type { ChainEvent, ChainLine, Limits, Size, WorkMode } from "../../src/chain/events.ts";
 import type { PersonMessage } from "../../src/chain/inbox.ts";
 import { createChain, type Beginning } from "../../src/chain/open.ts";
 import { runTurn, type Ending, type Policy } from "../../src/chain/run.ts";
@@ -10,6 +10,8 @@ import { openLibrary } from "../../src/library/library.ts";
 import { openRecorded } from "../../src/models/recorded.ts";
 import type { Model, ModelRequest } from "../../src/models/types.ts";
 import { dropMessage } from "../../src/store/chains.ts";
+import { compile } from "../../src/tools/permissions.ts";
+import { openSandbox } from "../../src/tools/sandbox.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { recordingAt, type Replies } from "../support/script.ts";
@@ -23,6 +25,7 @@ const { max_tokens_per_prompt: maxTokens, context_window, warning_threshold, ...
 interface Wishes {
   readonly files?: Record<string, string>;
   readonly size?: Size;
+  readonly mode?: WorkMode;
   readonly limits?: Partial<Limits>;
   readonly test_command?: readonly string[] | null;
   readonly deps?: Partial<Deps>;
@@ -52,11 +55,14 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
     workspace: openWorkspace(folder, { hide: [join(folder, ".claude-exec"), join(folder, "replies.json")] }),
     rules: "# Rules\nPlain code.",
     testTimeoutMs: 60_000,
+    permission: { mode: "edits", rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: true },
+    sandbox: { open: () => noSandbox(folder), close: () => Promise.resolve() },
     progress: (sign) => signs.push(sign),
     ...wishes.deps,
   };
   const settings = {
     size: wishes.size ?? "normal",
+    mode: wishes.mode ?? "tdd",
     workspace: folder,
     gates,
     limits: { ...limits, ...wishes.limits },
@@ -73,6 +79,8 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
     signs,
     beginning,
     settings,
+    runWith: (own: Partial<Deps>): Promise<Ending> =>
+      runTurn(chain, { ...deps, ...own }, { answers: {}, approve: "ask" }, new AbortController().signal),
     run: (policy: Partial<Policy> = {}, signal = new AbortController().signal): Promise<Ending> =>
       runTurn(chain, deps, { answers: {}, approve: "ask", ...policy }, signal),
     say: (message: PersonMessage) => dropMessage(chain.inbox, { by: ada, message }, now()),
@@ -90,4 +98,9 @@ export function listening(model: Model): { model: Model; requests: ModelRequest[
     return model.ask(request, signal);
   };
   return { model: { ...model, ask }, requests };
+}
+
+/** Off, as on a machine that has no programs for one: most of what chains do is the same without. */
+function noSandbox(root: string) {
+  return openSandbox({ root, protect: [], conceal: [], world: realWorld({ PATH: "/nowhere" }) });
 }

@@ -54,6 +54,10 @@ test("in text, stdout holds the result and stderr the story, neither with a cont
     ].join("\n"),
   );
   const told = ran.stderr.split("\n");
+  const fence = told.findIndex((line) => /^ {2}sandbox: (on|OFF) /.test(line));
+  expect(fence).toBeGreaterThan(0);
+  told.splice(fence, 1);
+  expect(ran.stderr.match(/sandbox: /g)).toHaveLength(1);
   expect(told.slice(0, 4)).toEqual([task, "", "Requirements clarification", "  → I look for what is unclear."]);
   for (const line of [
     "Uncertainty analysis",
@@ -264,7 +268,7 @@ test("a run that was recorded is played again to the same end, and its key is wr
   const env = { ANTHROPIC_API_KEY: key, ANTHROPIC_BASE_URL: server.url, CLAUDE_EXEC_LOG: "debug" };
   const recording = join(live.beside, "recorded.json");
   const recorded = await live.run(wholeTask(live, `--record=${recording}`, "--stream-json"), { env });
-  expect(recorded.code).toBe(0);
+  expect([recorded.code, recorded.stderr]).toEqual([0, ""]);
   expect(new Set(server.requests.map(({ headers }) => headers.authorization))).toEqual(new Set([`Bearer ${key}`]));
 
   const again = placeWith(quickApp);

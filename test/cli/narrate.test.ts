@@ -47,6 +47,8 @@ function story(words: string): Record<string, [ChainEvent, string]> {
   };
   const started = { goal: words, slug: "s", workspace: "/w", gates, limits, test_command: null };
   const judged = { argv: ["npm", words], duration_ms: 1_240, output_sha256: "", tree_sha256: "", output: words };
+  const recorded = { key: "k", prompt: "p", counted: [], assumptions: [], moved: true, grounded: true };
+  const asked = { id: "i", key: "k", said: words };
   const say = { kind: "action" as const, say: words, do: { type: "complete" as const, summary: words } };
   return {
     "a task": [event("chain_started", { ...started, size: "normal" }), `${words}\n\nRequirements clarification`],
@@ -79,6 +81,45 @@ function story(words: string): Record<string, [ChainEvent, string]> {
         grounded: true,
       }),
       `  ✓ p: ${words}  [requirements 60% (claimed 95% without\n    evidence), ${words} 70%]`,
+    ],
+    "a report of what could not be looked at": [
+      event("report_recorded", {
+        ...recorded,
+        report: {
+          ...report,
+          notes: [
+            { kind: "not_checked", text: words },
+            { kind: "free", text: "Never told." },
+            { kind: "not_checked", text: "the network" },
+          ],
+        },
+      }),
+      `  – p: ${words}\n  – not checked: ${words}\n  – not checked: the network`,
+    ],
+    "a report of something that stands in the way": [
+      event("report_recorded", {
+        ...recorded,
+        key: "implementation/1/1-p",
+        report: {
+          ...report,
+          uncertainties: [{ area: "secrets", confidence: 0.1, blocking: true, resolved: false }],
+          notes: [{ kind: "not_checked", text: "the network" }],
+        },
+      }),
+      `  ✗ p: ${words}\n  – not checked: the network`,
+    ],
+    "a report of something that is resolved, and of a doubt that does not block": [
+      event("report_recorded", {
+        ...recorded,
+        report: {
+          ...report,
+          uncertainties: [
+            { area: "secrets", confidence: 0.1, blocking: true, resolved: true },
+            { area: "speed", confidence: 0.1, blocking: false, resolved: false },
+          ],
+        },
+      }),
+      `  ✓ p: ${words}`,
     ],
     "a rejected reply": [
       event("reply_rejected", { key: "k", problems: [words] }),
@@ -131,6 +172,79 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       event("file_changed", { path: words, role: "code", before: "g", after: "h" }),
       `  ~ ${words} (code)`,
     ],
+    "a deleted file": [
+      event("file_changed", { path: words, role: "code", before: "g", after: null }),
+      `  - ${words} (code)`,
+    ],
+    "a wait for leave to write": [
+      event("permission_asked", {
+        request: { ...asked, kind: "change", path: words, role: "code", before: null, after: "h" },
+      }),
+      `  ? Waits for leave to write ${words} (code)`,
+    ],
+    "a wait for leave to delete": [
+      event("permission_asked", {
+        request: { ...asked, kind: "change", path: words, role: "doc", before: "g", after: null },
+      }),
+      `  ? Waits for leave to delete ${words} (doc)`,
+    ],
+    "a wait for leave to run": [
+      event("permission_asked", { request: { ...asked, kind: "command", line: `${words}\nb`, why: words } }),
+      `  ? Waits for leave to run: ${words}<U+000A>b`,
+    ],
+    "a permission": [event("permission_given", { id: "i", always: false }), "  ✓ Allowed by ada."],
+    "a permission for good": [
+      event("permission_given", { id: "i", always: true }),
+      "  ✓ Allowed by ada, for the rest of this chain.",
+    ],
+    "a permission with another text": [
+      event("permission_given", { id: "i", always: false, edited: "h" }),
+      "  ✓ Allowed by ada, with changes of their own.",
+    ],
+    "a refused permission": [
+      event("permission_refused", { id: "i", reason: words, question: false }),
+      `  ✗ Refused by ada: ${words}`,
+    ],
+    "a permission refused without a reason": [
+      event("permission_refused", { id: "i", reason: "", question: false }),
+      "  ✗ Refused by ada.",
+    ],
+    "a question in place of a permission": [
+      event("permission_refused", { id: "i", reason: words, question: true }),
+      `  · Asked: ${words}`,
+    ],
+    "a worktree": [
+      event("worktree_opened", { path: `/w/${words}`, folder: "/w/app", head: "c", dirty: false }),
+      `  · Works in a git worktree of its own: /w/${words}`,
+    ],
+    "a worktree beside work that is not committed": [
+      event("worktree_opened", { path: "/w", folder: "/w/app", head: "c", dirty: true }),
+      "  · Works in a git worktree of its own: /w\n  ! What you have not committed is not in it.",
+    ],
+    "files that a run changed": [
+      event("files_touched", { key: "k", argv: ["npm", words], touched: touched("a.txt", words) }),
+      `  ! npm ${words} also changed a.txt, ${words}`,
+    ],
+    "many files that a command changed": [
+      event("files_touched", {
+        key: "k",
+        argv: ["sh", "-c", words],
+        touched: touched("a", "b", "c", "d", "e", "f", "g"),
+      }),
+      `  ! ${words} also changed a, b, c, d, e, and 2 more`,
+    ],
+    "a way back": [
+      event("rewound", { to: 9, step: words, files: touched("a", "b"), files_only: false }),
+      `  · Back to ${words}; 2 files are as before it.`,
+    ],
+    "a way back for the files": [
+      event("rewound", { to: 9, step: words, files: touched("a"), files_only: true }),
+      `  · 1 file is as before ${words}; what was thought since\n    stays.`,
+    ],
+    "a broken run": [
+      event("tests_judged", { ...judged, verdict: "broken", exit_code: 1 }),
+      `  ✗ npm ${words}: exit 1 in 1.2 s, the tests did not run as\n    they should, so they prove nothing`,
+    ],
     "a run before": [
       event("tests_judged", { ...judged, verdict: "baseline", exit_code: 0 }),
       `  · npm ${words}: exit 0 in 1.2 s, before any change`,
@@ -169,6 +283,10 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       "  ! This chain has cost $5.01, more than the $5.00 you\n    wanted to hear of.",
     ],
   };
+}
+
+function touched(...paths: string[]) {
+  return paths.map((path) => ({ path, before: null, after: null }));
 }
 
 test.each(Object.entries(story("run it")))("%s is told in one plain line or block", (_, [body, line]) => {

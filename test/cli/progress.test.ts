@@ -10,12 +10,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function follow() {
+function follow(style: Screen["style"] = (_, text) => text) {
   const printed: string[] = [];
   let shown: readonly string[] = [];
   const screen: Screen = {
     columns: 100,
-    style: (_, text) => text,
+    style,
     print: (text) => printed.push(text),
     live: (lines) => (shown = lines),
     close: () => undefined,
@@ -85,7 +85,7 @@ test("how long it takes is counted from when it began, while nothing is heard", 
   expect(shown()[0]).toBe("code_reviewer · claude  61 s");
   live.sign({ type: "using", key: "k", tool: "run_tests", input: "" });
   vi.advanceTimersByTime(5_000);
-  expect(shown()[0]).toBe("run_tests   5 s");
+  expect(shown()[0]).toBe("run_tests  5 s");
 });
 
 test("another attempt is a line that stays, with what a provider said made harmless", () => {
@@ -95,6 +95,56 @@ test("another attempt is a line that stays, with what a provider said made harml
   expect(shown()[0]).toBe("waiting 2 s");
   live.sign({ type: "using", key: "k", tool: "search\x1b[31m", input: "\x07a\u202eb" });
   expect(shown()[0]).toBe("search ab");
+});
+
+test("prompts that think at the same time stand below each other, three of them at most, each with its own time", () => {
+  const { live, shown } = follow();
+  for (const prompt of ["one", "two", "three", "four", "five"]) {
+    live.sign({ type: "thinking", key: prompt, prompt, model: "m" });
+    vi.advanceTimersByTime(2_000);
+  }
+  live.sign({ type: "receiving", key: "two", characters: 1_234 });
+  live.sign({ type: "receiving", key: "gone", characters: 5 });
+  vi.advanceTimersByTime(1_000);
+  expect(shown()).toEqual([
+    "one · m  11 s",
+    "two · m  9 s  1,234 characters",
+    "three · m  7 s",
+    "    and 2 more",
+    "    $0.00 · 0 tokens",
+  ]);
+  live.line({ ...paid(0), key: "one" } as ChainLine);
+  live.line({ ...paid(0), key: "two" } as ChainLine);
+  live.sign({ type: "using", key: "three", tool: "search", input: "sum" });
+  vi.advanceTimersByTime(120);
+  expect(shown().slice(0, 3)).toEqual(["search sum", "four · m  5 s", "five · m  3 s"]);
+  expect(shown()).toHaveLength(4);
+});
+
+test("when all have answered, nothing is left of them", () => {
+  const { live, shown } = follow();
+  live.sign(thinking);
+  live.line(paid(0.5));
+  vi.advanceTimersByTime(120);
+  expect(shown()).toEqual([]);
+});
+
+test("how commands are fenced in is said once, and stands out where they are not", () => {
+  const { live, printed } = follow((style, text) => `${style}(${text})`);
+  const sandbox = (line: string) => live.sign({ type: "sandbox", line });
+  sandbox("sandbox: on (bubblewrap\x1b[2J)");
+  sandbox("sandbox: OFF – not installed");
+  sandbox("sandbox: on (bubblewrap\x1b[2J)");
+  expect(printed).toEqual(["dim(  sandbox: on (bubblewrap))", "yellow(  sandbox: OFF – not installed)"]);
+});
+
+test("after it was stopped it goes on with the next sign, and time is counted again", () => {
+  const { live, shown } = follow();
+  live.sign(thinking);
+  live.stop();
+  live.sign(thinking);
+  vi.advanceTimersByTime(5_000);
+  expect(shown()[0]).toBe("code_reviewer · claude  5 s");
 });
 
 test("when it stops, the lines are taken away", () => {

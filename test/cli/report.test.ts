@@ -241,6 +241,168 @@ test("a chain that waits for approval shows what is to be approved, and every wa
   );
 });
 
+const asked = {
+  id: "abc123",
+  key: "k",
+  kind: "change",
+  path: "src/a.js",
+  role: "code",
+  before: "g",
+  after: "h",
+  said: "I add it.",
+};
+const patch = "--- a/src/a.js\n+++ b/src/a.js\n@@ -1,1 +1,2 @@\n one\n+two \n";
+
+test("a chain that waits for leave to change a file shows the change, and every way to answer", () => {
+  const ending = { type: "needs_permission", request: asked, diff: patch, proposed: "one\ntwo \n" };
+  expect(reportText("resume", { ...stands, again: " --home /h", ending })).toBe(
+    lines(
+      "Chain 047 waits for leave:",
+      "  │ I add it.",
+      "",
+      "  ~ src/a.js (code)  +1, under a minute to read",
+      "  @@ -1,1 +1,2 @@",
+      "   one",
+      "  +two·",
+      "",
+      "Allow:   claude-exec allow 047 --home /h abc123",
+      "Edit:    claude-exec allow 047 --home /h abc123 --edited <file with your text>",
+      'Reject:  claude-exec reject 047 --home /h "why"',
+      'Ask:     claude-exec ask 047 --home /h "your question"',
+      "",
+      "Cost: $0.44, 12,450 tokens. Details: claude-exec chain-cost 047 --home /h",
+      "Context: /w/c.json",
+    ),
+  );
+  const gone = {
+    ...ending,
+    request: { ...asked, said: "", after: null },
+    diff: "--- a\n+++ b\n@@ -1,1 +0,0 @@\n-one\n",
+  };
+  const text = reportText("resume", { ...stands, ending: gone });
+  expect(text).toContain("Chain 047 waits for leave:\n  - src/a.js (code)  −1, under a minute to read\n");
+  expect(text).not.toContain("Edit:");
+});
+
+test("a chain that waits for leave to run something shows the whole command", () => {
+  const request = { id: "abc123", key: "k", kind: "command", said: "", line: "make\nmake b\u202e", why: "No sandbox." };
+  expect(
+    reportText("new", { ...stands, ending: { type: "needs_permission", request, diff: null, proposed: null } }),
+  ).toBe(
+    lines(
+      "Chain 047 waits for leave:",
+      "  $ make",
+      "    make b<U+202E>",
+      "    No sandbox.",
+      "",
+      "Allow:   claude-exec allow 047 abc123",
+      'Reject:  claude-exec reject 047 "why"',
+      'Ask:     claude-exec ask 047 "your question"',
+      ...cost,
+    ),
+  );
+});
+
+test("the end of a chain names what was not checked, what commands changed, and where its changes lie", () => {
+  const done = {
+    ...stands,
+    ending: { type: "completed", summary: "It works." },
+    files: [{ path: "src/a.js", new: false }],
+    touched: ["package-lock.json", "b\nc"],
+    test_runs: [{ verdict: "green" }],
+    not_checked: ["security_scanner: no list of known holes without a network"],
+    worktree: { path: "/s/w-001", commands: ["git -C /s/w-001 status", "git worktree remove /s/w-001"] },
+  };
+  expect(reportText("new", done)).toBe(
+    lines(
+      "Chain 047 is done. It works.",
+      "",
+      "Changed:",
+      "  ~ src/a.js",
+      "",
+      "Changed by commands:",
+      "  ! package-lock.json",
+      "  ! b\\nc",
+      "",
+      "Tests: green",
+      "",
+      "Not checked:",
+      "  – security_scanner: no list of known holes without a network",
+      "",
+      "Its changes lie uncommitted in a git worktree: /s/w-001",
+      "  git -C /s/w-001 status",
+      "  git worktree remove /s/w-001",
+      ...cost,
+    ),
+  );
+  const many = Array.from({ length: 23 }, (_, index) => `f${index}`);
+  expect(reportText("new", { ...done, touched: many })).toContain("\n  ! f19\n  and 3 more\n");
+  const none = { ...done, touched: [], not_checked: [], worktree: null };
+  expect(reportText("new", none)).not.toMatch(/Not checked|by commands|worktree/);
+});
+
+test("diff shows what is asked for, and all that was changed", () => {
+  const changes = [
+    { path: "src/a.js", added: 1, removed: 0, diff: patch },
+    { path: "logo.png", added: 0, removed: 0, diff: "Binary file logo.png differs\n" },
+  ];
+  const data = { chain_id: "047", waiting: { request: asked, diff: patch }, changes, again: " --home /h" };
+  expect(reportText("diff", data)).toBe(
+    lines(
+      "Chain 047 waits for leave (abc123):",
+      "  ~ src/a.js (code)  +1, under a minute to read",
+      "  @@ -1,1 +1,2 @@",
+      "   one",
+      "  +two·",
+      "",
+      "Changed by chain 047:",
+      "  src/a.js  +1 −0",
+      "  @@ -1,1 +1,2 @@",
+      "   one",
+      "  +two·",
+      "",
+      "  logo.png  +0 −0",
+      "  Binary file logo.png differs",
+      "",
+      "Take it back: claude-exec rewind 047 --home /h",
+    ),
+  );
+  expect(reportText("diff", { ...data, waiting: null, changes: [] })).toBe("Chain 047 has changed no file.");
+});
+
+test("rewind tells what became of every file, and what comes next", () => {
+  const went = {
+    chain_id: "047",
+    to: "the approval",
+    files_only: false,
+    files: [
+      { path: "src/a.js", done: "written" },
+      { path: "b\nc", done: "removed" },
+      { path: "d", done: "as it was" },
+    ],
+    not_kept: [],
+    next: "claude-exec status 047",
+    again: "",
+  };
+  expect(reportText("rewind", went)).toBe(
+    lines(
+      "Chain 047 stands before the approval again.",
+      "  written    src/a.js",
+      "  removed    b\\nc",
+      "  as it was  d",
+      "Next: claude-exec status 047",
+    ),
+  );
+  expect(reportText("rewind", { ...went, files_only: true, files: [], not_kept: ["huge.bin"] })).toBe(
+    lines(
+      "The files of chain 047 are as they were before the approval; its history stays.",
+      "Not put back, as what was in them was not kept:",
+      "  huge.bin",
+      "Next: claude-exec status 047",
+    ),
+  );
+});
+
 test("a chain that paused says why, and what to type next", () => {
   const parked = {
     type: "parked",
@@ -357,6 +519,9 @@ test("whatever stands in the data, nothing a terminal acts on is printed", () =>
     ["prompts show", { name: "n", purpose: "p", body: "b" }],
     ["prompts list", { prompts: [{ name: "n", folder: "f", purpose: "p" }], problems: [{ message: "m", hint: "h" }] }],
     ["doctor", { checks: [{ what: "w", found: "f", hint: "h" }] }],
+    ["new", { ...stands, ending: { type: "needs_permission", request: asked, diff: patch } }],
+    ["diff", { waiting: { request: asked, diff: patch }, changes: [{ path: "p", diff: patch }] }],
+    ["rewind", { to: "t", files: [{ path: "p", done: "d" }], not_kept: ["k"], next: "n" }],
   ];
   for (const [operation, data] of all) {
     const text = reportText(operation, poisoned(data as Json) as Record<string, Json>);

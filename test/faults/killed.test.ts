@@ -254,12 +254,15 @@ function withoutPath(end: unknown): unknown {
 }
 
 /** Which reply answered which turn: each once. */
+/** Those of one decision that were at work together in the order of their names: which was first is chance. */
 function answered(lines: readonly ChainLine[]): string[] {
-  return lines.flatMap((line) =>
+  const keys = lines.flatMap((line) =>
     line.type === "result" && line.effect === "model" && line.outcome.type === "replied"
       ? [`${line.key}/turn-${line.turn}`]
       : [],
   );
+  const stem = (key: string) => key.split("/").slice(0, 2).join("/");
+  return [...Map.groupBy(keys, stem).values()].flatMap((group) => group.sort());
 }
 
 function modelIntents(lines: readonly ChainLine[]): ChainLine[] {

@@ -98,7 +98,8 @@ async function asNobody(place: Place, argv: readonly string[]): Promise<Ran> {
 function nobodysPlace(context: TestContext): Place {
   const place = placeWith(quickApp);
   place.env["XDG_CACHE_HOME"] = join(place.beside, "cache");
-  for (const folder of [place.beside, ...readdirSync(place.beside).map((name) => join(place.beside, name))])
+  const beside = readdirSync(place.beside, { recursive: true, encoding: "utf8" });
+  for (const folder of [place.beside, ...beside.map((name) => join(place.beside, name))])
     if (root) chownSync(folder, 65_534, 65_534);
   chmodSync(place.workspace, 0o755);
   try {

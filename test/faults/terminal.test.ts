@@ -69,16 +69,22 @@ test("Ctrl+C at the question of trust leaves with 130, and nothing was read, mad
   const { code, output } = await type(place, [task, "--size=tiny", quickTests, place.replay(tinyWay)], [trust, ctrlC]);
   expect(code).toBe(130);
   expect(output).toContain(
-    `Left without an answer. Nothing was begun.\nIf you know what is in it: claude-exec trust "${place.workspace}", or add --trust\n`,
+    `Left without an answer. Nothing was begun.\nIf you know what is in it: claude-exec trust "${place.workspace}", or add --trust. Only to look: --permission read\n`,
   );
   expect(existsSync(place.home)).toBe(false);
-  expect(existsSync(join(place.beside, "config", "claude-exec"))).toBe(false);
+  expect(existsSync(join(place.beside, "config", "claude-exec", "trusted.json"))).toBe(false);
 });
 
-test("no to the question of trust ends with 10, as without a terminal", async () => {
+test("no to the question of trust means that the folder is only looked at, and nothing is made there", async () => {
   const place = placeWith(quickApp);
-  const { code } = await type(place, [task, place.replay(tinyWay)], [trust, "n"]);
-  expect(code).toBe(10);
+  const { code, output } = await type(
+    place,
+    [task, "--size=tiny", place.replay(withQuestions)],
+    [trust, "n"],
+    [first, ctrlC],
+  );
+  expect(code).toBe(130);
+  expect(output).toContain("Then it is only looked at (--permission read)");
   expect(existsSync(place.home)).toBe(false);
 });
 

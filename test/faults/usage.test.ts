@@ -37,10 +37,10 @@ test("without trust a task ends with 10, and nothing is read, made or trusted", 
   expect(await place.run([task, replay])).toEqual({
     code: 10,
     stdout: "",
-    stderr: `The folder ${place.workspace} is not trusted yet. Nothing in it was read.\nIf you know what is in it: claude-exec trust "${place.workspace}", or add --trust\n`,
+    stderr: `The folder ${place.workspace} is not trusted yet. Nothing in it was read.\nIf you know what is in it: claude-exec trust "${place.workspace}", or add --trust. Only to look: --permission read\n`,
   });
   expect(existsSync(place.home)).toBe(false);
-  expect(readdirSync(join(place.beside, "config"))).toEqual([]);
+  expect(readdirSync(join(place.beside, "config", "claude-exec"))).toEqual(["config.json"]);
 });
 
 test.for([

@@ -5,7 +5,7 @@ import { openBlobs } from "../../src/store/blobs.ts";
 import { UserError } from "../../src/util/errors.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
-import { smallDisk } from "./children.ts";
+import { canTrace, child, ended, smallDisk } from "./children.ts";
 
 afterEach(cleanUp);
 
@@ -66,6 +66,52 @@ test("a text that was changed or removed is said to be so, and never given out",
   ];
   expect(caught(() => openBlobs(folder).get(changed))).toEqual(said(changed, "damaged"));
   expect(caught(() => openBlobs(folder).get(removed))).toEqual(said(removed, "missing"));
+});
+
+test("bytes are found again by their hash, lie on disk once, and may be a text's", () => {
+  const folder = join(folderWith({}), "blobs");
+  const all = [Buffer.from([0, 255, 254, 10]), Buffer.alloc(0), Buffer.alloc(3_000_000, 7), Buffer.from("grüße\n")];
+  const hashes = all.map(openBlobs(folder).putBytes);
+  expect(hashes).toEqual(all.map((bytes) => sha256(bytes)));
+  expect(hashes.map(openBlobs(folder).getBytes)).toEqual(all);
+  const inodes = () => hashes.map((hash) => fs.statSync(join(folder, hash), { bigint: true }).ino);
+  const before = inodes();
+  const again = openBlobs(folder);
+  expect([...all, ...all].map(again.putBytes)).toEqual([...hashes, ...hashes]);
+  expect([inodes(), fs.readdirSync(folder).length, fs.statSync(join(folder, hashes[0] ?? "")).mode & 0o777]).toEqual([
+    before,
+    4,
+    0o600,
+  ]);
+  expect([again.put("grüße\n"), again.get(hashes[3] ?? "")]).toEqual([hashes[3], "grüße\n"]);
+});
+
+test("bytes that a crash left half written are written again; without that they are said to be damaged", () => {
+  const folder = join(folderWith({}), "blobs");
+  const bytes = Buffer.from([1, 2, 3, 0]);
+  const hash = openBlobs(folder).putBytes(bytes);
+  fs.truncateSync(join(folder, hash), 2);
+  const said = (what: string) => [
+    "blob_damaged",
+    `A file that this chain kept is ${what} (blobs/${hash.slice(0, 12)}…). The journal is whole.`,
+    "Restore that file from a backup, or type: claude-exec recover <chain>",
+  ];
+  expect(caught(() => openBlobs(folder).getBytes(hash))).toEqual(said("damaged"));
+  expect(openBlobs(folder).putBytes(bytes)).toBe(hash);
+  expect(openBlobs(folder).getBytes(hash)).toEqual(bytes);
+  fs.rmSync(join(folder, hash));
+  expect(caught(() => openBlobs(folder).getBytes(hash))).toEqual(said("missing"));
+});
+
+test.skipIf(!canTrace())("bytes are not synced one by one, until a text says the same (needs strace)", async () => {
+  const folder = join(folderWith({}), "blobs");
+  const trace = join(folderWith({}), "trace");
+  const code = `const blobs = ours.openBlobs(${JSON.stringify(folder)});
+    for (let n = 0; n < 50; n += 1) blobs.putBytes(Buffer.from("file " + n));
+    blobs.put("file 7"); blobs.put("file 7");`;
+  await ended(child(["store/blobs.ts"], code, "strace", "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", trace));
+  expect(fs.readFileSync(trace, "utf8").match(/f(?:data)?sync\(/g)).toHaveLength(1);
+  expect(fs.readdirSync(folder)).toHaveLength(50);
 });
 
 test("on a full disk a text is refused in plain words, and can be kept once there is room", (context) => {

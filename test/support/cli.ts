@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
 import type { ChainEvent, ChainLine, EventNamed } from "../../src/chain/events.ts";
 import { folderWith, recordingAt, wholeWayAnswers, type Replies } from "./script.ts";
@@ -54,6 +54,13 @@ export function placeWith(files: Record<string, string>): Place {
   const env = userEnv(beside);
   const answers = join(beside, "answers.json");
   writeFileSync(answers, JSON.stringify(wholeWayAnswers));
+  const settingsFile = join(beside, "config", "claude-exec", "config.json");
+  // Most tests are about something else than what may be written: their user lets it be, also without a sandbox.
+  const settle = (settings: object) => {
+    mkdirSync(dirname(settingsFile), { recursive: true });
+    writeFileSync(settingsFile, JSON.stringify({ permissions: letBe, ...settings }));
+  };
+  settle({});
   const place: Place = {
     workspace,
     beside,
@@ -63,11 +70,7 @@ export function placeWith(files: Record<string, string>): Place {
     run: (argv, options) => place.start(argv, options).ended,
     start: (argv, options = {}) => start(argv, options.cwd ?? workspace, { ...env, ...options.env }),
     replay: (replies, name) => `--replay=${recordingAt(beside, replies, name)}`,
-    configure(settings) {
-      const folder = join(beside, "config", "claude-exec");
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, "config.json"), JSON.stringify(settings));
-    },
+    configure: settle,
     events: (name, id) => place.journal(id).flatMap((line) => (isNamed(line, name) ? [line] : [])),
     journal: (id = "001") => journalLines(join(home, "contexts", "journal", `${id}.jsonl`)),
     contextFile: (id = "001") => contextFile(join(home, "contexts"), id),
@@ -75,6 +78,8 @@ export function placeWith(files: Record<string, string>): Place {
   };
   return place;
 }
+
+export const letBe = { mode: "edits", unsandboxed: true };
 
 function isNamed<Name extends ChainEvent["event"]>(line: object, name: Name): line is EventNamed<Name> {
   return "event" in line && line.event === name;

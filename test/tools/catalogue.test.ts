@@ -6,10 +6,17 @@ import { openWorkspace } from "../../src/tools/workspace.ts";
 test("the tools are sorted by name and each needs its right", () => {
   const needs = tools.map((tool) => [tool.name, tool.needs]);
   expect(needs).toEqual([
+    ["delete_file", "edit"],
     ["edit_file", "edit"],
     ["find_prompts", "none"],
+    ["git_blame", "read"],
+    ["git_diff", "read"],
+    ["git_log", "read"],
     ["list_files", "read"],
+    ["outline_file", "read"],
+    ["read_dependencies", "read"],
     ["read_file", "read"],
+    ["run_command", "run"],
     ["run_tests", "run"],
     ["search_files", "read"],
     ["write_file", "edit"],
@@ -21,7 +28,7 @@ test("the tools are sorted by name and each needs its right", () => {
 test("the definitions are the same bytes every time, closed to further keys, in JSON schema", () => {
   expect(sha256(JSON.stringify(definitions()))).toBe(sha256(JSON.stringify(definitions())));
   expect(definitions().map((one) => one.input_schema["additionalProperties"])).toEqual(tools.map(() => false));
-  expect(definitions()[3]?.input_schema).toEqual({
+  expect(definitions().find(({ name }) => name === "read_file")?.input_schema).toEqual({
     type: "object",
     properties: {
       path: { type: "string" },
@@ -31,6 +38,10 @@ test("the definitions are the same bytes every time, closed to further keys, in 
     required: ["path"],
     additionalProperties: false,
   });
+});
+
+test("all definitions together stay small, since every request carries them", () => {
+  expect(Buffer.byteLength(JSON.stringify(definitions()))).toBeLessThan(6000);
 });
 
 test("running the tests is planned as a command", async () => {

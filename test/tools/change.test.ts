@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { sha256 } from "../../src/util/hash.ts";
-import { editFileTool, writeFileTool } from "../../src/tools/change.ts";
+import { deleteFileTool, editFileTool, writeFileTool } from "../../src/tools/change.ts";
 import type { Plan, Tool } from "../../src/tools/types.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { cleanUp, folderWith } from "./folders.ts";
@@ -16,12 +16,12 @@ function plan(tool: Tool, folder: string, input: unknown): Promise<Plan> {
 
 async function edited(text: string, input: object): Promise<string> {
   const made = await plan(editFileTool, folderWith({ "a.txt": text }), { path: "a.txt", ...input });
-  return made.type === "change" ? made.change.after.text : (made as { text: string }).text;
+  return made.type === "change" ? (made.change.after?.text ?? "deleted") : (made as { text: string }).text;
 }
 
 async function written(text: string, content: string): Promise<string> {
   const made = await plan(writeFileTool, folderWith({ "a.txt": text }), { path: "a.txt", content });
-  return made.type === "change" ? made.change.after.text : (made as { text: string }).text;
+  return made.type === "change" ? (made.change.after?.text ?? "deleted") : (made as { text: string }).text;
 }
 
 test("a change is only planned: it tells what is there and what will be, and writes nothing", async () => {
@@ -95,6 +95,44 @@ test("a change that cannot be is refused in words", async () => {
   for (const [tool, input, text] of refusals)
     expect(await plan(tool, folder, input)).toEqual({ type: "refused", text });
   expect((await plan(editFileTool, folder, { path: "a.txt", old: "", new: "b" })).type).toBe("refused");
+});
+
+test("a deletion is planned with what is there, and what cannot be deleted is refused in words", async () => {
+  const folder = folderWith({ "src/a.ts": "a", bin: "\0", ".env": "x", ".git/config": "x" });
+  fs.chmodSync(join(folder, "src/a.ts"), 0o640);
+  fs.symlinkSync("src/a.ts", join(folder, "link"));
+  fs.symlinkSync("src", join(folder, "sources"));
+  const change = { path: "src/a.ts", before: { sha256: sha256("a"), text: "a", mode: 0o640 }, after: undefined };
+  expect(await plan(deleteFileTool, folder, { path: "./src//a.ts" })).toEqual({ type: "change", change });
+  expect(await plan(deleteFileTool, folder, { path: "sources/a.ts" })).toEqual({ type: "change", change });
+  const refusals: [string, string][] = [
+    ["src", '"src" is a folder, not a file.'],
+    ["none", 'There is no file "none".'],
+    ["link", '"link" is a symbolic link: name the file it leads to.'],
+    ["bin", '"bin" is binary, not text.'],
+    [".env", '".env" may hold secrets and is closed to writing.'],
+    [".git/config", '".git/config" belongs to git and is closed to writing.'],
+    ["../a", '"../a" leads out of the workspace.'],
+  ];
+  for (const [path, text] of refusals)
+    expect(await plan(deleteFileTool, folder, { path })).toEqual({ type: "refused", text });
+  expect(fs.existsSync(join(folder, "src/a.ts"))).toBe(true);
+});
+
+test("a change that is named through a link is planned for the file itself", async () => {
+  const folder = folderWith({ "real/a.txt": "a" });
+  fs.symlinkSync("real", join(folder, "linked"));
+  fs.symlinkSync("real/a.txt", join(folder, "link.txt"));
+  const planned = await Promise.all([
+    plan(editFileTool, folder, { path: "link.txt", old: "a", new: "b" }),
+    plan(writeFileTool, folder, { path: "linked/a.txt", content: "b" }),
+    plan(writeFileTool, folder, { path: "linked/new/b.txt", content: "b" }),
+  ]);
+  expect(planned.map((one) => one.type === "change" && one.change.path)).toEqual([
+    "real/a.txt",
+    "real/a.txt",
+    "real/new/b.txt",
+  ]);
 });
 
 test("a secret that was taken out on reading is not overwritten by its mark", async () => {

@@ -37,11 +37,44 @@ test("a listing names the files below a folder that fit a pattern", async () => 
   });
 });
 
-test("a long listing is cut, and says so", async () => {
-  const names = Array.from({ length: 501 }, (_, at) => `f${String(at).padStart(3, "0")}`);
-  const look = await plan(listFilesTool, folderWith(Object.fromEntries(names.map((name) => [name, ""]))), {});
-  const title = "501 files in ., the first 500 of them here: narrow path or pattern.";
-  expect(look).toMatchObject({ text: [title, ...names.slice(0, 500)].join("\n") });
+test("more than 250 files are counted by folder, two levels deep, and the way to their names is told", async () => {
+  const many = (count: number, name: (at: number) => string) =>
+    Array.from({ length: count }, (_, at) => [name(at), ""]);
+  const files = [
+    ...many(150, (at) => `src/deep/down/f${at}.ts`),
+    ...many(100, (at) => `src/other/f${at}.${["ts", "md", "json", "css"][at % 4]}`),
+    ["src/Makefile", ""],
+  ];
+  const folder = folderWith(Object.fromEntries(files));
+  expect(await plan(listFilesTool, folder, {})).toEqual({
+    type: "look",
+    text: [
+      "251 files in ., too many to name and so counted by folder: narrow path or pattern to see names.",
+      "src/ 251: 175 .ts, 25 .md, 25 .json, 26 others",
+      "  deep/ 150: 150 .ts",
+      "  other/ 100: 25 .ts, 25 .md, 25 .json, 25 others",
+    ].join("\n"),
+    seen: [{ kind: "list", ref: "." }],
+  });
+  const below = (await plan(listFilesTool, folder, { path: "src", pattern: "*.md" })) as { text: string };
+  expect(below.text.split("\n")).toHaveLength(26);
+});
+
+test("a count by folder is itself short, and says what it leaves out", async () => {
+  const wide = Array.from({ length: 50 * 11 }, (_, at) => [`a${at % 50}/b${Math.floor(at / 50)}/f`, ""]);
+  const flat = Array.from({ length: 60 }, (_, at) => [`f${String(at).padStart(2, "0")}`, ""]);
+  const look = await plan(listFilesTool, folderWith(Object.fromEntries([...wide, ...flat])), {});
+  const lines = (look as { text: string }).text.split("\n");
+  expect(lines.length).toBeLessThan(210);
+  expect(lines.slice(40, 45)).toEqual([
+    "f39",
+    "(20 more files right here)",
+    "a0/ 11: 11 without an ending",
+    "  b0/ 1: 1 without an ending",
+    "  b1/ 1: 1 without an ending",
+  ]);
+  expect(lines[45]).toBe("  (9 more folders: 9 files)");
+  expect(lines.at(-1)).toBe("(10 more folders: 110 files)");
 });
 
 test("a file is shown with line numbers, and vouched for line by line", async () => {

@@ -7,8 +7,10 @@ import { realWorld } from "../../src/util/world.ts";
 import type { World } from "../../src/util/world.ts";
 import { findTestCommand, runCommand } from "../../src/tools/run.ts";
 import type { CommandRun } from "../../src/tools/types.ts";
+import type { Sandbox } from "../../src/tools/sandbox.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { cleanUp, folderWith } from "./folders.ts";
+import { lacking, processesAt, sandboxAt, unlessLacking } from "./sandboxes.ts";
 
 afterEach(cleanUp);
 
@@ -20,9 +22,15 @@ const fastWorld: World = { ...realWorld(env), sleep: (ms, signal) => realWorld()
 
 function run(
   argv: readonly string[],
-  { folder = folderWith({}), timeoutMs = minute, signal = new AbortController().signal, world = fastWorld } = {},
+  {
+    folder = folderWith({}),
+    timeoutMs = minute,
+    signal = new AbortController().signal,
+    world = fastWorld,
+    sandbox,
+  }: { folder?: string; timeoutMs?: number; signal?: AbortSignal; world?: World; sandbox?: Sandbox } = {},
 ): Promise<CommandRun> {
-  return runCommand(openWorkspace(folder, { hide: [] }), argv, { timeoutMs, signal, world });
+  return runCommand(openWorkspace(folder, { hide: [] }), argv, { timeoutMs, signal, world, sandbox });
 }
 
 /** Whether a process runs: a zombie nobody collects does not. */
@@ -47,6 +55,7 @@ test("a command runs in the workspace without a shell, and its end is told", asy
     exit_code: 3,
     duration_ms: 2500,
     timed_out: false,
+    sandboxed: false,
     output,
     output_sha256: sha256(output),
   });
@@ -114,7 +123,7 @@ test("of a flood of output remain head, tail, and a hash over all of it", async 
 test("a flood of output does not fill the memory while it runs", async () => {
   let most = 0;
   const timer = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers)), 5);
-  const flood = await run(["head", "-c", "500000000", "/dev/zero"]);
+  const flood = await run(["head", "-c", "500000000", "/dev/zero"], { timeoutMs: 10 * minute });
   clearInterval(timer);
   expect(flood).toMatchObject({ exit_code: 0, timed_out: false });
   expect(most).toBeLessThan(250_000_000);
@@ -176,6 +185,71 @@ test("a command is ended when it is cancelled, before or while it runs", async (
   expect(await run(["sleep", "1000"], { signal: AbortSignal.abort() })).toMatchObject({
     exit_code: undefined,
   });
+});
+
+test.skipIf(lacking)(`in the sandbox, too, all that a command started ends with it${unlessLacking}`, async () => {
+  const folder = folderWith({});
+  const sandbox = await sandboxAt(folder);
+  const stubborn = "trap '' TERM HUP INT; while :; do sleep 0.01; done";
+  const starts = [
+    `(${stubborn}) & (setsid sh -c "${stubborn}" &) ; (nohup sh -c "(${stubborn}) &" >/dev/null 2>&1 &); ${stubborn}`,
+    `(setsid sh -c "(${stubborn}) &" &) ; sleep 1000`,
+    `(setsid sh -c "(${stubborn}) &" &) ; echo done`,
+  ];
+  const ends: CommandRun[] = [];
+  for (const script of starts)
+    ends.push(await run(["sh", "-c", `echo up; ${script}`], { folder, sandbox, timeoutMs: 5000 }));
+  expect(ends).toMatchObject([
+    { exit_code: undefined, timed_out: true, sandboxed: true, output: "up\n\n[stopped after 5 s]" },
+    { exit_code: undefined, timed_out: true, sandboxed: true, output: "up\n\n[stopped after 5 s]" },
+    { exit_code: 0, timed_out: false, sandboxed: true, output: "up\ndone\n" },
+  ]);
+  while (processesAt(folder).length > 0) await wait(5);
+});
+
+test.skipIf(lacking)(`in the sandbox, too, a command is ended when it is cancelled${unlessLacking}`, async () => {
+  const folder = folderWith({});
+  const controller = new AbortController();
+  const sandbox = await sandboxAt(folder);
+  const running = run(["sh", "-c", "echo up; touch up; sleep 1000"], { folder, sandbox, signal: controller.signal });
+  while (!fs.existsSync(join(folder, "up"))) await wait(5);
+  controller.abort();
+  expect(await running).toMatchObject({ exit_code: undefined, timed_out: false, output: "up\n\n[cancelled]" });
+  while (processesAt(folder).length > 0) await wait(5);
+});
+
+test.skipIf(lacking)(`in the sandbox, too, the end of a command is told as it was${unlessLacking}`, async () => {
+  const folder = folderWith({});
+  const sandbox = await sandboxAt(folder);
+  const ends = await Promise.all(
+    ["exit 7", "kill -SEGV $$", "cd /; printf %s $OLDPWD; echo ! >&2"].map((script) =>
+      run(["sh", "-c", script], { folder, sandbox }),
+    ),
+  );
+  expect(ends).toMatchObject([
+    { exit_code: 7, output: "" },
+    { exit_code: 139, output: "" },
+    { exit_code: 0, output: `${folder}!\n` },
+  ]);
+});
+
+test.skipIf(lacking)(`in the sandbox, too, a flood of output is bounded${unlessLacking}`, async () => {
+  const folder = folderWith({});
+  const flood = await run(["head", "-c", "100000000", "/dev/zero"], { folder, sandbox: await sandboxAt(folder) });
+  expect(flood).toMatchObject({ exit_code: 0, output_sha256: sha256(Buffer.alloc(100_000_000)) });
+  expect(flood.output.length).toBeLessThan(40_000);
+});
+
+test.skipIf(lacking)(`processes are bounded where the sandbox says nothing else${unlessLacking}`, async (context) => {
+  const folder = folderWith({});
+  const sandbox = await sandboxAt(folder);
+  if (sandbox.detail.includes("not bounded")) return context.skip(sandbox.detail);
+  const bomb = `my $made = 0; $SIG{TERM} = "IGNORE";
+    while ($made < 5000) { my $pid = fork; last unless defined $pid; if (!$pid) { sleep 1000; exit } $made++ } print $made; exit`;
+  const { output } = await run(["perl", "-e", bomb], { folder, sandbox });
+  expect(Number(output)).toBeGreaterThan(1000);
+  expect(Number(output)).toBeLessThan(2048);
+  while (processesAt(folder).length > 0) await wait(5);
 });
 
 test("the test command is what is configured, else what the project's files tell", async () => {

@@ -186,11 +186,26 @@ test("a file that changed meanwhile is not overwritten", () => {
   expect(fs.readFileSync(join(folder, "new.txt"), "utf8")).toBe("theirs");
 });
 
+test("a file is deleted as it was planned, and the same may be asked again", () => {
+  const folder = folderWith({ "a/b.txt": "old", "a/c.txt": "c" });
+  const workspace = open(folder);
+  const before = { sha256: sha256("old"), text: "old", mode: 0o644 };
+  const deletion = { path: "a/b.txt", before, after: undefined };
+  fs.writeFileSync(join(folder, "a/b.txt"), "theirs");
+  expect(workspace.apply(deletion)).toMatchObject({ type: "changed_meanwhile", was: { text: "theirs" } });
+  expect(fs.readFileSync(join(folder, "a/b.txt"), "utf8")).toBe("theirs");
+  fs.writeFileSync(join(folder, "a/b.txt"), "old");
+  expect(workspace.apply(deletion)).toEqual({ type: "written", was: before });
+  expect(workspace.apply(deletion)).toEqual({ type: "already_there", was: undefined });
+  expect(workspace.apply({ ...deletion, path: ".git/config" }).type).toBe("refused");
+  expect(fs.readdirSync(join(folder, "a"))).toEqual(["c.txt"]);
+});
+
 test("what a crash left is cleared away by the same change, and never listed", async () => {
   const folder = folderWith({ "a.txt": "old" });
   const workspace = open(folder);
   const edit = change(workspace, "a.txt", "new");
-  const left = join(folder, `.${edit.after.sha256.slice(0, 16)}.claude-exec.tmp`);
+  const left = join(folder, `.${edit.after?.sha256.slice(0, 16)}.claude-exec.tmp`);
   fs.writeFileSync(left, "ne");
   expect(await workspace.list()).toEqual(["a.txt"]);
   expect(workspace.apply(edit).type).toBe("written");
@@ -375,6 +390,11 @@ test("a workspace that cannot be written to says so", ({ skip }) => {
     const text = `"a.txt" was not written (${code}).`;
     expect(workspace.apply(change(workspace, "a.txt", "b"))).toEqual({ type: "failed", code, text });
     expect(workspace.apply(change(workspace, "new/b.txt", "b"))).toMatchObject({ type: "failed", code });
+    expect(workspace.apply({ ...change(workspace, "a.txt", "b"), after: undefined })).toEqual({
+      type: "failed",
+      code,
+      text: `"a.txt" was not deleted (${code}).`,
+    });
     expect(fs.readFileSync(join(folder, "a.txt"), "utf8")).toBe("a");
   } finally {
     if (isRoot) spawnSync("umount", [folder]);

@@ -1,0 +1,181 @@
+import { exitCodes } from "../util/errors.ts";
+import { quotedLine } from "../util/quoting.ts";
+import { redact } from "../tools/redact.ts";
+import { runCommand } from "../tools/run.ts";
+import { compare, readSnapshot, snapshotText } from "../tools/snapshot.ts";
+import type { CommandRun, Touched } from "../tools/types.ts";
+import { leaveToRun, proposal, type Leave } from "./consent.ts";
+import type { Context } from "./context.ts";
+import type { Work } from "./deps.ts";
+import { event, park, type Body, type ChainEvent } from "./events.ts";
+import { engineActor, withLedger } from "./open.ts";
+import { verdict } from "./proof.ts";
+import { answer, answerTo, type ToolStep } from "./answer.ts";
+import { looksOnly, roleOf } from "./write.ts";
+
+/** Runs a model's command, where it may, and tells it what came of it. */
+export async function carryOut(work: Work, step: ToolStep, line: string, said: string): Promise<void> {
+  const { chain } = work;
+  if (!isApproved(chain.context)) {
+    return answer(work, step, "Commands run only after a person approved the solution.", true);
+  }
+  const open = chain.context.engine.open[step.key];
+  const again = open?.effect === "command" && open.call === step.call.id;
+  const leave = await mayRun(work, `${step.key}/${step.call.id}${again ? "/again" : ""}`, line, said, { again });
+  if (!leave) return;
+  if (leave.type === "refused") return answer(work, step, leave.text, true);
+  const argv = ["sh", "-c", line];
+  const done = await run(work, step.key, step.call.id, "command", argv);
+  if (!done) return;
+  const { ran, touched } = done;
+  const text = `${ending(ran)}\n${ran.output}${touchedText(touched)}`;
+  const bodies = [
+    ended(step.key, step.call.id, ran),
+    answerTo(step, text, false, chain, [{ kind: "command", ref: line }]),
+    ...withLedger(engineActor, touchedEvents(step.key, argv, touched)).bodies,
+  ];
+  chain.append({ by: engineActor, bodies });
+}
+
+/** Runs the tests, for a model's call or because the engine wants to know, and records what it saw. */
+export async function runTests(work: Work, key: string, step?: ToolStep): Promise<void> {
+  const { chain, deps } = work;
+  const argv = chain.context.engine.test_command ?? [];
+  if (step && !isApproved(chain.context)) {
+    return answer(work, step, "Commands run only after a person approved the solution.", true);
+  }
+  if (step && argv.length === 0) return answer(work, step, "No test command is known for this workspace.", true);
+  const call = step?.call.id ?? null;
+  const at = call === null ? key : `${key}/${call}`;
+  const leave = await mayRun(work, at, quotedLine(argv), "", { known: true });
+  if (!leave) return;
+  if (leave.type === "refused") {
+    if (step) return answer(work, step, leave.text, true);
+    return chain.append({ by: engineActor, bodies: [untested(leave.text)] });
+  }
+  deps.progress({ type: "using", key, tool: "run_tests", input: argv.join(" ") });
+  const tree = await deps.workspace.treeHash();
+  const done = await run(work, key, call, "tests", argv);
+  if (!done) return;
+  const { ran, touched } = done;
+  const { context } = chain;
+  const disturbed = touched.filter(({ path }) => roleOf(context, path) !== undefined);
+  const proved = disturbed.length > 0 ? "broken" : verdict(context, ran);
+  const judged = event("tests_judged", {
+    verdict: proved,
+    argv,
+    exit_code: ran.exit_code ?? null,
+    duration_ms: ran.duration_ms,
+    output_sha256: ran.output_sha256,
+    tree_sha256: tree,
+    output: ran.output.slice(-3_000),
+  });
+  const why = disturbed.length > 0 ? "\nThe run changed approved files, so it proves nothing about them." : "";
+  const told = `${ending(ran)}, recorded as ${proved}${why}\n${ran.output}${touchedText(touched)}`;
+  const answers = step ? [answerTo(step, told, false, chain, [])] : [];
+  const stop = proved === "baseline" && ran.exit_code !== 0 && expectsRed(context) ? [failingBefore(ran)] : [];
+  const events = [...touchedEvents(key, argv, touched), judged, ...stop];
+  chain.append({
+    by: engineActor,
+    bodies: [ended(key, call, ran), ...answers, ...withLedger(engineActor, events).bodies],
+  });
+}
+
+/** Undefined: it is not done now, and the journal says why. */
+async function mayRun(
+  work: Work,
+  key: string,
+  line: string,
+  said: string,
+  { known = false, again = false }: { known?: boolean; again?: boolean },
+): Promise<Exclude<Leave, { type: "ask" | "look_only" }> | undefined> {
+  const { chain, deps } = work;
+  const request = proposal<"command">({ kind: "command", key, said, line, why: "" });
+  const sandbox = await deps.sandbox.open();
+  const leave = leaveToRun(chain.context, request, deps.permission, { sandboxed: sandbox.on, known, again });
+  switch (leave.type) {
+    case "given":
+    case "refused":
+      return leave;
+    case "look_only":
+      chain.append({ by: engineActor, bodies: [looksOnly(`${line} was not run`)] });
+      return undefined;
+    case "ask":
+      chain.append({
+        by: engineActor,
+        bodies: [event("permission_asked", { request: { ...request, why: leave.why } })],
+      });
+      return undefined;
+  }
+}
+
+/**
+ * Announced, run, and compared: what it changed in the workspace is known even where this process dies in the middle,
+ * as the state of all files before lies on disk. Undefined: it was interrupted.
+ */
+async function run(
+  { chain, deps, signal }: Work,
+  key: string,
+  call: string | null,
+  purpose: "tests" | "command",
+  argv: readonly string[],
+): Promise<{ ran: CommandRun; touched: readonly Touched[] } | undefined> {
+  const { workspace, world, testTimeoutMs: timeoutMs } = deps;
+  const keep = chain.blobs.putBytes;
+  const earlier = chain.tree.read();
+  const cutShort = earlier === undefined ? undefined : readSnapshot(earlier);
+  const before = await workspace.snapshot(keep, cutShort);
+  if (cutShort) {
+    const touched = compare(cutShort, before);
+    if (touched.length > 0)
+      chain.append(withLedger(engineActor, touchedEvents(key, ["a run that was cut short"], touched)));
+  }
+  chain.tree.write(snapshotText(before));
+  chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose, argv }] });
+  const sandbox = await deps.sandbox.open();
+  const ran = await runCommand(workspace, argv, { timeoutMs, signal, world, sandbox });
+  const touched = compare(before, await workspace.snapshot(keep, before));
+  chain.tree.remove();
+  if (!signal.aborted) return { ran: { ...ran, output: redact(ran.output) }, touched };
+  if (touched.length > 0) chain.append(withLedger(engineActor, touchedEvents(key, argv, touched)));
+  return undefined;
+}
+
+function touchedEvents(key: string, argv: readonly string[], touched: readonly Touched[]): ChainEvent[] {
+  return touched.length > 0 ? [event("files_touched", { key, argv, touched })] : [];
+}
+
+function touchedText(touched: readonly Touched[]): string {
+  if (touched.length === 0) return "";
+  const shown = touched.slice(0, 20).map(({ path }) => path);
+  return `\n[It changed ${shown.join(", ")}${touched.length > shown.length ? `, and ${touched.length - shown.length} more` : ""}]`;
+}
+
+function ended(key: string, call: string | null, run: CommandRun): Body {
+  return { type: "result", effect: "command", key, call, run: { ...run, output: "" } };
+}
+
+function ending({ exit_code, timed_out }: CommandRun): string {
+  return `exit ${exit_code ?? "none"}${timed_out ? " (timed out)" : ""}`;
+}
+
+function isApproved({ current_phase: phase, solution }: Context): boolean {
+  return phase === "implementation" && solution?.standing === "approved";
+}
+
+/** Whether new tests are to fail first; where the old ones fail already, nobody could tell. */
+function expectsRed({ mode, solution, evidence }: Context): boolean {
+  const { files = [], verification } = solution?.solution ?? {};
+  return mode === "tdd" && !evidence.red && verification?.kind === "tests" && files.some(({ role }) => role === "test");
+}
+
+function failingBefore({ exit_code }: CommandRun): ChainEvent {
+  const message = `The tests fail before anything was changed (exit ${exit_code ?? "none"}), so new ones could not be told from old ones. Nothing was written.`;
+  const hint = 'Mend them, or name a command that passes, then: claude-exec resume {id} --test-command "…"';
+  return park("baseline_failing", exitCodes.verification, message, hint);
+}
+
+function untested(why: string): ChainEvent {
+  const hint = 'Without them nothing is proved. Name another command: claude-exec resume {id} --test-command "…"';
+  return park("tests_refused", exitCodes.waiting, `The tests were not run. ${why}`, hint);
+}

@@ -1,0 +1,78 @@
+import { sha256 } from "../util/hash.ts";
+import { judgeCommand, judgePath, type Mode, type Rules } from "../tools/permissions.ts";
+import type { Context, Edited } from "./context.ts";
+import type { Request } from "./events.ts";
+
+/** What the user lets chains do, as their settings and flags say. */
+export interface Permission {
+  readonly mode: Mode;
+  readonly rules: Rules;
+  /** Commands that would run in a sandbox run without one where there is none. */
+  readonly unsandboxed: boolean;
+}
+
+export type Leave =
+  | { readonly type: "given"; readonly edited: Edited | null }
+  | { readonly type: "refused"; readonly text: string }
+  /** A person is to be asked; `why` says what of it needs them. */
+  | { readonly type: "ask"; readonly why: string }
+  /** The mode allows looking only. */
+  | { readonly type: "look_only" };
+
+/** Whether a change of an approved file may be made now, and in which words it may not. */
+export function leaveToChange(context: Context, request: Proposal<"change">, permission: Permission): Leave {
+  const { verdict, why, ruled = false } = judgePath(request.path, "write", permission.rules);
+  if (verdict === "deny") return { type: "refused", text: `${request.path} may not be written: ${why}` };
+  if (permission.mode === "read") return { type: "look_only" };
+  const said = answered(context, request.id);
+  if (said) return said;
+  const open = permission.mode === "edits" || permission.mode === "full" || context.engine.permits.changes;
+  return verdict === "allow" || (open && !ruled) ? given : { type: "ask", why };
+}
+
+/**
+ * `known`: the approved command of the tests, which a person has seen with the solution. `again`: it was cut short,
+ * and what it did until then may be done twice.
+ */
+export function leaveToRun(
+  context: Context,
+  request: Proposal<"command">,
+  permission: Permission,
+  { sandboxed, known, again }: { sandboxed: boolean; known: boolean; again: boolean },
+): Leave {
+  const { verdict, why, ruled = false } = judgeCommand(request.line, permission.rules);
+  if (verdict === "deny") return { type: "refused", text: `${request.line} may not be run: ${why}` };
+  if (permission.mode === "read") return { type: "look_only" };
+  const said = answered(context, request.id);
+  if (said) return said;
+  if (context.engine.permits.commands.includes(request.line)) return given;
+  if (again) return { type: "ask", why: "It was cut short, and may have done some of its work already." };
+  if (!sandboxed && !permission.unsandboxed) {
+    return { type: "ask", why: "There is no sandbox: it could read and change whatever you can." };
+  }
+  const open = known || permission.mode === "full";
+  return verdict === "allow" || (open && !ruled) ? given : { type: "ask", why };
+}
+
+/** Something to be asked about; its id is bound to all that is shown of it. */
+export type Proposal<Kind extends Request["kind"] = Request["kind"]> = Extract<Request, { kind: Kind }>;
+
+export function proposal<Kind extends Request["kind"]>(what: Omit<Proposal<Kind>, "id">): Proposal<Kind> {
+  return { ...what, id: sha256(JSON.stringify(what)).slice(0, 12) } as Proposal<Kind>;
+}
+
+const given: Leave = { type: "given", edited: null };
+
+function answered({ engine: { consent } }: Context, id: string): Leave | undefined {
+  if (consent?.id !== id) return undefined;
+  if (consent.type === "given") return { type: "given", edited: consent.edited };
+  return { type: "refused", text: consent.question ? question(consent.reason) : refusal(consent.reason) };
+}
+
+function refusal(reason: string): string {
+  return `A person refused this${reason ? `: ${reason}` : " and gave no reason"}. Nothing was done. Do it differently, or leave it.`;
+}
+
+function question(asked: string): string {
+  return `Before deciding, a person asks: ${asked}\nNothing was done yet. Answer in words, and along with them make the call again, as it was or better.`;
+}

@@ -1,0 +1,127 @@
+import { exitCodes, UserError } from "../util/errors.ts";
+import type { Blobs } from "../store/blobs.ts";
+import type { Touched } from "../tools/types.ts";
+import type { Workspace } from "../tools/workspace.ts";
+import { compare, readSnapshot } from "../tools/snapshot.ts";
+import type { ChainLine } from "./events.ts";
+import type { Chain } from "./open.ts";
+import { touchedBy } from "./write.ts";
+
+/** Where a chain goes back to: how many of its lines still hold, and the step that comes next there. */
+export interface Target {
+  readonly line: number;
+  readonly step: string;
+}
+
+/** Before the step of this key, its decision, its phase or its line; without one, to where the solution was approved. */
+export function targetOf(id: string, lines: readonly ChainLine[], to: string | undefined): Target {
+  const alive = livingLines(lines);
+  if (to === undefined) {
+    const approved = alive.findLast(({ line }) => line.type === "event" && line.event === "approval_given");
+    if (approved) return { line: approved.at, step: "the approval" };
+    throw new UserError(
+      "nothing_built",
+      `Chain ${id} has built nothing yet.`,
+      `Name where to go back to: claude-exec rewind ${id} --to <step>. Its steps: ${stepsOf(alive).join(", ")}`,
+      exitCodes.usage,
+    );
+  }
+  const found = alive.find(({ line }) => isWhole(keyOf(line), to));
+  if (found) return { line: found.at, step: to };
+  const number = /^\d+$/.test(to) ? Number(to) : 0;
+  const exact = alive.find(({ at }) => at === number);
+  if (exact && number > 1 && keyOf(exact.line) !== undefined) return { line: number, step: keyOf(exact.line)! };
+  throw new UserError(
+    "unknown_step",
+    `Chain ${id} has no step "${to}". Nothing was changed.`,
+    `Its steps: ${stepsOf(alive).join(", ")}`,
+    exitCodes.usage,
+  );
+}
+
+/** What the lines behind the target did to files, in the order it happened. */
+export function touchedSince(lines: readonly ChainLine[], line: number): Touched[] {
+  return lines.slice(line).flatMap((one) => {
+    if (one.type !== "event") return [];
+    if (one.event === "file_changed") return one.touched ? [one.touched] : [];
+    if (one.event === "files_touched") return [...one.touched];
+    return one.event === "rewound" ? [...one.files] : [];
+  });
+}
+
+/** The files as they were then, or a UserError and no file touched. Returns what happened to each. */
+export function restoreFiles(
+  id: string,
+  workspace: Workspace,
+  blobs: Blobs,
+  touched: readonly Touched[],
+): { files: Touched[]; not_kept: readonly string[] } {
+  const before = new Map(touched.map(({ path }) => [path, workspace.stateOf(path)]));
+  const restored = workspace.restore(touched, blobs.getBytes);
+  switch (restored.type) {
+    case "restored": {
+      const files = restored.paths.flatMap((path) => {
+        const [was, now] = [before.get(path) ?? null, workspace.stateOf(path)];
+        return isState(was) && isState(now) ? [{ path, before: was, after: now }] : [];
+      });
+      return { files, not_kept: restored.not_kept };
+    }
+    case "conflict":
+      throw new UserError(
+        "changed_since",
+        `Files were changed since chain ${id} left them: ${restored.text}`,
+        `Save your changes elsewhere, put these files back as chain ${id} left them, and type it again. What it did: claude-exec diff ${id}`,
+        exitCodes.conflict,
+      );
+    case "failed":
+      throw new UserError(
+        "not_restored",
+        `${restored.text} ${restored.done.length} of ${touched.length} were put back; no file is half written.`,
+        `Make room or give yourself the right to it, then type it again: claude-exec rewind ${id}`,
+      );
+    case "refused":
+      throw new UserError("not_restored", restored.text, "Nothing was touched.", exitCodes.conflict);
+  }
+}
+
+type State = ReturnType<Workspace["stateOf"]>;
+
+function isState(state: State): state is Exclude<State, { type: "refused" }> {
+  return state === null || state.type !== "refused";
+}
+
+/** Lines with the number of lines before each; those that a rewind ended are left out. */
+function livingLines(lines: readonly ChainLine[]): { line: ChainLine; at: number }[] {
+  let alive: { line: ChainLine; at: number }[] = [];
+  for (const [at, line] of lines.entries()) {
+    if (line.type === "event" && line.event === "rewound" && !line.files_only) {
+      alive = alive.filter((known) => known.at < line.to);
+    } else alive.push({ line, at });
+  }
+  return alive;
+}
+
+function keyOf(line: ChainLine): string | undefined {
+  return line.type === "intent" ? line.key : undefined;
+}
+
+function isWhole(key: string | undefined, step: string): boolean {
+  return key === step || (key?.startsWith(`${step}/`) ?? false);
+}
+
+/** Phase and decision of each step, once. */
+function stepsOf(alive: readonly { line: ChainLine }[]): string[] {
+  const keys = alive.flatMap(({ line }) => keyOf(line) ?? []);
+  return [...new Set(keys.map((key) => key.split("/").slice(0, 2).join("/")))];
+}
+
+/** What a crash kept from being written down: a change that was announced, and a command that was running. */
+export async function unsaid({ context, tree, blobs }: Chain, workspace: Workspace): Promise<Touched[]> {
+  const changes = Object.values(context.engine.open).flatMap((intent) =>
+    intent.effect === "change" ? (touchedBy(workspace, blobs, intent) ?? []) : [],
+  );
+  const earlier = tree.read();
+  if (earlier === undefined) return changes;
+  const before = readSnapshot(earlier);
+  return [...changes, ...compare(before, await workspace.snapshot(blobs.putBytes, before))];
+}

@@ -1,0 +1,121 @@
+import fs from "node:fs";
+import { basename, join } from "node:path";
+
+/**
+ * A call of bubblewrap as `@anthropic-ai/sandbox-runtime` writes it, ready for any command. What it leaves open is
+ * closed here: messages and memory that processes share (System V), the keyrings of the user, and, for root, the
+ * settings of the kernel.
+ */
+export interface Plan {
+  /** The last word is missing: the script of a command. */
+  readonly argv: readonly string[];
+  /** All that is mounted over. */
+  readonly targets: readonly string[];
+  /** Those over which nothing real lies: bubblewrap makes an empty file or folder there and leaves it behind. */
+  readonly placeholders: readonly string[];
+}
+
+/** `call` runs the script "command"; `isThere` says what was there before any of our commands ran. */
+export function planOf(
+  call: string,
+  session: { own: string; group: string | null },
+  isThere: (path: string) => boolean,
+): Plan {
+  const words = inline(wordsOf(call));
+  const end = words.indexOf("--");
+  // bwrap … -- /bin/sh -c 'NAME=value apply-seccomp /bin/sh -c command'
+  const [setting = "", ...inner] = wordsOf(words.at(-1) ?? "");
+  const [name = "", value = ""] = setting.split("=");
+  if (
+    !words.includes("--die-with-parent") ||
+    end !== words.length - 4 ||
+    inner.slice(1).join(" ") !== "/bin/sh -c command"
+  ) {
+    throw new Error(`Not a call of bubblewrap as it is known here: ${call}`);
+  }
+  const empty = join(session.own, "empty");
+  const filter = join(session.own, "calls.bpf");
+  fs.mkdirSync(empty, { recursive: true });
+  fs.writeFileSync(filter, callFilter(process.arch));
+  const own = words.slice(0, end).map((word) => (basename(word).startsWith("claude-empty-") ? empty : word));
+  const more = ["--setenv", name, value, "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--seccomp", "8"];
+  if (process.geteuid?.() === 0) more.push(...kernelSettings.flatMap((path) => ["--ro-bind-try", path, path]));
+  const mounts = own.flatMap((word, at) =>
+    word === "--ro-bind" ? [{ source: own[at + 1], target: own[at + 2] ?? "" }] : [],
+  );
+  const stoodIn = mounts.filter(
+    ({ source, target }) => (source === "/dev/null" || source === empty) && !isThere(target),
+  );
+  return {
+    argv: ["/bin/sh", "-c", enter, "sh", filter, session.group ?? "", ...own, ...more, "--", ...inner.slice(0, -1)],
+    targets: mounts.map(({ target }) => target),
+    placeholders: stoodIn.map(({ target }) => target),
+  };
+}
+
+/** Without what it was told to do first, it does not go on. */
+const enter =
+  'exec 8<"$1" || exit 70; if [ -n "$2" ]; then echo $$ >"$2/cgroup.procs" || exit 70; fi; shift 2; exec "$@"';
+
+/** Whoever is root may write these also without any capability. */
+const kernelSettings = ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"].map((name) => `/proc/${name}`);
+
+/** A long call has its mounts in a file, open only for a while: sh -c … srt-args <file> bwrap … --args 9 … */
+function inline(words: string[]): string[] {
+  if (words[3] !== "srt-args") return words;
+  const at = words.indexOf("--args");
+  const mounts = fs
+    .readFileSync(words[4] ?? "", "utf8")
+    .split("\0")
+    .slice(0, -1);
+  return [...words.slice(5, at), ...mounts, ...words.slice(at + 2)];
+}
+
+/** The inverse of quoting for a shell, for the few forms that the runtime writes. */
+export function wordsOf(text: string): string[] {
+  const words = text.match(/(?:[^\s'"]|'[^']*'|"'")+/g) ?? [];
+  if (words.join(" ") !== text) throw new Error(`These are no quoted words: ${text}`);
+  return words.map((word) => word.replace(/'([^']*)'|"(')"/g, (_, inner: string | undefined) => inner ?? "'"));
+}
+
+/** One word for any POSIX shell, whatever is in it. */
+export function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+interface Calls {
+  /** AUDIT_ARCH_* of linux/audit.h. */
+  readonly arch: number;
+  /** add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd */
+  readonly refused: readonly number[];
+}
+
+const calls: Readonly<Record<string, Calls>> = {
+  x64: { arch: 0xc000003e, refused: [248, 249, 250, 321, 298, 323] },
+  arm64: { arch: 0xc00000b7, refused: [217, 218, 219, 280, 241, 282] },
+};
+
+export const knownProcessors = Object.keys(calls);
+
+/** A seccomp program (struct sock_filter): EPERM for the refused calls, and for all by another machine's numbers. */
+function callFilter(processor: string): Buffer {
+  const { arch, refused } = calls[processor] ?? { arch: 0, refused: [] };
+  const steps = refused.length + 3;
+  const program = [
+    [0x20, 0, 0, 4], // load the machine's kind
+    [0x15, 0, steps, arch], // another one: refuse
+    [0x20, 0, 0, 0], // load the number of the call
+    [0x35, steps - 2, 0, 0x40000000], // numbers of x32: refuse
+    ...refused.map((number, at) => [0x15, refused.length - at, 0, number]),
+    [0x06, 0, 0, 0x7fff0000], // allow
+    [0x06, 0, 0, 0x00050001], // refuse with EPERM
+  ];
+  const bytes = Buffer.alloc(8 * program.length);
+  for (const [at, [code = 0, yes = 0, no = 0, value = 0]] of program.entries()) {
+    bytes.writeUInt16LE(code, 8 * at);
+    bytes.writeUInt8(yes, 8 * at + 2);
+    bytes.writeUInt8(no, 8 * at + 3);
+    bytes.writeUInt32LE(value, 8 * at + 4);
+  }
+  return bytes;
+}

@@ -1,0 +1,238 @@
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import { homedir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import type { SandboxManager } from "@anthropic-ai/sandbox-runtime";
+import { messageOf, systemCode, UserError } from "../util/errors.ts";
+import type { World } from "../util/world.ts";
+import { knownProcessors, planOf, quoted } from "./bubblewrap.ts";
+import type { Plan } from "./bubblewrap.ts";
+import { closedFinder, userSecrets } from "./closed_paths.ts";
+import { follow, isInside } from "./place.ts";
+import { pathOutside } from "./path_outside.ts";
+import { findProgram } from "./run.ts";
+import { proveSandbox } from "./sandbox_proof.ts";
+import { openSessionFolder, placeholderOver } from "./session_folder.ts";
+import type { SessionFolder } from "./session_folder.ts";
+
+/** Where commands run without network, writing to the workspace only. Each that was wrapped is released at its end. */
+export interface Sandbox {
+  readonly on: boolean;
+  /** "bubblewrap, network off, writes only in the workspace" or why there is none. */
+  readonly detail: string;
+  /** How to get one; null where it is on. */
+  readonly hint: string | null;
+  /** The argv that runs this argv inside; the same argv where it is off. */
+  wrap(argv: readonly string[]): Promise<readonly string[]>;
+  /** Clears away what was there only for the command of this argv, which `wrap` gave. */
+  release(wrapped: readonly string[]): void;
+  close(): Promise<void>;
+}
+
+export interface SandboxOptions {
+  /** The only folder that commands may write, besides a temporary one of their own. */
+  readonly root: string;
+  /** Absolute paths that are never written, be they there or not. */
+  readonly protect: readonly string[];
+  /** Absolute paths that are neither read nor written. */
+  readonly conceal: readonly string[];
+  readonly world: World;
+}
+
+export function sandboxLine(sandbox: Pick<Sandbox, "on" | "detail" | "hint">): string {
+  if (sandbox.on) return `sandbox: on (${sandbox.detail})`;
+  return ["sandbox: OFF", sandbox.detail, sandbox.hint].filter((part) => part !== null).join(" – ");
+}
+
+/** Opens one that has just proved itself; where it cannot, it is off and says why. */
+export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
+  // The runtime looks up programs of its own at every command.
+  process.env["PATH"] = pathOutside(options.root, process.env["PATH"] ?? "");
+  const found = await findRuntime();
+  if ("detail" in found) return off(found);
+  const session = openSessionFolder(processLimit);
+  const sandbox = sandboxOf(found, options, session);
+  const failed = await proveSandbox(sandbox, options, session);
+  if (failed === undefined) return sandbox;
+  await sandbox.close();
+  return off(failed);
+}
+
+/** Why there is no sandbox, and how to get one. */
+export interface Lack {
+  readonly detail: string;
+  readonly hint: string;
+}
+
+function off({ detail, hint }: Lack): Sandbox {
+  return {
+    on: false,
+    detail,
+    hint,
+    wrap: async (argv) => argv,
+    release: () => undefined,
+    close: async () => undefined,
+  };
+}
+
+type Runtime = typeof SandboxManager;
+
+async function findRuntime(): Promise<{ runtime: Runtime; defaults: readonly string[] } | Lack> {
+  const { platform, arch } = process;
+  if (platform !== "linux" && platform !== "darwin") {
+    return { detail: `there is none for ${platform}`, hint: "Use Linux, macOS or WSL2" };
+  }
+  if (platform === "linux" && !knownProcessors.includes(arch)) {
+    return { detail: `there is none for ${arch} processors`, hint: `Use ${knownProcessors.join(" or ")}` };
+  }
+  const [bubblewrap, nothingToDo] = ["bwrap", "true"].map((name) => findProgram(name, process.env, "/"));
+  if (platform === "linux" && bubblewrap === undefined) {
+    return { detail: "bubblewrap is not installed", hint: "Debian and Ubuntu: apt install bubblewrap" };
+  }
+  try {
+    const { SandboxManager: runtime, getDefaultWritePaths } = await import("@anthropic-ai/sandbox-runtime");
+    // What its own search would find is found by us: it begins at this process's folder, not at the workspace.
+    const search = { command: nothingToDo ?? "true" };
+    const programs = bubblewrap === undefined ? {} : { bwrapPath: bubblewrap };
+    runtime.updateConfig({ network: noNetwork, filesystem: nothing, ripgrep: search, ...programs });
+    return { runtime, defaults: getDefaultWritePaths().filter((path) => !path.startsWith("/dev/")) };
+  } catch (error) {
+    if (systemCode(error) !== "ERR_MODULE_NOT_FOUND") throw error;
+    return {
+      detail: "the package @anthropic-ai/sandbox-runtime is not installed",
+      hint: "npm install --global --include=optional claude-exec",
+    };
+  }
+}
+
+const nothing = { denyRead: [], allowRead: [], allowWrite: [], denyWrite: [] };
+
+type Found = Exclude<Awaited<ReturnType<typeof findRuntime>>, Lack>;
+
+/**
+ * The runtime keeps its settings for the whole process. Ours are the same for every sandbox and all that differs goes
+ * with each command, so that sandboxes do not get into each other's way. It is never initialised: that would start the
+ * proxy through which it lets some domains be reached, and without one nothing leaves the sandbox.
+ */
+function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, session: SessionFolder): Sandbox {
+  const { root, protect, conceal, world } = options;
+  const findClosed = closedFinder(root);
+  const secrets = [...userSecrets(world.env["HOME"] ?? homedir()), ...conceal, join(session.own, "secret")];
+  const kept = [join(root, ".git"), join(root, ".env"), session.own, runtimeFolder(), ...protect, ...defaults];
+  const running = new WeakMap<readonly string[], Plan>();
+  let known: { plan: Plan; key: string } | undefined;
+
+  const access = () => {
+    const found = findClosed();
+    const [link] = [...found.links, ...protect.filter((path) => isInside(root, path) && isLink(path))];
+    if (link !== undefined) throw refused(`${link} is a symbolic link, and nothing would keep it in its place`);
+    const unreadable = [...secrets, ...found.unreadable];
+    // Below a folder that is missing, so that an empty folder stands in for it: programs stumble over an empty file.
+    const hooks = isThere(join(root, ".git")) ? [] : [join(root, ".git", "hooks")];
+    const unwritable = [...kept, ...hooks, ...found.unwritable, ...unreadable];
+    return { unreadable, unwritable };
+  };
+  const callFor = async (script: string, { unreadable, unwritable }: ReturnType<typeof access>) => {
+    const filesystem = {
+      denyRead: unreadable.map(literal),
+      allowRead: [],
+      allowWrite: [root, session.temporary].map(literal),
+      denyWrite: unwritable.map(literal),
+    };
+    try {
+      return await runtime.wrapWithSandbox(script, "/bin/sh", { network: noNetwork, filesystem });
+    } catch (error) {
+      throw refused(messageOf(error));
+    }
+  };
+  const planNow = async (): Promise<Plan> => {
+    const paths = access();
+    const { unwritable } = paths;
+    if (known !== undefined && known.key === stateOf([...unwritable, ...known.plan.targets])) return known.plan;
+    const call = await callFor("command", paths);
+    const plan = planOf(call, session, isThere);
+    // It would clear away after this one command; the plan is for many, and what they leave is cleared away here.
+    runtime.cleanupAfterCommand();
+    known = { plan, key: stateOf([...unwritable, ...plan.targets]) };
+    return plan;
+  };
+  return {
+    on: true,
+    detail: detailOf(session),
+    hint: null,
+    async wrap(argv) {
+      const script = scriptOf(argv, session);
+      if (process.platform !== "linux") return ["/bin/sh", "-c", await callFor(script, access())];
+      const plan = await planNow();
+      const wrapped = [...plan.argv, script];
+      session.hold(plan.placeholders);
+      running.set(wrapped, plan);
+      return wrapped;
+    },
+    release(wrapped) {
+      session.release(running.get(wrapped)?.placeholders ?? []);
+      running.delete(wrapped);
+    },
+    async close() {
+      session.close();
+    },
+  };
+}
+
+function refused(why: string): UserError {
+  return new UserError(
+    "sandbox_failed",
+    `The sandbox cannot be set up: ${why}.`,
+    "No command was run. Remove the cause.",
+  );
+}
+
+function isThere(path: string): boolean {
+  return placeholderOver(path) === undefined && fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** All that a plan depends on: where each path leads, how far it exists, and who may make what is missing. */
+function stateOf(paths: readonly string[]): string {
+  const lines = paths.map((path) => {
+    const placeholder = placeholderOver(path);
+    const way = follow(placeholder === undefined ? path : dirname(placeholder));
+    if (typeof way === "string") return `${path} ${way}`;
+    const { mode, uid } = fs.statSync(way.real);
+    const rest = placeholder === undefined ? way.missing.join("/") : relative(way.real, path);
+    return [path, way.real, rest, mode, uid].join(" ");
+  });
+  return [process.cwd(), ...lines].join("\n");
+}
+
+const noNetwork = { allowedDomains: [], deniedDomains: [] };
+
+const literal = (path: string) => ({ path, literal: true as const });
+
+const isLink = (path: string) => fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+
+/** Where the runtime is installed in the workspace itself, it must not be changed from inside. */
+function runtimeFolder(): string {
+  return join(dirname(createRequire(import.meta.url).resolve("@anthropic-ai/sandbox-runtime")), "..");
+}
+
+const processLimit = 2048;
+const fileLimitBytes = 2 ** 31;
+
+/** Shells name the limit on processes by different letters. What is bounded more tightly already stays so. */
+function scriptOf(argv: readonly string[], session: SessionFolder): string {
+  const folder = (name: string, ...way: string[]) => `export ${name}=${quoted(join(session.temporary, ...way))}`;
+  return [
+    folder("TMPDIR"),
+    folder("GOCACHE", "go-build"),
+    "ulimit -c 0",
+    `ulimit -f ${fileLimitBytes / 512} 2>/dev/null`,
+    `{ ulimit -u ${processLimit} || ulimit -p ${processLimit}; } 2>/dev/null`,
+    `exec ${argv.map(quoted).join(" ")}`,
+  ].join("\n");
+}
+
+function detailOf(session: SessionFolder): string {
+  const by = process.platform === "linux" ? "bubblewrap" : "seatbelt";
+  const unbounded = process.getuid?.() === 0 && session.group === null ? ", number of processes not bounded" : "";
+  return `${by}, network off, writes only in the workspace${unbounded}`;
+}

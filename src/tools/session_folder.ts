@@ -1,0 +1,168 @@
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { parseJson } from "../util/json.ts";
+import { systemCode } from "../util/errors.ts";
+
+/** A private folder for as long as this process runs commands. What a killed process left is cleared away. */
+export interface SessionFolder {
+  /** What keeps the sandbox up; commands may never write it. */
+  readonly own: string;
+  /** For commands to write. */
+  readonly temporary: string;
+  /** A control group that bounds processes; null where none can be made. Only root can and needs to. */
+  readonly group: string | null;
+  /** Empty files and folders that lie at these paths only while a command runs. */
+  hold(placeholders: readonly string[]): void;
+  release(placeholders: readonly string[]): void;
+  close(): void;
+}
+
+/** How many running commands of this process need the placeholder at a path. */
+const held = new Map<string, number>();
+
+/** The placeholder that is there now and stands in for this path or for a folder above it. */
+export function placeholderOver(path: string): string | undefined {
+  if (held.has(path)) return path;
+  return held.size === 0 || dirname(path) === path ? undefined : placeholderOver(dirname(path));
+}
+
+const prefix = "claude-exec-sandbox-";
+const ledgerName = "placeholders.json";
+
+export function openSessionFolder(processLimit: number): SessionFolder {
+  const parent = fs.realpathSync(tmpdir());
+  for (const stale of staleIn(parent)) clearStale(stale);
+  const path = fs.mkdtempSync(join(parent, `${prefix}${process.pid}-`));
+  fs.chmodSync(path, 0o700);
+  const [own, temporary] = [join(path, "own"), join(path, "tmp")];
+  for (const folder of [own, temporary]) fs.mkdirSync(folder);
+  const group = makeGroup(path, processLimit);
+  const ledger = join(own, ledgerName);
+  const placeholders = new Set<string>();
+  const write = () => fs.writeFileSync(ledger, JSON.stringify([...placeholders]));
+  write();
+  return {
+    own,
+    temporary,
+    group,
+    hold(paths) {
+      const before = placeholders.size;
+      for (const placeholder of paths) {
+        placeholders.add(placeholder);
+        held.set(placeholder, (held.get(placeholder) ?? 0) + 1);
+      }
+      if (placeholders.size > before) write();
+    },
+    release(paths) {
+      for (const placeholder of paths) {
+        const left = (held.get(placeholder) ?? 0) - 1;
+        if (left > 0) held.set(placeholder, left);
+        else {
+          held.delete(placeholder);
+          placeholders.delete(placeholder);
+          removeIfEmpty(placeholder);
+        }
+      }
+      if (placeholders.size === 0) write();
+    },
+    close() {
+      if (group !== null) removeGroup(group);
+      removeFolder(path);
+    },
+  };
+}
+
+/** Only what is ours alone is believed: other users can give a folder this name, too. */
+function clearStale(path: string): void {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (!stats?.isDirectory() || stats.uid !== process.getuid?.() || (stats.mode & 0o077) !== 0) return;
+  const ledger = join(path, "own", ledgerName);
+  const left = fs.existsSync(ledger) ? parseJson(fs.readFileSync(ledger, "utf8")) : undefined;
+  for (const placeholder of Array.isArray(left) ? left : []) {
+    if (typeof placeholder === "string") removeIfEmpty(placeholder);
+  }
+  removeFolder(path);
+}
+
+/** What processes that run no more have left in a folder. */
+function staleIn(folder: string): string[] {
+  const stale = fs.readdirSync(folder).filter((name) => {
+    const [, pid] = /^claude-exec-sandbox-(\d+)-/.exec(name) ?? [];
+    return pid !== undefined && !runs(Number(pid));
+  });
+  return stale.map((name) => join(folder, name));
+}
+
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== "ESRCH";
+  }
+}
+
+/** Somebody may have written there since: then it is theirs. */
+function removeIfEmpty(path: string): void {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile() && stats.size === 0) fs.unlinkSync(path);
+  if (stats?.isDirectory() && fs.readdirSync(path).length === 0) fs.rmdirSync(path);
+}
+
+/** A command may have closed its own folders. */
+function removeFolder(path: string): void {
+  try {
+    fs.rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    if (systemCode(error) !== "EACCES" && systemCode(error) !== "ENOTEMPTY") throw error;
+    openFolders(path);
+    fs.rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function openFolders(path: string): void {
+  fs.chmodSync(path, 0o700);
+  for (const entry of fs.readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) openFolders(join(path, entry.name));
+  }
+}
+
+const groups = ["/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/pids/cgroup.procs"];
+
+/** The kernel holds root to no `ulimit` on processes. Ordinary users may make no group, and need none. */
+function makeGroup(session: string, processLimit: number): string | null {
+  const known = groups.find((file) => fs.existsSync(file));
+  if (process.getuid?.() !== 0 || known === undefined) return null;
+  const group = join(known, "..", session.slice(session.lastIndexOf(prefix)));
+  for (const stale of staleIn(dirname(group))) removeGroup(stale);
+  try {
+    fs.mkdirSync(group);
+    fs.writeFileSync(join(group, "pids.max"), String(processLimit));
+    return group;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    removeGroup(group);
+    return null;
+  }
+}
+
+/** Those whose last process had not quite ended. */
+const leftGroups = new Set<string>();
+
+function removeGroup(group: string): void {
+  leftGroups.add(group);
+  for (const left of leftGroups) {
+    if (!fs.existsSync(left) || removed(left)) leftGroups.delete(left);
+  }
+}
+
+function removed(group: string): boolean {
+  try {
+    fs.rmdirSync(group);
+    return true;
+  } catch (error) {
+    if (systemCode(error) !== "EBUSY") throw error;
+    return false;
+  }
+}

@@ -1,0 +1,148 @@
+import { afterEach, expect, test } from "vitest";
+import type { Model } from "../../src/models/types.ts";
+import { action, report, says, uses, type Replies } from "../support/script.ts";
+import { cutOff, present, refused } from "../support/ways.ts";
+import { cleanUp } from "../tools/folders.ts";
+import { workbench } from "./workbench.ts";
+
+afterEach(cleanUp);
+
+const at = "requirements-clarification/1";
+const both = (...names: string[]) =>
+  action("I look.", { type: "run_prompts", prompts: names.map((name) => ({ name, inputs: [] })) });
+const looking = ["component_mapper", "dependency_analyzer"] as const;
+const found = (key: string) => report(`Found ${key}.`, { discovered: [{ key, value: "1" }] });
+
+const replies: Replies = {
+  [`${at}/controller/turn-1`]: both(...looking),
+  [`${at}/1-component_mapper/turn-1`]: uses(["read_file", { path: "src/sum.js" }]),
+  [`${at}/1-component_mapper/turn-2`]: found("components"),
+  [`${at}/2-dependency_analyzer/turn-1`]: found("dependencies"),
+  "requirements-clarification/2/controller/turn-1": present,
+};
+
+/** Holds calls back until somebody lets them go, and knows how many were in the air at once. */
+function held(model: Model, lets: (key: string) => Promise<void>) {
+  const air = { now: 0, most: 0 };
+  const ask: Model["ask"] = async function* (request, signal) {
+    air.most = Math.max(air.most, ++air.now);
+    await lets(request.key);
+    air.now--;
+    yield* model.ask(request, signal);
+  };
+  return { air, model: { ...model, ask } };
+}
+
+function order(bench: ReturnType<typeof workbench>): string[] {
+  return bench.lines.flatMap((line) =>
+    line.type === "result" && line.effect === "model"
+      ? [`${line.key.split("/")[2] ?? ""} answered`]
+      : line.type === "event" && line.event === "report_recorded"
+        ? [`${line.prompt} taken in`]
+        : [],
+  );
+}
+
+test("prompts of one decision that only look run at the same time, and are taken in as they were named", async () => {
+  const second = Promise.withResolvers<void>();
+  const bench = workbench(replies, { size: "tiny" });
+  // The first can only answer once the second has: one after the other they would never end.
+  const { air, model } = held(bench.deps.model, (key) => {
+    if (key.includes("dependency_analyzer")) second.resolve();
+    return key.includes("component_mapper") ? second.promise : Promise.resolve();
+  });
+  const ending = await bench.runWith({ model });
+  bench.chain.close();
+  expect(ending.type).toBe("needs_approval");
+  expect(air.most).toBe(2);
+  expect(order(bench).slice(-3)).toEqual([
+    "component_mapper taken in",
+    "dependency_analyzer taken in",
+    "controller answered",
+  ]);
+  expect(order(bench).slice(1, 4).sort()).toEqual([
+    "1-component_mapper answered",
+    "1-component_mapper answered",
+    "2-dependency_analyzer answered",
+  ]);
+});
+
+test("each sees the record as it was when they were chosen", async () => {
+  const bench = workbench(replies, { size: "tiny" });
+  await bench.run();
+  bench.chain.close();
+  const ledger = (name: string) =>
+    bench.requests.findLast(({ key }) => key.includes(name))?.messages[0]?.content.slice(0, -1);
+  expect(ledger("dependency_analyzer")).toEqual(ledger("component_mapper"));
+  expect(JSON.stringify(ledger("dependency_analyzer"))).not.toContain("Found components");
+  expect(JSON.stringify(bench.requests.at(-1)?.messages)).toContain("Found dependencies");
+});
+
+test("a prompt that may write runs alone, after those named before it and before those named after it", async () => {
+  const bench = workbench(
+    {
+      [`${at}/controller/turn-1`]: both("component_mapper", "test_generator", "dependency_analyzer"),
+      [`${at}/1-component_mapper/turn-1`]: found("components"),
+      [`${at}/2-test_generator/turn-1`]: report("None are needed."),
+      [`${at}/3-dependency_analyzer/turn-1`]: found("dependencies"),
+      "requirements-clarification/2/controller/turn-1": present,
+    },
+    { size: "tiny" },
+  );
+  const { air, model } = held(bench.deps.model, () => Promise.resolve());
+  await bench.runWith({ model });
+  bench.chain.close();
+  expect(air.most).toBe(1);
+  expect(order(bench).filter((what) => what.endsWith("taken in"))).toEqual([
+    "component_mapper taken in",
+    "test_generator taken in",
+    "dependency_analyzer taken in",
+  ]);
+});
+
+test("one whose report cannot be used is asked again, and the others wait for it without being paid for twice", async () => {
+  const bench = workbench(
+    {
+      ...replies,
+      [`${at}/1-component_mapper/turn-1`]: says({
+        kind: "action",
+        say: "No report.",
+        do: { type: "complete", summary: "" },
+      }),
+      [`${at}/1-component_mapper/turn-2`]: found("components"),
+    },
+    { size: "tiny" },
+  );
+  expect((await bench.run()).type).toBe("needs_approval");
+  bench.chain.close();
+  expect(bench.chain.context.discovered).toEqual({ components: "1", dependencies: "1" });
+  expect(bench.requests.filter(({ key }) => key.includes("dependency_analyzer"))).toHaveLength(1);
+});
+
+test("one that fails stops the chain, what the others brought is kept, and going on asks only for what is missing", async () => {
+  const failing = workbench({ ...replies, [`${at}/1-component_mapper/turn-1`]: refused }, { size: "tiny" });
+  expect(await failing.run()).toMatchObject({ type: "parked", code: "refused" });
+  const asked = failing.requests.length;
+  expect(Object.keys(failing.chain.context.discovered)).toEqual([]);
+  expect(failing.chain.context.engine.group.map(({ prompt }) => prompt).sort()).toEqual([...looking]);
+  expect(asked).toBe(3);
+  failing.chain.close();
+});
+
+test("a reply that was cut off is asked for again beside the others", async () => {
+  const bench = workbench(
+    { ...replies, [`${at}/2-dependency_analyzer/turn-1`]: [cutOff, found("dependencies")] },
+    { size: "tiny" },
+  );
+  const ending = await bench.run();
+  bench.chain.close();
+  expect(ending.type).toBe("needs_approval");
+});
+
+test("together they never pass a budget: who finds no room waits until the others have ended", async () => {
+  const bench = workbench(replies, { size: "tiny", limits: { budget_tokens: 60_000 } });
+  const { air, model } = held(bench.deps.model, () => Promise.resolve());
+  const ending = await bench.runWith({ model });
+  bench.chain.close();
+  expect([ending.type, air.most]).toEqual(["needs_approval", 1]);
+});
