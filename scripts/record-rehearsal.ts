@@ -56,7 +56,7 @@ async function take(detours: readonly string[], folder: string): Promise<Recordi
   ]);
   writeFileSync(known, JSON.stringify({ ...answers, ...Object.fromEntries(differ) }));
   const claudeExec = async (...words: string[]) => {
-    const flags = ["--json", "--trust", "--record", record, "--answers", known];
+    const flags = ["--json", "--trust", "--permission=edits", "--unsandboxed", "--record", record, "--answers", known];
     const env = {
       ANTHROPIC_BASE_URL: server.url,
       ANTHROPIC_API_KEY: "any",
