@@ -26,7 +26,9 @@ test("a folder that is not trusted can be looked at, and nothing of it counts or
   expect(context_file.startsWith(join(place.env["XDG_STATE_HOME"]!, "claude-exec", "looked-at"))).toBe(true);
   const went = await place.run(["answer", "1", "api_name=product", "--permission=read", replay, "--json"]);
   expect(JSON.parse(went.stdout)).toMatchObject({ chain_id: "001" });
-  expect(JSON.stringify(readdirSync(place.workspace, { recursive: true, encoding: "utf8" }).sort())).toBe(JSON.stringify(before));
+  expect(JSON.stringify(readdirSync(place.workspace, { recursive: true, encoding: "utf8" }).sort())).toBe(
+    JSON.stringify(before),
+  );
 });
 
 test("whatever else is asked for there waits for trust", async () => {

@@ -1,0 +1,87 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { placeWith, type Place } from "../support/cli.ts";
+import { wholeWay } from "../support/script.ts";
+import { productCode, productTest, quickApp, quickTests, task, tiny, tinyWay } from "../support/ways.ts";
+
+const there = (place: Place) =>
+  [productTest.path, productCode.path].map((path) => existsSync(join(place.workspace, path)));
+const state = (place: Place) =>
+  (place.context()["status"] as { state: string; waiting_for: string | null }).waiting_for;
+
+async function built(): Promise<{ place: Place; replay: string; answers: string }> {
+  const place = placeWith(quickApp);
+  const replay = place.replay(wholeWay);
+  const answers = `--answers=${place.answers}`;
+  const ran = await place.run([task, "--trust", quickTests, replay, answers, "--approve-policy=auto"]);
+  expect([ran.code, ran.stderr.includes("bug")]).toEqual([0, false]);
+  return { place, replay, answers };
+}
+
+test("to a step within the implementation: what was written before it stays, what came after goes", async () => {
+  const { place, replay } = await built();
+  expect((await place.run(["rewind", "1", "--to", "implementation/2"])).code).toBe(0);
+  expect(there(place)).toEqual([true, false]);
+  const again = await place.run(["resume", "1", replay]);
+  expect([again.code, there(place)]).toEqual([0, [true, true]]);
+});
+
+test("step by step further back, and each time exactly", async () => {
+  const { place, replay } = await built();
+  for (const [to, files] of [
+    ["implementation/3", [true, true]],
+    ["implementation/2", [true, false]],
+    ["implementation/1", [false, false]],
+    ["context-building/3", [false, false]],
+  ] as const) {
+    expect((await place.run(["rewind", "1", "--to", to])).code).toBe(0);
+    expect([to, there(place)]).toEqual([to, files]);
+  }
+  const forward = await place.run(["resume", "1", replay, "--approve-policy=auto"]);
+  expect([forward.code, there(place)]).toEqual([0, [true, true]]);
+});
+
+test("a step that was gone back behind is no step any more", async () => {
+  const { place } = await built();
+  await place.run(["rewind", "1", "--to", "context-building/3"]);
+  const back = await place.run(["rewind", "1", "--to", "implementation/2"]);
+  expect([back.code, back.stderr]).toEqual([64, expect.stringContaining('has no step "implementation/2"')]);
+});
+
+test("the context file, the journal and what was paid agree afterwards", async () => {
+  const { place } = await built();
+  const paid = place.context()["cost_tracking"];
+  await place.run(["rewind", "1", "--to", "implementation"]);
+  expect(place.context()).toMatchObject({ current_phase: "implementation", session_memory: { files_modified: [] } });
+  expect(place.context()["cost_tracking"]).toEqual(paid);
+  const shown = await place.run(["resume", "1", "--json"]);
+  expect(shown.stderr).not.toContain("edited by hand");
+});
+
+test("a chain that waits for permission goes back with its question", async () => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(tinyWay);
+  await place.run([...tiny, replay, "--approve-policy=auto", "--permission=ask", "--unsandboxed"]);
+  expect(state(place)).toBe(`permission for a change of ${productTest.path}`);
+  expect((await place.run(["rewind", "1"])).code).toBe(0);
+  expect(state(place)).toBe("approval");
+});
+
+test("after its files were put back alone, a chain does not write over what it no longer knows", async () => {
+  const place = placeWith(quickApp);
+  const replay = place.replay({
+    ...tinyWay,
+    "implementation/1/1-tdd_flow_controller/turn-2": { outcome: "refused", reason: "No.", usage: zero },
+  });
+  expect((await place.run([...tiny, replay, "--approve-policy=auto"])).code).toBe(1);
+  expect(there(place)).toEqual([true, false]);
+  expect((await place.run(["rewind", "1", "--files-only"])).code).toBe(0);
+  expect(there(place)).toEqual([false, false]);
+  writeFileSync(join(place.workspace, "src/product.js"), "mine\n");
+  const on = await place.run(["resume", "1", place.replay(tinyWay, "again.json")]);
+  expect(on.code).not.toBe(0);
+  expect(readFileSync(join(place.workspace, "src/product.js"), "utf8")).toBe("mine\n");
+});
+
+const zero = { input: 1, output: 1, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 };
