@@ -1,15 +1,16 @@
 import { exitCodes } from "../util/errors.ts";
 import { quotedLine } from "../util/quoting.ts";
-import { redact } from "../tools/redact.ts";
 import { runCommand } from "../tools/run.ts";
-import { compare, readSnapshot, snapshotText } from "../tools/snapshot.ts";
+import { compare, type Snapshot } from "../tools/snapshot.ts";
+import type { Workspace } from "../tools/workspace.ts";
 import type { CommandRun, Touched } from "../tools/types.ts";
 import { leaveToRun, proposal, type Leave } from "./consent.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
 import { event, park, type Body, type ChainEvent } from "./events.ts";
-import { engineActor, withLedger } from "./open.ts";
+import { engineActor, withLedger, type Chain } from "./open.ts";
 import { verdict } from "./proof.ts";
+import { notedTree, noteTree, type Tree } from "./tree.ts";
 import { answer, answerTo, type ToolStep } from "./answer.ts";
 import { looksOnly, roleOf } from "./write.ts";
 
@@ -27,12 +28,12 @@ export async function carryOut(work: Work, step: ToolStep, line: string, said: s
   const argv = ["sh", "-c", line];
   const done = await run(work, step.key, step.call.id, "command", argv);
   if (!done) return;
-  const { ran, touched } = done;
-  const text = `${ending(ran)}\n${ran.output}${touchedText(touched)}`;
+  const { ran, effects } = done;
+  const text = `${ending(ran)}\n${ran.output}${effectsText(effects)}`;
   const bodies = [
     ended(step.key, step.call.id, ran),
-    answerTo(step, text, false, chain, [{ kind: "command", ref: line }]),
-    ...withLedger(engineActor, touchedEvents(step.key, argv, touched)).bodies,
+    answerTo(work, step, text, false, [{ kind: "command", ref: line }]),
+    ...withLedger(engineActor, touchedEvents(step.key, argv, effects)).bodies,
   ];
   chain.append({ by: engineActor, bodies });
 }
@@ -57,10 +58,10 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const tree = await deps.workspace.treeHash();
   const done = await run(work, key, call, "tests", argv);
   if (!done) return;
-  const { ran, touched } = done;
+  const { ran, effects } = done;
   const { context } = chain;
-  const disturbed = touched.filter(({ path }) => roleOf(context, path) !== undefined);
-  const proved = disturbed.length > 0 ? "broken" : verdict(context, ran);
+  const disturbed = effects.touched.some(({ path }) => roleOf(context, path) !== undefined);
+  const proved = disturbed || effects.set_aside.length > 0 ? "broken" : verdict(context, ran);
   const judged = event("tests_judged", {
     verdict: proved,
     argv,
@@ -70,11 +71,11 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
     tree_sha256: tree,
     output: ran.output.slice(-3_000),
   });
-  const why = disturbed.length > 0 ? "\nThe run changed approved files, so it proves nothing about them." : "";
-  const told = `${ending(ran)}, recorded as ${proved}${why}\n${ran.output}${touchedText(touched)}`;
-  const answers = step ? [answerTo(step, told, false, chain, [])] : [];
+  const why = disturbed ? "\nThe run changed approved files, so it proves nothing about them." : "";
+  const told = `${ending(ran)}, recorded as ${proved}${why}\n${ran.output}${effectsText(effects)}`;
+  const answers = step ? [answerTo(work, step, told, false, [])] : [];
   const stop = proved === "baseline" && ran.exit_code !== 0 && expectsRed(context) ? [failingBefore(ran)] : [];
-  const events = [...touchedEvents(key, argv, touched), judged, ...stop];
+  const events = [...touchedEvents(key, argv, effects), judged, ...stop];
   chain.append({
     by: engineActor,
     bodies: [ended(key, call, ran), ...answers, ...withLedger(engineActor, events).bodies],
@@ -119,36 +120,54 @@ async function run(
   call: string | null,
   purpose: "tests" | "command",
   argv: readonly string[],
-): Promise<{ ran: CommandRun; touched: readonly Touched[] } | undefined> {
+): Promise<{ ran: CommandRun; effects: Effects } | undefined> {
   const { workspace, world, testTimeoutMs: timeoutMs } = deps;
   const keep = chain.blobs.putBytes;
-  const earlier = chain.tree.read();
-  const cutShort = earlier === undefined ? undefined : readSnapshot(earlier);
-  const before = await workspace.snapshot(keep, cutShort);
+  const cutShort = notedTree(chain);
+  const snapshot = await workspace.snapshot(keep, cutShort?.snapshot);
   if (cutShort) {
-    const touched = compare(cutShort, before);
-    if (touched.length > 0)
-      chain.append(withLedger(engineActor, touchedEvents(key, ["a run that was cut short"], touched)));
+    const effects = effectsSince(chain, workspace, cutShort, snapshot);
+    const events = touchedEvents(key, ["a run that was cut short"], effects);
+    if (events.length > 0) chain.append(withLedger(engineActor, events));
   }
-  chain.tree.write(snapshotText(before));
+  const before = { snapshot, closed: workspace.closed() };
+  noteTree(chain, before);
   chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose, argv }] });
   const sandbox = await deps.sandbox.open();
   const ran = await runCommand(workspace, argv, { timeoutMs, signal, world, sandbox });
-  const touched = compare(before, await workspace.snapshot(keep, before));
+  const effects = effectsSince(chain, workspace, before, await workspace.snapshot(keep, snapshot));
   chain.tree.remove();
-  if (!signal.aborted) return { ran: { ...ran, output: redact(ran.output) }, touched };
-  if (touched.length > 0) chain.append(withLedger(engineActor, touchedEvents(key, argv, touched)));
+  if (!signal.aborted) return { ran: { ...ran, output: workspace.redact(ran.output) }, effects };
+  const told = touchedEvents(key, argv, effects);
+  if (told.length > 0) chain.append(withLedger(engineActor, told));
   return undefined;
 }
 
-function touchedEvents(key: string, argv: readonly string[], touched: readonly Touched[]): ChainEvent[] {
-  return touched.length > 0 ? [event("files_touched", { key, argv, touched })] : [];
+/** What a command did to files: what it changed, and what it made under a name that is closed. */
+interface Effects {
+  readonly touched: readonly Touched[];
+  readonly set_aside: readonly { path: string; to: string }[];
 }
 
-function touchedText(touched: readonly Touched[]): string {
-  if (touched.length === 0) return "";
-  const shown = touched.slice(0, 20).map(({ path }) => path);
-  return `\n[It changed ${shown.join(", ")}${touched.length > shown.length ? `, and ${touched.length - shown.length} more` : ""}]`;
+function effectsSince(chain: Chain, workspace: Workspace, before: Tree, now: Snapshot): Effects {
+  const known = new Set(before.closed);
+  const fresh = workspace.closed().filter((path) => !known.has(path));
+  const set_aside = fresh.map((path) => ({ path, to: workspace.setAside(path, chain.aside) }));
+  return { touched: compare(before.snapshot, now), set_aside };
+}
+
+function touchedEvents(key: string, argv: readonly string[], { touched, set_aside }: Effects): ChainEvent[] {
+  if (touched.length + set_aside.length === 0) return [];
+  return [event("files_touched", { key, argv, touched, ...(set_aside.length > 0 ? { set_aside } : {}) })];
+}
+
+function effectsText({ touched, set_aside }: Effects): string {
+  const paths = touched.map(({ path }) => path);
+  const list = (names: readonly string[]) =>
+    `${names.slice(0, 20).join(", ")}${names.length > 20 ? `, and ${names.length - 20} more` : ""}`;
+  const changed = paths.length > 0 ? `\n[It changed ${list(paths)}]` : "";
+  const moved = set_aside.map(({ path }) => path);
+  return moved.length === 0 ? changed : `${changed}\n[It made ${list(moved)}, which is closed, and was moved away]`;
 }
 
 function ended(key: string, call: string | null, run: CommandRun): Body {

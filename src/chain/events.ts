@@ -153,7 +153,13 @@ interface Events {
   worktree_opened: { path: string; folder: string; head: string; dirty: boolean };
   file_changed: { path: string; role: Role; before: string | null; after: string | null; touched?: Touched };
   /** What a command did to the files, beside what it printed. */
-  files_touched: { key: string; argv: readonly string[]; touched: readonly Touched[] };
+  files_touched: {
+    key: string;
+    argv: readonly string[];
+    touched: readonly Touched[];
+    /** New files of a name that is closed, and where they were moved to. */
+    set_aside?: readonly { path: string; to: string }[];
+  };
   /** Everything after line `to` has no life any more, save its cost; with `files_only` only its files. */
   rewound: { to: number; step: string; files: readonly Touched[]; files_only: boolean };
   tests_judged: {

@@ -61,10 +61,17 @@ function tell(event: ChainEvent): string[] {
       return [`${done} ${event.path} (${event.role}).`];
     }
     case "files_touched":
-      return [`${event.argv.join(" ")} also changed: ${event.touched.map(({ path }) => path).join(", ")}.`];
+      return [
+        ...(event.touched.length > 0
+          ? [`${event.argv.join(" ")} also changed: ${event.touched.map(({ path }) => path).join(", ")}.`]
+          : []),
+        ...(event.set_aside ?? []).map(
+          ({ path }) => `${event.argv.join(" ")} made ${path}, which is closed; it was moved away.`,
+        ),
+      ];
     case "tests_judged":
       return [
-        `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.\n<output kind="data">\n${lastLines(event.output, 2_000)}\n</output>`,
+        `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.\n<output kind="data">\n${lastLines(event.output, 2_000).replaceAll("</output", "<\\/output")}\n</output>`,
       ];
     case "reply_rejected":
     case "prompts_queued":

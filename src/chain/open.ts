@@ -21,6 +21,8 @@ export interface Chain {
   /** The state of all files before the command that is running. */
   readonly tree: { read(): string | undefined; write(text: string): void; remove(): void };
   readonly inbox: string;
+  /** Where what a command made and may not make is kept. */
+  readonly aside: string;
   readonly viewPath: string;
   readonly context: Context;
   /** Lines on disk, then the context, then the listener: in this order, always. */
@@ -157,6 +159,7 @@ export function hold(
     id,
     viewPath,
     inbox: paths.inbox,
+    aside: paths.aside,
     blobs: {
       ...blobs,
       put: (text) => spare.keeping(() => blobs.put(text)),

@@ -2,9 +2,10 @@ import { exitCodes, UserError } from "../util/errors.ts";
 import type { Blobs } from "../store/blobs.ts";
 import type { Touched } from "../tools/types.ts";
 import type { Workspace } from "../tools/workspace.ts";
-import { compare, readSnapshot } from "../tools/snapshot.ts";
+import { compare } from "../tools/snapshot.ts";
 import type { ChainLine } from "./events.ts";
 import type { Chain } from "./open.ts";
+import { notedTree } from "./tree.ts";
 import { touchedBy } from "./write.ts";
 
 /** Where a chain goes back to: how many of its lines still hold, and the step that comes next there. */
@@ -116,12 +117,12 @@ function stepsOf(alive: readonly { line: ChainLine }[]): string[] {
 }
 
 /** What a crash kept from being written down: a change that was announced, and a command that was running. */
-export async function unsaid({ context, tree, blobs }: Chain, workspace: Workspace): Promise<Touched[]> {
+export async function unsaid(chain: Chain, workspace: Workspace): Promise<Touched[]> {
+  const { context, blobs } = chain;
   const changes = Object.values(context.engine.open).flatMap((intent) =>
     intent.effect === "change" ? (touchedBy(workspace, blobs, intent) ?? []) : [],
   );
-  const earlier = tree.read();
-  if (earlier === undefined) return changes;
-  const before = readSnapshot(earlier);
+  const before = notedTree(chain)?.snapshot;
+  if (before === undefined) return changes;
   return [...changes, ...compare(before, await workspace.snapshot(blobs.putBytes, before))];
 }

@@ -72,6 +72,10 @@ export function narrate(line: ChainLine, screen: Screen): void {
     case "file_changed":
       return say(fileMark(line, style), `${visible(line.path)} (${line.role})`);
     case "files_touched":
+      for (const { path, to } of line.set_aside ?? []) {
+        say(style("yellow", "!"), `${commandOf(line.argv)} made ${path}, which is closed. It was moved to ${to}`);
+      }
+      if (line.touched.length === 0) return undefined;
       return say(style("yellow", "!"), `${commandOf(line.argv)} also changed ${firstOf(line.touched)}`);
     case "rewound":
       return say("·", wentBack(line));

@@ -11,6 +11,7 @@ export function chainPaths(contexts: string, id: string) {
     lock: join(contexts, "journal", `${id}.lock`),
     spare: join(contexts, "journal", `${id}.spare`),
     blobs: join(contexts, "blobs"),
+    aside: join(contexts, "set-aside", id),
     tree: join(contexts, "journal", `${id}.tree`),
     inbox: join(contexts, "inbox", id),
   };

@@ -126,5 +126,6 @@ const inHome = [
   ".mozilla",
   ".local/share/keyrings",
   ".local/share/claude-exec",
-  ".local/state/claude-exec",
+  ".local/state/claude-exec/claude-exec.log",
+  ".local/state/claude-exec/looked-at",
 ];

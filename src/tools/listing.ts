@@ -7,28 +7,9 @@ import { printedBy } from "./program.ts";
 import { ripgrep } from "./ripgrep.ts";
 import { withinMs } from "./within.ts";
 
-export interface ListedFile {
-  readonly path: string;
-  readonly stats: fs.Stats;
-}
-
 /** Plain files below `root`, sorted: as git sees them, or all of them where there is no git work tree. */
-export async function listFiles(root: string, hides: (path: string) => boolean): Promise<ListedFile[]> {
-  return (await listNames(root, hides)).flatMap((path) => {
-    const stats = statsOf(join(root, path));
-    return stats?.isFile() ? [{ path, stats }] : [];
-  });
-}
-
-/** The paths that `listFiles` gives: folders are read instead of looking at each file. */
 export async function listNames(root: string, hides: (path: string) => boolean): Promise<string[]> {
-  const isPlain = plainFilesBelow(root);
-  const found = await Promise.all(
-    [["-c"], ["-o", "--exclude-standard"]].map(async (which) => (await gitFiles(root, which))?.filter(isPlain)),
-  );
-  const [tracked, others] = found;
-  const inGit = tracked && others && tracked.length + others.length > 0;
-  const names = inGit ? [...tracked, ...others] : ((await walkedFiles(root)) ?? (await globFiles(root)));
+  const names = (await gitFiles(root)) ?? (await walkedFiles(root)) ?? (await globFiles(root));
   const sorted = names.filter((path) => !leftOut.test(path) && !hides(path)).sort();
   return sorted.filter((path, at) => path !== sorted[at - 1]);
 }
@@ -36,10 +17,10 @@ export async function listNames(root: string, hides: (path: string) => boolean):
 // A name with a line break could pass for two in a listing; U+FFFD stands where a name is not UTF-8.
 const leftOut = /(?:^|\/)(?:\.git|node_modules)(?:\/|$)|[\n\uFFFD]/;
 
-/** Undefined outside a git work tree and without git. */
-async function gitFiles(root: string, which: readonly string[]): Promise<string[] | undefined> {
+/** Undefined outside a git work tree, without git, and in a folder that an outer repository ignores. */
+async function gitFiles(root: string): Promise<string[] | undefined> {
   const settings = ["core.fsmonitor=false", "core.hooksPath=/dev/null", "safe.directory=*"];
-  const argv = [...settings.flatMap((one) => ["-c", one]), "ls-files", "-z", ...which];
+  const argv = [...settings.flatMap((one) => ["-c", one]), "ls-files", "-co", "--exclude-standard", "-z"];
   const { PATH = "", HOME = "" } = process.env;
   const env = { PATH, HOME, LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" };
   const { end, code, stdout, stderr } = await printedBy("git", argv, {
@@ -48,7 +29,8 @@ async function gitFiles(root: string, which: readonly string[]): Promise<string[
     bytes: 500_000_000,
     ms: 20_000,
   });
-  if (end === "exited" && code === 0) return stdout.split("\0").slice(0, -1);
+  if (end === "exited" && code === 0)
+    return stdout === "" ? undefined : stdout.split("\0").slice(0, -1).filter(plainFilesBelow(root));
   if (end === "missing" || /not a git repository|must be run in a work tree/.test(stderr)) return undefined;
   const reason = end === "exited" ? stderr.trim() : `it was stopped (${end})`;
   const hint = "Run `git status` there: what git needs has to be mended first.";

@@ -27,7 +27,8 @@ export function locate(root: string, path: string, hidden: readonly string[], pu
   const { real, missing } = found;
   if (!isInside(root, real)) return refused(path, "leads out of the workspace");
   const full = join(real, ...missing);
-  const reason = closedBecause(asked, hidden, purpose) ?? closedBecause(slashes(relative(root, full)), hidden, purpose);
+  const there = slashes(relative(root, full));
+  const reason = [asked, there].map((one) => closedBecause(one, hidden, purpose) ?? gitsOwn(one)).find(Boolean);
   if (reason !== undefined) return refused(path, reason);
   const exists = missing.length === 0;
   return {
@@ -82,6 +83,11 @@ export function closedBecause(path: string, hidden: readonly string[], purpose: 
   if (purpose === "read") return undefined;
   if (segments.includes(".git")) return "belongs to git and is closed to writing";
   return isHidden(path, hidden) ? "belongs to claude-exec and is closed to writing" : undefined;
+}
+
+/** Its settings may hold passwords, and what it keeps of the project has tools of its own. */
+function gitsOwn(path: string): string | undefined {
+  return path.toLowerCase().split("/").includes(".git") ? "belongs to git and is closed" : undefined;
 }
 
 const secretName = /^\.env|^id_(?:rsa|dsa|ecdsa|ed25519)|\.(?:pem|key)$/;

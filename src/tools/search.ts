@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { messageOf } from "../util/errors.ts";
 import { wholeFileLimit } from "./file.ts";
 import { matching } from "./listing.ts";
-import { closedBecause, follow, statsOf } from "./place.ts";
+import { follow, statsOf } from "./place.ts";
 import type { Refused } from "./place.ts";
 import { ripgrep } from "./ripgrep.ts";
 import { withinMs } from "./within.ts";
@@ -52,8 +52,7 @@ export async function findLines(
   }
   const [without, listed] = await Promise.all([filesWithout(workspace.root, where, pattern, signal), workspace.list()]);
   const files = chosen(listed, where);
-  const isOpen = (path: string) => closedBecause(path, [], "read") === undefined;
-  const candidates = files.filter((path) => !without?.has(path) && isOpen(path));
+  const candidates = files.filter((path) => !without?.has(path));
   const told = { type: "found", files: files.length } as const;
   if (without === undefined)
     return { ...told, ...(await withRegExp(workspace, candidates, regex, limit, 1000, signal)) };

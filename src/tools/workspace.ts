@@ -5,11 +5,14 @@ import { sha256 } from "../util/hash.ts";
 import { applyAt, readText, temporaryEnd } from "./file.ts";
 import type { Applied, Fingerprint, Found } from "./file.ts";
 import { listNames, matching } from "./listing.ts";
+import { closedFinder } from "./closed_paths.ts";
 import { closedBecause, follow, isHidden, isInside, locate, refused, relativePath, slashes } from "./place.ts";
 import type { Place, Purpose, Refused } from "./place.ts";
 import { judgePath, type Rules } from "./permissions.ts";
 import { planOf, restore } from "./restore.ts";
 import type { Restored } from "./restore.ts";
+import { redactor } from "./secret_values.ts";
+import { setAside } from "./set_aside.ts";
 import { stateAt, takeSnapshot } from "./snapshot.ts";
 import type { Keep, Snapshot } from "./snapshot.ts";
 import type { FileChange, FileState, Touched } from "./types.ts";
@@ -41,6 +44,12 @@ export interface Workspace {
    * conflict, and then nothing is touched.
    */
   restore(touched: readonly Touched[], bytesOf: (sha256: string) => Uint8Array): Restored;
+  /** What is closed to writing by its name, as it lies there now: `.git`, `.env*`, keys. */
+  closed(): readonly string[];
+  /** Moves such a path out of the workspace, into `folder`, as it is, and says where it lies now. */
+  setAside(path: string, folder: string): string;
+  /** Takes secrets out of a text that a model or the journal is to see. */
+  redact(text: string): string;
 }
 
 export interface Boundaries {
@@ -56,6 +65,7 @@ export function openWorkspace(folder: string, { hide, protect = [], rules }: Bou
   const root = realFolder(folder);
   const hidden = hide.flatMap((name) => hiddenFolder(root, name));
   const closed = [...hidden, ...protect.flatMap((name) => hiddenFolder(root, name))];
+  const findClosed = closedFinder(root);
   let hashed: Snapshot | undefined;
 
   const denied = (path: string) => rules && rules.deny.length > 0 && judgePath(path, "read", rules).verdict === "deny";
@@ -114,6 +124,9 @@ export function openWorkspace(folder: string, { hide, protect = [], rules }: Bou
       const state = stateAt(root, plain);
       return state?.type === "other" ? refused(path, `is ${state.kind}, not a file`) : state;
     },
+    closed: () => findClosed().unwritable.map((path) => slashes(relative(root, path))),
+    setAside: (path, aside) => setAside(root, path, aside),
+    redact: redactor(() => findClosed().unreadable),
     restore(touched, bytesOf) {
       return restore(root, closed, planOf(touched), bytesOf);
     },

@@ -21,6 +21,7 @@ test("the files of a chain have their places", () => {
     lock: "/c/journal/047.lock",
     spare: "/c/journal/047.spare",
     blobs: "/c/blobs",
+    aside: "/c/set-aside/047",
     tree: "/c/journal/047.tree",
     inbox: "/c/inbox/047",
   });

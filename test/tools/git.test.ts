@@ -55,6 +55,11 @@ function commit(folder: string, subject: string): string {
   return git(folder, "rev-parse", "--short", "HEAD");
 }
 
+async function nextSecond(): Promise<void> {
+  const second = () => Math.floor(Date.now() / 1000);
+  for (const begun = second(); second() === begun;) await new Promise((resolve) => setImmediate(resolve));
+}
+
 describe.skipIf(!hasGit)("git is looked at (needs git on the PATH)", () => {
   test("the log names the latest commits, of one file where that is asked, and says when there are more", async () => {
     const folder = repository({ "a.txt": "one\n", "src/b.txt": "two\n" });
@@ -141,12 +146,14 @@ describe.skipIf(!hasGit)("git is looked at (needs git on the PATH)", () => {
     );
   });
 
-  test("a change that leaves size and second as they were is seen", async () => {
+  test("a change within the second in which git last looked, of the same size, is seen later", async () => {
     const folder = repository({ "a.txt": "one\n" });
-    const { mtime } = fs.statSync(join(folder, ".git/index"));
+    await nextSecond();
     write(folder, "a.txt", "two\n");
-    fs.utimesSync(join(folder, "a.txt"), mtime, mtime);
-    expect(await text(gitDiffTool, folder)).toContain("\n-one\n+two");
+    commit(folder, "The second");
+    write(folder, "a.txt", "six\n");
+    await nextSecond();
+    expect(await text(gitDiffTool, folder)).toContain("\n-two\n+six");
   });
 
   test("a large diff is cut at 20 KB and at 50 files, and says so", async () => {
@@ -322,13 +329,11 @@ describe.skipIf(!hasGit)("a hostile repository (needs git on the PATH)", () => {
   });
 
   test("nor those of a submodule in it", async () => {
-    const { folder: inner, mark } = hostile();
+    const inner = repository({ "a.txt": "one\n", ".gitattributes": "a.txt filter=x\n" });
     const folder = repository({ "a.txt": "one\n" });
-    fs.rmSync(join(inner, ".git/config"));
-    git(inner, "init", "-q");
     git(folder, "-c", "protocol.file.allow=always", "submodule", "add", "-q", inner, "sub");
     commit(folder, "With a submodule");
-    const { folder: model } = hostile();
+    const { folder: model, mark } = hostile();
     fs.copyFileSync(join(model, ".git/config"), join(folder, ".git/modules/sub/config"));
     fs.writeFileSync(join(folder, "sub/a.txt"), "changed\n");
     write(folder, "a.txt", "two\n");
@@ -354,6 +359,9 @@ describe.skipIf(!hasGit)("a hostile repository (needs git on the PATH)", () => {
     const other = repository({ "private.txt": "private\n" });
     const folder = folderWith({ ".git": `gitdir: ${other}/.git\n`, "a.txt": "a\n" });
     const foreign = `${join(folder, ".git")} names a folder elsewhere that does not belong to this one.`;
+    expect(await text(gitLogTool, folder)).toBe(foreign);
+    git(other, "worktree", "add", "-q", "--detach", join(folderWith({}), "tree"));
+    write(folder, ".git", `gitdir: ${other}/.git/worktrees/tree\n`);
     expect(await text(gitLogTool, folder)).toBe(foreign);
     const linked = folderWith({});
     fs.symlinkSync(join(other, ".git"), join(linked, ".git"));

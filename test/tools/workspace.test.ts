@@ -105,10 +105,20 @@ test("what is no plain text file is refused with a sentence", async () => {
   expect(reasonFor(workspace, "null")).toBe('"null" is a device, not a file.');
 });
 
-test("what holds secrets is closed, what belongs to git or to us can only be read, also through links", () => {
+test("what holds secrets or belongs to git is closed, what is ours can only be read, also through links", () => {
   const closed = [".env", ".env.local", ".envrc", "deep/.ENV", "cert.pem", "a.key", "id_rsa", "id_ed25519.pub"];
-  const unwritable = [".git/config", "sub/.GIT/hooks/x", ".env.example", ".claude-exec/config.json"];
-  const files = [...closed, ...unwritable, "fine.keys", "environment", "git/a", ".github/x.yml", ".claude-executor"];
+  const gits = [".git/config", "sub/.GIT/hooks/x"];
+  const unwritable = [".env.example", ".claude-exec/config.json"];
+  const files = [
+    ...closed,
+    ...gits,
+    ...unwritable,
+    "fine.keys",
+    "environment",
+    "git/a",
+    ".github/x.yml",
+    ".claude-executor",
+  ];
   const folder = folderWith(Object.fromEntries(files.map((file) => [file, "x"])));
   fs.symlinkSync(".env", join(folder, "harmless.txt"));
   fs.symlinkSync(".git", join(folder, "folder"));
@@ -120,12 +130,12 @@ test("what holds secrets is closed, what belongs to git or to us can only be rea
     return [path, mayRead, mayWrite.type !== "refused"];
   });
   expect(states).toEqual([
-    ...closed.map((path) => [path, false, false]),
+    ...[...closed, ...gits].map((path) => [path, false, false]),
     ...unwritable.map((path) => [path, true, false]),
     ...["fine.keys", "environment", "git/a", ".github/x.yml", ".claude-executor"].map((path) => [path, true, true]),
     ["harmless.txt", false, false],
-    ["folder/config", true, false],
-    ["folder/hooks/new", true, false],
+    ["folder/config", false, false],
+    ["folder/hooks/new", false, false],
     ["linked", true, true],
   ]);
   expect(reasonFor(workspace, ".env")).toBe('".env" may hold secrets and is closed.');
