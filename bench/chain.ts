@@ -8,7 +8,7 @@ import { configSchema } from "../src/app/config.ts";
 import { packageFolder } from "../src/app/places.ts";
 import { openLibrary } from "../src/library/library.ts";
 import type { Model, ModelRequest, Outcome } from "../src/models/types.ts";
-import { compile } from "../src/tools/permissions.ts";
+import { compile } from "../src/permissions/judge.ts";
 import { openWorkspace } from "../src/tools/workspace.ts";
 import { realWorld } from "../src/util/world.ts";
 

@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "../src/tools/run.ts";
-import { openSandbox, sandboxLine } from "../src/tools/sandbox.ts";
+import { openSandbox, sandboxLine } from "../src/sandbox/sandbox.ts";
 import { openWorkspace } from "../src/tools/workspace.ts";
 import { realWorld } from "../src/util/world.ts";
 import { median, spread, type Table } from "./measure.ts";

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import type { Mode, Rules } from "../tools/permissions.ts";
-import type { Sandbox, SandboxOptions } from "../tools/sandbox.ts";
+import type { Mode } from "../permissions/judge.ts";
 import type { Model } from "../models/types.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Deps, Progress } from "../chain/deps.ts";
@@ -12,6 +11,7 @@ import { sha256 } from "../util/hash.ts";
 import type { World } from "../util/world.ts";
 import type { Config } from "./config.ts";
 import { permissionOf } from "./permission.ts";
+import { deniedBy, sandboxIn } from "./sandbox.ts";
 import { findHome, makeHome, ownFolders, packageFolder, userFolders, type Home } from "./places.ts";
 import { readDotEnv, withEnv } from "./settings.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
@@ -86,7 +86,7 @@ export async function wire(
   // What lies in a project is not what we mean by git or rg: npm puts its node_modules/.bin first.
   process.env["PATH"] = pathOutside(home.workspace, process.env["PATH"] ?? "");
   const protect = [join(home.path, "project_rules.md"), ...promptFolders(home, config, env).map(({ path }) => path)];
-  const opened = openWorkspace(folder ?? home.workspace, { hide, protect, rules: permission.rules });
+  const opened = openWorkspace(folder ?? home.workspace, { hide, protect, denies: deniedBy(permission.rules) });
   const settings = userFolders(env).config;
   const closed = { protect: [...hide, ...protect, settings], conceal: [contextsOf(home), settings] };
   const sandbox = sandboxIn({ root: opened.root, ...closed }, permission.rules, caller);
@@ -115,38 +115,6 @@ export async function wire(
       progress: caller.progress,
     },
   };
-}
-
-/** Opened once, when somebody first asks for it, and told in one line. */
-function sandboxIn(
-  options: Pick<SandboxOptions, "root" | "protect" | "conceal">,
-  rules: Rules,
-  { world, progress }: Caller,
-): Deps["sandbox"] {
-  let opening: Promise<Sandbox> | undefined;
-  const open = async () => {
-    const { openSandbox, sandboxLine } = await import("../tools/sandbox.ts");
-    const conceal = [...options.conceal, ...(await closedByRules(options.root, rules))];
-    const opened = await openSandbox({ ...options, conceal, world });
-    progress({ type: "sandbox", line: sandboxLine(opened) });
-    return opened;
-  };
-  return {
-    open: () => (opening ??= open()),
-    async close() {
-      await (await opening)?.close();
-      opening = undefined;
-    },
-  };
-}
-
-/** What rules deny to read is not to be read by commands either; what they make anew is theirs. */
-async function closedByRules(root: string, rules: Rules): Promise<string[]> {
-  if (!rules.deny.some(({ type }) => type === "read")) return [];
-  const { listNames } = await import("../tools/listing.ts");
-  const { judgePath } = await import("../tools/permissions.ts");
-  const names = await listNames(root, (path) => judgePath(path, "read", rules).verdict !== "deny");
-  return names.map((name) => join(root, name));
 }
 
 async function chooseModel({ world }: Caller, { replay, record }: CommonFlags, apiKey: string): Promise<Model> {

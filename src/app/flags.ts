@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { modes } from "../tools/permissions.ts";
+import { modes } from "../permissions/judge.ts";
 
 export const common = {
   home: z.string().optional().describe("Folder that keeps the chains"),

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Permission } from "../chain/consent.ts";
-import { compile, type Mode } from "../tools/permissions.ts";
+import { compile, type Mode } from "../permissions/judge.ts";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
 import type { Config } from "./config.ts";

@@ -158,7 +158,7 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
           );
     }),
     await attempt("sandbox", async () => {
-      const { openSandbox } = await import("../tools/sandbox.ts");
+      const { openSandbox } = await import("../sandbox/sandbox.ts");
       const options = { root: home.workspace, protect: ownFolders(home), conceal: [], world: caller.world };
       const sandbox = await openSandbox(options);
       await sandbox.close();

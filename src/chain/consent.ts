@@ -1,5 +1,5 @@
 import { sha256 } from "../util/hash.ts";
-import { judgeCommand, judgePath, type Mode, type Rules } from "../tools/permissions.ts";
+import { judgeCommand, judgePath, type Mode, type Rules } from "../permissions/judge.ts";
 import type { Context, Edited } from "./context.ts";
 import type { Request } from "./events.ts";
 

@@ -3,7 +3,7 @@ import type { PriceTable } from "../models/prices.ts";
 import type { Library } from "../library/library.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import type { World } from "../util/world.ts";
-import type { Sandbox } from "../tools/sandbox.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Permission } from "./consent.ts";
 import type { Chain } from "./open.ts";
 

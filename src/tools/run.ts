@@ -7,7 +7,6 @@ import { systemCode } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
-import type { Sandbox } from "./sandbox.ts";
 import { tool } from "./tool.ts";
 import type { CommandRun } from "./types.ts";
 import type { Workspace } from "./workspace.ts";
@@ -63,11 +62,19 @@ function hasTestScript(workspace: Workspace): boolean {
   return typeof test === "string" && !test.includes("no test specified");
 }
 
+/** Where a command runs that is not to run among everything else. Each that was wrapped is released at its end. */
+export interface Inside {
+  readonly on: boolean;
+  /** The argv that runs this argv inside; the same argv where it is off. */
+  wrap(argv: readonly string[]): Promise<readonly string[]>;
+  release(wrapped: readonly string[]): void;
+}
+
 export interface RunOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly world: World;
-  readonly sandbox?: Sandbox | undefined;
+  readonly sandbox?: Inside | undefined;
 }
 
 /** Runs a program in the workspace, without a shell, and ends all that it started. What it does is never thrown. */

@@ -8,7 +8,6 @@ import { listNames, matching } from "./listing.ts";
 import { closedFinder } from "./closed_paths.ts";
 import { closedBecause, follow, isHidden, isInside, locate, refused, relativePath, slashes } from "./place.ts";
 import type { Place, Purpose, Refused } from "./place.ts";
-import { judgePath, type Rules } from "./permissions.ts";
 import { planOf, restore } from "./restore.ts";
 import type { Restored } from "./restore.ts";
 import { redactor } from "./secret_values.ts";
@@ -58,28 +57,27 @@ export interface Boundaries {
   /** What is seen and never written. */
   readonly protect?: readonly string[];
   /** What its user has closed to reading is as if it were not there. */
-  readonly rules?: Rules;
+  readonly denies?: (path: string) => boolean;
 }
 
-export function openWorkspace(folder: string, { hide, protect = [], rules }: Boundaries): Workspace {
+export function openWorkspace(folder: string, { hide, protect = [], denies = () => false }: Boundaries): Workspace {
   const root = realFolder(folder);
   const hidden = hide.flatMap((name) => hiddenFolder(root, name));
   const closed = [...hidden, ...protect.flatMap((name) => hiddenFolder(root, name))];
   const findClosed = closedFinder(root);
   let hashed: Snapshot | undefined;
 
-  const denied = (path: string) => rules && rules.deny.length > 0 && judgePath(path, "read", rules).verdict === "deny";
   const within = (path: string, purpose: Purpose): Place | Refused => {
     const place = locate(root, path, closed, purpose);
     if (place.type === "refused") return place;
     const real = slashes(relative(root, join(place.folder, ...place.missing, place.name)));
-    return denied(path) || denied(real) ? refused(path, "is closed to reading by a rule of its user") : place;
+    return denies(path) || denies(real) ? refused(path, "is closed to reading by a rule of its user") : place;
   };
   const read = (path: string, purpose: Purpose = "read"): Found => {
     const place = within(path, purpose);
     return place.type === "refused" ? place : readText(path, place);
   };
-  const hides = (path: string) => isHidden(path, hidden) || path.endsWith(temporaryEnd) || denied(path) === true;
+  const hides = (path: string) => isHidden(path, hidden) || path.endsWith(temporaryEnd) || denies(path);
   const isClosed = (path: string) => path.endsWith(temporaryEnd) || closedBecause(path, closed, "write") !== undefined;
   return {
     root,

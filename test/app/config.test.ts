@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
 import { configJsonSchema, configSchema, readConfig } from "../../src/app/config.ts";
-import { compile, judgeCommand } from "../../src/tools/permissions.ts";
+import { compile, judgeCommand } from "../../src/permissions/judge.ts";
 import { withEnv } from "../../src/app/settings.ts";
 import { folderWith } from "../support/script.ts";
 

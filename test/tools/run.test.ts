@@ -7,10 +7,10 @@ import { realWorld } from "../../src/util/world.ts";
 import type { World } from "../../src/util/world.ts";
 import { findTestCommand, runCommand } from "../../src/tools/run.ts";
 import type { CommandRun } from "../../src/tools/types.ts";
-import type { Sandbox } from "../../src/tools/sandbox.ts";
+import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { cleanUp, folderWith } from "./folders.ts";
-import { lacking, processesAt, sandboxAt, unlessLacking } from "./sandboxes.ts";
+import { lacking, processesAt, sandboxAt, unlessLacking } from "../sandbox/sandboxes.ts";
 
 afterEach(cleanUp);
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
-import { environment } from "./run.ts";
+import { environment } from "../tools/run.ts";
 import type { Lack, Sandbox, SandboxOptions } from "./sandbox.ts";
 import type { SessionFolder } from "./session_folder.ts";
 

@@ -12,7 +12,7 @@ import { openWorkspace } from "../../src/tools/workspace.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { rows, type Row } from "./escape_rows.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { cleanUp, folderWith } from "../tools/folders.ts";
 import { lacking, unlessLacking } from "./sandboxes.ts";
 
 const root = process.geteuid?.() === 0;

@@ -1,7 +1,7 @@
 // Started as a process of its own, by whoever shall be held: opens a sandbox and runs in it, line by line, what it is told.
 import { createInterface } from "node:readline";
 import { runCommand } from "../../src/tools/run.ts";
-import { openSandbox, sandboxLine } from "../../src/tools/sandbox.ts";
+import { openSandbox, sandboxLine } from "../../src/sandbox/sandbox.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { realWorld } from "../../src/util/world.ts";
 

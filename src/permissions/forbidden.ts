@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { runsItsInput } from "./code_given.ts";
 import { gitWrites, writesGit } from "./git_commands.ts";
-import { closedBecause } from "./place.ts";
+import { closedBecause } from "../tools/place.ts";
 import { withStarted } from "./shell.ts";
 import type { ShellCommand } from "./shell.ts";
 import { programOf } from "./wrappers.ts";

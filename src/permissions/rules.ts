@@ -1,5 +1,5 @@
 import { matchesGlob } from "node:path";
-import { relativePath } from "./place.ts";
+import { relativePath } from "../tools/place.ts";
 import type { ShellCommand } from "./shell.ts";
 import { shellTokens } from "./shell_words.ts";
 import { programOf } from "./wrappers.ts";

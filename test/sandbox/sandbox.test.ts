@@ -7,11 +7,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { runCommand } from "../../src/tools/run.ts";
 import { pathOutside } from "../../src/tools/path_outside.ts";
-import { sandboxLine } from "../../src/tools/sandbox.ts";
-import type { Sandbox } from "../../src/tools/sandbox.ts";
+import { sandboxLine } from "../../src/sandbox/sandbox.ts";
+import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { realWorld } from "../../src/util/world.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { cleanUp, folderWith } from "../tools/folders.ts";
 import { lacking, processesAt, sandboxAt, unlessLacking } from "./sandboxes.ts";
 
 const path = process.env["PATH"];

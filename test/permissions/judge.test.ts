@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { compile, judgeCommand, judgePath, type RuleTexts } from "../../src/tools/permissions.ts";
-import { readRule } from "../../src/tools/rules.ts";
+import { compile, judgeCommand, judgePath, type RuleTexts } from "../../src/permissions/judge.ts";
+import { readRule } from "../../src/permissions/rules.ts";
 
 const none: RuleTexts = { allow: [], ask: [], deny: [] };
 const rules = compile({

@@ -3,9 +3,9 @@ import fs from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
-import { parseShell, withStarted } from "../../src/tools/shell.ts";
-import type { ShellCommand } from "../../src/tools/shell.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { parseShell, withStarted } from "../../src/permissions/shell.ts";
+import type { ShellCommand } from "../../src/permissions/shell.ts";
+import { cleanUp, folderWith } from "../tools/folders.ts";
 
 afterEach(cleanUp);
 

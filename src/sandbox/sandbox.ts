@@ -7,25 +7,20 @@ import { messageOf, systemCode, UserError } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
 import { knownProcessors, planOf, quoted } from "./bubblewrap.ts";
 import type { Plan } from "./bubblewrap.ts";
-import { closedFinder, userSecrets } from "./closed_paths.ts";
-import { follow, isInside } from "./place.ts";
-import { pathOutside } from "./path_outside.ts";
-import { findProgram } from "./run.ts";
+import { closedFinder, userSecrets } from "../tools/closed_paths.ts";
+import { follow, isInside } from "../tools/place.ts";
+import { pathOutside } from "../tools/path_outside.ts";
+import { findProgram, type Inside } from "../tools/run.ts";
 import { proveSandbox } from "./sandbox_proof.ts";
 import { openSessionFolder, placeholderOver } from "./session_folder.ts";
 import type { SessionFolder } from "./session_folder.ts";
 
-/** Where commands run without network, writing to the workspace only. Each that was wrapped is released at its end. */
-export interface Sandbox {
-  readonly on: boolean;
+/** Where commands run without network, writing to the workspace only. */
+export interface Sandbox extends Inside {
   /** "bubblewrap, network off, writes only in the workspace" or why there is none. */
   readonly detail: string;
   /** How to get one; null where it is on. */
   readonly hint: string | null;
-  /** The argv that runs this argv inside; the same argv where it is off. */
-  wrap(argv: readonly string[]): Promise<readonly string[]>;
-  /** Clears away what was there only for the command of this argv, which `wrap` gave. */
-  release(wrapped: readonly string[]): void;
   close(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { forbiddenBecause, forbiddenWithin, wordsWithin, writtenBy } from "./forbidden.ts";
-import { closedBecause, relativePath } from "./place.ts";
+import { closedBecause, relativePath } from "../tools/place.ts";
 import { isSpelledOut, matchesPath, mayMatch, readRule, surelyMatches } from "./rules.ts";
 import type { Rule } from "./rules.ts";
 import { parseShell, withStarted } from "./shell.ts";

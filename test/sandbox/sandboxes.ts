@@ -1,9 +1,9 @@
 import fs from "node:fs";
 import { afterEach } from "vitest";
-import { openSandbox, sandboxLine } from "../../src/tools/sandbox.ts";
-import type { Sandbox, SandboxOptions } from "../../src/tools/sandbox.ts";
+import { openSandbox, sandboxLine } from "../../src/sandbox/sandbox.ts";
+import type { Sandbox, SandboxOptions } from "../../src/sandbox/sandbox.ts";
 import { realWorld } from "../../src/util/world.ts";
-import { folderWith } from "./folders.ts";
+import { folderWith } from "../tools/folders.ts";
 
 const open: Sandbox[] = [];
 
