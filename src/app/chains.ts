@@ -38,10 +38,12 @@ export const newOperation = operation({
     const { runTurn } = await import("../chain/run.ts");
     const policy = policyOf(input);
     const settings = await settingsOf(deps, config, input);
-    const started = { goal: input.task, size: input.size, mode: input.mode, ...settings };
+    const beside = input.worktree ? await inWorktree(deps, input, caller) : undefined;
+    const there = beside?.deps ?? deps;
+    const worktree = beside ? { worktree: beside.worktree } : {};
+    const started = { goal: input.task, size: input.size, mode: input.mode, ...worktree, ...settings };
     const chain = createChain(beginning(caller, contextsOf(home)), started);
     return turn(chain, caller, input, async () => {
-      const there = input.worktree ? await inWorktree(chain, deps, input, caller) : deps;
       if (there.permission.mode !== "read") await there.sandbox.open();
       return runTurn(chain, there, policy, caller.signal);
     });

@@ -7,6 +7,8 @@ import { chainPaths, paddedId } from "../store/chains.ts";
 import type { FileState, Touched } from "../tools/types.ts";
 import type { Context } from "../chain/context.ts";
 import type { ChainLine } from "../chain/events.ts";
+import type { Chain } from "../chain/open.ts";
+import type { Workspace } from "../tools/workspace.ts";
 import { contextsOf, locateHome, type Caller } from "./app.ts";
 import { chainId, common, running } from "./flags.ts";
 import { operation } from "./operation.ts";
@@ -111,17 +113,23 @@ export const rewindOperation = operation({
     chain: chainId,
     to: z.string().min(1).optional().describe("The step to stand before; left out, the last approval"),
     files_only: z.boolean().optional().describe("Put back the files, and leave the history as it is"),
+    also_unsure: z.boolean().optional().describe("Also what changed around a crash, and may be your own work"),
     home: common.home,
   }),
   run: (input, caller) => rewind(input, caller),
 });
 
-async function rewind(
-  input: { chain: string; to?: string | undefined; files_only?: boolean | undefined; home?: string | undefined },
-  caller: Caller,
-) {
+interface RewindInput {
+  readonly chain: string;
+  readonly to?: string | undefined;
+  readonly files_only?: boolean | undefined;
+  readonly also_unsure?: boolean | undefined;
+  readonly home?: string | undefined;
+}
+
+async function rewind(input: RewindInput, caller: Caller) {
   const { openChain, readChain, engineActor } = await import("../chain/open.ts");
-  const { restoreFiles, targetOf, touchedSince, unsaid } = await import("../chain/rewind.ts");
+  const { restoreFiles, targetOf, touchedSince, unsaid, unsureSince } = await import("../chain/rewind.ts");
   const { event } = await import("../chain/events.ts");
   const { openWorkspace } = await import("../tools/workspace.ts");
   const { beginning } = await import("./turns.ts");
@@ -135,14 +143,20 @@ async function rewind(
     if (edits.length > 0) throw edited(id);
     const { worktree, workspace: own } = chain.context;
     const workspace = openWorkspace(worktree?.folder ?? own, { hide: worktree === null ? ownFolders(home) : [] });
-    const crashed = await unsaid(chain, workspace);
-    const argv = ["what was under way when it stopped"];
-    if (crashed.length > 0) {
-      chain.append({ by: engineActor, bodies: [event("files_touched", { key: "rewind", argv, touched: crashed })] });
-    }
-    const touched = touchedSince(readChain(contexts, id).lines, target.line);
-    const { files, not_kept } = restoreFiles(id, workspace, chain.blobs, touched);
+    await clearStandIns(chain, workspace.root, caller);
+    const { sure, unsure } = await unsaid(chain, workspace);
+    const told = { key: "rewind", argv: ["what was under way when it stopped"] };
+    const bodies = [
+      ...(sure.length > 0 ? [event("files_touched", { ...told, touched: sure })] : []),
+      ...(unsure.length > 0 ? [event("files_touched", { ...told, touched: unsure, unsure: true })] : []),
+    ];
+    if (bodies.length > 0) chain.append({ by: engineActor, bodies });
     chain.tree.remove();
+    const { lines } = readChain(contexts, id);
+    const touched = touchedSince(lines, target.line);
+    const maybe = unsureSince(lines, target.line).filter((path) => isChanged(path, touched, workspace));
+    if (maybe.length > 0 && input.also_unsure !== true) throw notSure(id, maybe, input);
+    const { files, not_kept } = restoreFiles(id, workspace, chain.blobs, touched);
     chain.append({
       by: caller.by,
       bodies: [event("rewound", { to: target.line, step: target.step, files, files_only: filesOnly })],
@@ -164,6 +178,29 @@ async function rewind(
     // Its context file follows the history that holds now.
     openChain(beginning(caller, contexts), id).chain.close();
   }
+}
+
+/** After a crash the sandbox's empty stand-ins lie about; opening the next one clears them. */
+async function clearStandIns(chain: Chain, root: string, { world }: Caller): Promise<void> {
+  if (chain.tree.read() === undefined) return;
+  const { openSandbox } = await import("../sandbox/sandbox.ts");
+  await (await openSandbox({ root, protect: [], conceal: [], world })).close();
+}
+
+function isChanged(path: string, touched: readonly Touched[], workspace: Workspace): boolean {
+  const first = touched.find((one) => one.path === path);
+  return first !== undefined && JSON.stringify(workspace.stateOf(path)) !== JSON.stringify(first.before);
+}
+
+function notSure(id: string, paths: readonly string[], { to, files_only }: RewindInput): UserError {
+  const shown = paths.slice(0, 10).join(", ") + (paths.length > 10 ? `, and ${paths.length - 10} more` : "");
+  const again = `claude-exec rewind ${id}${to === undefined ? "" : ` --to ${to}`}${files_only ? " --files-only" : ""}`;
+  return new UserError(
+    "not_sure",
+    `A command was cut short, and nobody can tell whether it or you changed since: ${shown}. Nothing was touched.`,
+    `If none of that is your work: ${again} --also-unsure`,
+    exitCodes.conflict,
+  );
 }
 
 function doneTo(path: string, files: readonly Touched[]): string {

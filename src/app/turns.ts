@@ -8,7 +8,7 @@ import type { Context } from "../chain/context.ts";
 import { isEditable, misfit } from "../chain/edits.ts";
 import { event, type Edit, type Limits, type WorkMode } from "../chain/events.ts";
 import { objection, type PersonMessage } from "../chain/inbox.ts";
-import { engineActor, openChain, readChain, withLedger, type Beginning, type Chain } from "../chain/open.ts";
+import { openChain, readChain, withLedger, type Beginning, type Chain } from "../chain/open.ts";
 import { runTurn, type Ending, type Policy } from "../chain/run.ts";
 import type { Deps } from "../chain/deps.ts";
 import { readAnswers } from "./answers.ts";
@@ -181,6 +181,7 @@ export function answerOf(context: Context, contextFile: string, ending: Ending, 
         deleted: context.engine.files[path]?.after === null,
       })),
       mode: context.mode,
+      tests_changed: [...evidence.changed_after_red],
       not_checked: [...context.not_checked],
       touched: [...context.touched],
       worktree:
@@ -252,16 +253,15 @@ export function readOne(input: { chain: string; home?: string | undefined }, cal
   return readChain(contextsOf(locateHome(caller, input)), paddedId(input.chain)).context;
 }
 
-/** The chain works beside its user's files; where from is in its journal before anything is looked at there. */
-export async function inWorktree(chain: Chain, deps: Deps, input: CommonFlags, caller: Caller): Promise<Deps> {
+/** Where a chain works beside its user's files; it is there before the chain begins. */
+export async function inWorktree(deps: Deps, input: CommonFlags, caller: Caller) {
   const { addWorktree } = await import("../tools/worktree.ts");
   const root = deps.workspace.root;
-  const name = `${basename(root)}-${sha256(root).slice(0, 6)}-${chain.id}`;
+  const name = `${basename(root)}-${sha256(root).slice(0, 6)}-${caller.world.now().toString(36)}`;
   const made = await addWorktree(root, join(userFolders(caller.world.env).state, "worktrees", name));
   if ("type" in made) {
     throw new UserError("no_worktree", made.text, "Leave --worktree out, or mend that first.", exitCodes.usage);
   }
   const { path, folder, head, dirty } = made;
-  chain.append(withLedger(engineActor, [event("worktree_opened", { path, folder, head, dirty })]));
-  return (await wire(caller, input, root, folder)).deps;
+  return { deps: (await wire(caller, input, root, folder)).deps, worktree: { path, folder, head, dirty } };
 }

@@ -22,10 +22,19 @@ export function apply(context: Context, line: ChainLine): Context {
 }
 
 export function replay(lines: readonly ChainLine[]): Context {
-  return lines.reduce((context, line, index) => {
-    if (line.type !== "event" || line.event !== "rewound" || line.files_only) return apply(context, line);
-    return rewound(context, replay(lines.slice(0, line.to)), lines.slice(line.to, index));
-  }, emptyContext);
+  const targets = new Set(lines.flatMap((line) => (isRewind(line) ? [line.to] : [])));
+  const then = new Map<number, Context>();
+  let context = emptyContext;
+  for (const [index, line] of lines.entries()) {
+    if (targets.has(index)) then.set(index, context);
+    const target = isRewind(line) ? then.get(line.to) : undefined;
+    context = isRewind(line) && target ? rewound(context, target, lines.slice(line.to, index)) : apply(context, line);
+  }
+  return context;
+}
+
+function isRewind(line: ChainLine): line is Extract<ChainLine, { event: "rewound" }> {
+  return line.type === "event" && line.event === "rewound" && !line.files_only;
 }
 
 /** As it was then, but what was spent stays spent, and what was said once is not said again. */
@@ -34,7 +43,8 @@ function rewound(now: Context, then: Context, dead: readonly ChainLine[]): Conte
   // A call that was in the air when it was rewound is as dead as all after that line.
   const ended = dead.flatMap((line) => (line.type === "result" ? [line.key] : []));
   const open = Object.fromEntries(Object.entries(then.engine.open).filter(([key]) => !ended.includes(key)));
-  return withEngine({ ...then, cost_tracking: now.cost_tracking }, { taken, turns, runs, alerted, open });
+  const kept = { taken, turns, runs, alerted, open, consent: null };
+  return withEngine({ ...then, cost_tracking: now.cost_tracking }, kept);
 }
 
 /** Remembers which inbox message brought an event about, so that none counts twice. */
@@ -52,6 +62,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         goal: event.goal,
         size: event.size,
         mode: event.mode ?? "tdd",
+        worktree: event.worktree ? { path: event.worktree.path, folder: event.worktree.folder } : null,
         workspace: event.workspace,
         phase_history: [newVisit(context.current_phase, at)],
       };
@@ -200,8 +211,6 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       const { id, reason, question } = event;
       return withEngine(context, { request: null, consent: { id, type: "refused", reason, question } });
     }
-    case "worktree_opened":
-      return { ...context, worktree: { path: event.path, folder: event.folder } };
     case "file_changed":
       return recordChange(context, event);
     case "files_touched":
@@ -218,6 +227,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
             red: context.evidence.red || event.verdict === "red",
             green: event.verdict === "green",
             since: context.evidence.since,
+            changed_after_red: context.evidence.changed_after_red,
             reviewed: event.verdict === "green" ? context.evidence.reviewed : [],
           },
         },
@@ -282,7 +292,7 @@ function permitted(context: Context, { id, always, edited }: EventNamed<"permiss
       ? permits
       : request.kind === "change"
         ? { ...permits, changes: true }
-        : { ...permits, commands: [...permits.commands, request.line] };
+        : { ...permits, commands: [...permits.commands, { line: request.line, sandboxed: request.sandboxed }] };
   const proposed = request?.kind === "change" ? request.after : null;
   const own = edited !== undefined && proposed !== null ? { proposed, text: edited } : null;
   return withEngine(context, { request: null, consent: { id, type: "given", edited: own }, permits: more });
@@ -322,7 +332,7 @@ function provenAnew(context: Context): Context {
   const tests = (solution?.solution.files ?? []).filter(({ role }) => role === "test");
   const failing = evidence.red && evidence.runs.at(-1)?.exit_code !== 0;
   const red = failing && tests.some(({ path }) => memory.tests_written.includes(path));
-  const anew = { ...evidence, since: evidence.runs.length, red, green: false, reviewed: [] };
+  const anew = { ...evidence, since: evidence.runs.length, red, green: false, changed_after_red: [], reviewed: [] };
   return withEngine({ ...context, evidence: anew }, { files: {}, untested: false });
 }
 

@@ -40,8 +40,7 @@ export async function callModel(work: Work, step: CallStep): Promise<void> {
     seen = chain.context.engine.open;
     reserved = await reserveCall(chain.context, request, deps, signal);
   } while (chain.context.engine.open !== seen);
-  if (!reserved.ok && work.defer && Object.keys(chain.context.engine.open).length > 0)
-    return work.defer(step.key, "budget");
+  if (!reserved.ok && work.defer && callsInTheAir(chain.context)) return work.defer(step.key, "budget");
   if (!reserved.ok) return chain.append({ by: engineActor, bodies: [outOfBudget(context, reserved, frozen.model)] });
 
   const call: Extract<Intent, { effect: "model" }> = {
@@ -61,6 +60,10 @@ export async function callModel(work: Work, step: CallStep): Promise<void> {
     mayRetry: mayRetry(() => chain.context, step.key, reserved, deps),
   };
   await takeIn(work, call, await ask(deps.model, sent, work, step.key));
+}
+
+function callsInTheAir({ engine }: Context): boolean {
+  return Object.values(engine.open).some(({ effect }) => effect === "model");
 }
 
 async function ask(model: Model, request: ModelRequest, { deps, signal }: Work, key: string): Promise<Outcome> {

@@ -1,8 +1,7 @@
 import { exitCodes } from "../util/errors.ts";
 import { quotedLine } from "../util/quoting.ts";
 import { runCommand } from "../tools/run.ts";
-import { compare, type Snapshot } from "../tools/snapshot.ts";
-import type { Workspace } from "../tools/workspace.ts";
+import { compare, snapshotText } from "../tools/snapshot.ts";
 import type { CommandRun, Touched } from "../tools/types.ts";
 import { leaveToRun, proposal, type Leave } from "./consent.ts";
 import type { Context } from "./context.ts";
@@ -10,7 +9,7 @@ import type { Work } from "./deps.ts";
 import { event, park, type Body, type ChainEvent } from "./events.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
 import { verdict } from "./proof.ts";
-import { notedTree, noteTree, type Tree } from "./tree.ts";
+import { notedTree } from "./tree.ts";
 import { answer, answerTo, type ToolStep } from "./answer.ts";
 import { looksOnly, roleOf } from "./write.ts";
 
@@ -91,8 +90,8 @@ async function mayRun(
   { known = false, again = false }: { known?: boolean; again?: boolean },
 ): Promise<Exclude<Leave, { type: "ask" | "look_only" }> | undefined> {
   const { chain, deps } = work;
-  const request = proposal<"command">({ kind: "command", key, said, line, why: "" });
   const sandbox = await deps.sandbox.open();
+  const request = proposal<"command">({ kind: "command", key, said, line, why: "", sandboxed: sandbox.on });
   const leave = leaveToRun(chain.context, request, deps.permission, { sandboxed: sandbox.on, known, again });
   switch (leave.type) {
     case "given":
@@ -124,18 +123,16 @@ async function run(
   const { workspace, world, testTimeoutMs: timeoutMs } = deps;
   const keep = chain.blobs.putBytes;
   const cutShort = notedTree(chain);
-  const snapshot = await workspace.snapshot(keep, cutShort?.snapshot);
-  if (cutShort) {
-    const effects = effectsSince(chain, workspace, cutShort, snapshot);
-    const events = touchedEvents(key, ["a run that was cut short"], effects);
-    if (events.length > 0) chain.append(withLedger(engineActor, events));
-  }
-  const before = { snapshot, closed: workspace.closed() };
-  noteTree(chain, before);
+  const before = await workspace.snapshot(keep, cutShort);
+  if (cutShort) chain.append(...endsCutShort(chain, compare(cutShort, before)));
+  chain.tree.write(snapshotText(before));
+  const closed = new Set(workspace.closed());
   chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose, argv }] });
   const sandbox = await deps.sandbox.open();
   const ran = await runCommand(workspace, argv, { timeoutMs, signal, world, sandbox });
-  const effects = effectsSince(chain, workspace, before, await workspace.snapshot(keep, snapshot));
+  const fresh = workspace.closed().filter((path) => !closed.has(path));
+  const set_aside = fresh.map((path) => ({ path, to: workspace.setAside(path, chain.aside) }));
+  const effects = { touched: compare(before, await workspace.snapshot(keep, before)), set_aside };
   chain.tree.remove();
   if (!signal.aborted) return { ran: { ...ran, output: workspace.redact(ran.output) }, effects };
   const told = touchedEvents(key, argv, effects);
@@ -149,12 +146,28 @@ interface Effects {
   readonly set_aside: readonly { path: string; to: string }[];
 }
 
-function effectsSince(chain: Chain, workspace: Workspace, before: Tree, now: Snapshot): Effects {
-  const known = new Set(before.closed);
-  const fresh = workspace.closed().filter((path) => !known.has(path));
-  const set_aside = fresh.map((path) => ({ path, to: workspace.setAside(path, chain.aside) }));
-  return { touched: compare(before.snapshot, now), set_aside };
+/** Whether it was the command or somebody since who changed these, nobody can tell. */
+function endsCutShort(chain: Chain, touched: readonly Touched[]) {
+  const open = Object.values(chain.context.engine.open).flatMap((intent) =>
+    intent.effect === "command" ? [intent] : [],
+  );
+  const [last] = open;
+  const ends = open.map(({ key, call, argv }): Body => ended(key, call, { ...nothingRan, argv }));
+  const told = { key: last?.key ?? "", argv: last?.argv ?? ["a command"], touched, unsure: true as const };
+  const events = touched.length > 0 ? [event("files_touched", told)] : [];
+  return [{ by: engineActor, bodies: [...ends, ...withLedger(engineActor, events).bodies] }].filter(
+    ({ bodies }) => bodies.length > 0,
+  );
 }
+
+const nothingRan = {
+  exit_code: undefined,
+  duration_ms: 0,
+  timed_out: false,
+  sandboxed: false,
+  output: "",
+  output_sha256: "",
+};
 
 function touchedEvents(key: string, argv: readonly string[], { touched, set_aside }: Effects): ChainEvent[] {
   if (touched.length + set_aside.length === 0) return [];

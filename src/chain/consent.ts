@@ -45,7 +45,8 @@ export function leaveToRun(
   if (permission.mode === "read") return { type: "look_only" };
   const said = answered(context, request.id);
   if (said) return said;
-  if (context.engine.permits.commands.includes(request.line)) return given;
+  const { commands } = context.engine.permits;
+  if (commands.some((one) => one.line === request.line && (sandboxed || !one.sandboxed))) return given;
   if (again) return { type: "ask", why: "It was cut short, and may have done some of its work already." };
   if (!sandboxed && !permission.unsandboxed) {
     return { type: "ask", why: "There is no sandbox: it could read and change whatever you can." };

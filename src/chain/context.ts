@@ -112,6 +112,8 @@ export type Proof = Readonly<{
   since: number;
   red: boolean;
   green: boolean;
+  /** Tests that were changed after they had been seen to fail. */
+  changed_after_red: readonly string[];
   /** Prompts whose report came after the last change and the last green run. */
   reviewed: readonly string[];
 }>;
@@ -141,7 +143,7 @@ export type Engine = Readonly<{
   request: Request | null;
   consent: Consent | null;
   /** What is allowed for the rest of the chain: all changes of approved files, and commands to the letter. */
-  permits: Readonly<{ changes: boolean; commands: readonly string[] }>;
+  permits: Readonly<{ changes: boolean; commands: readonly Readonly<{ line: string; sandboxed: boolean }>[] }>;
   /** Inbox messages that were taken in. */
   taken: readonly string[];
   /** The lines read of each file. */
@@ -158,6 +160,9 @@ export type Engine = Readonly<{
   focus: string;
   turns: number;
   runs: number;
+  /** How often approved files were changed, and how often they had been when each prompt last reported. */
+  changes: number;
+  reported: Readonly<Record<string, number>>;
   untested: boolean;
   alerted: boolean;
   files: Readonly<Record<string, { before: string | null; after: string | null; role: Role }>>;
@@ -247,7 +252,7 @@ export const emptyContext: Context = {
   last_response: null,
   last_gap_detected: null,
   solution: null,
-  evidence: { runs: [], since: 0, red: false, green: false, reviewed: [] },
+  evidence: { runs: [], since: 0, red: false, green: false, changed_after_red: [], reviewed: [] },
   worktree: null,
   git_advice: null,
   not_checked: [],
@@ -287,6 +292,8 @@ export const emptyContext: Context = {
     focus: "",
     turns: 0,
     runs: 0,
+    changes: 0,
+    reported: {},
     untested: false,
     alerted: false,
     files: {},

@@ -109,6 +109,7 @@ interface Events {
     size: Size;
     /** Left out by chains from before there was a choice. */
     mode?: WorkMode;
+    worktree?: { path: string; folder: string; head: string; dirty: boolean };
     workspace: string;
     gates: Gates;
     limits: Limits;
@@ -150,13 +151,14 @@ interface Events {
   /** `always`: also what is like it, for the rest of the chain. `edited`: the text that a person put in place of the model's. */
   permission_given: { id: string; always: boolean; edited?: string; from?: string };
   permission_refused: { id: string; reason: string; question: boolean; from?: string };
-  worktree_opened: { path: string; folder: string; head: string; dirty: boolean };
   file_changed: { path: string; role: Role; before: string | null; after: string | null; touched?: Touched };
   /** What a command did to the files, beside what it printed. */
   files_touched: {
     key: string;
     argv: readonly string[];
     touched: readonly Touched[];
+    /** The command was cut short, so that somebody else may have done it since. */
+    unsure?: true;
     /** New files of a name that is closed, and where they were moved to. */
     set_aside?: readonly { path: string; to: string }[];
   };
@@ -196,7 +198,7 @@ export type Request = {
   said: string;
 } & (
   | { kind: "change"; path: string; role: Role; before: string | null; after: string | null }
-  | { kind: "command"; line: string; why: string }
+  | { kind: "command"; line: string; why: string; sandboxed: boolean }
 );
 
 export type Edit = { path: readonly string[]; before: Json | undefined; after: Json | undefined };

@@ -71,6 +71,11 @@ function implementationGate(context: Context): string[] {
   for (const name of engine.gates.quality) {
     if (!evidence.reviewed.includes(name)) reasons.push(`${name} has not reported since the last change.`);
   }
+  const last = evidence.reviewed.findLast((name) => engine.gates.quality.includes(name));
+  const checks = engine.gates.quality.includes("deployment_checker");
+  if (checks && last !== "deployment_checker" && evidence.reviewed.includes("deployment_checker")) {
+    reasons.push("deployment_checker looks last, and other reviews have reported since: run it again.");
+  }
   const simplicity = context.scores["simplicity"];
   if (simplicity === undefined && engine.gates.quality.includes("simplicity_checker")) {
     reasons.push("simplicity_checker has given no simplicity score since the last change.");

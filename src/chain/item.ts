@@ -31,7 +31,8 @@ function begun(context: Context, intent: Intent, more: Partial<Context["engine"]
 
 export function applyResult(context: Context, result: Result): Context {
   const { [result.key]: _ended, ...open } = context.engine.open;
-  const closed = withEngine(context, { open });
+  // What a person allowed was for this one call.
+  const closed = withEngine(context, result.effect === "model" ? { open } : { open, consent: null });
   switch (result.effect) {
     case "model": {
       const booked = { ...closed, cost_tracking: addBooking(closed.cost_tracking, result.booked) };

@@ -11,7 +11,7 @@ import { countScores, isGrounded } from "./evidence.ts";
 import { blocking, gate, percent } from "./gates.ts";
 import { queueKey } from "./item.ts";
 import type { Action, Report, Solution } from "./reply.ts";
-import { fitsTiny, looksLikeTest, solutionHash, solutionText } from "./solution.ts";
+import { fitsTiny, looksLikeCode, looksLikeTest, solutionHash, solutionText } from "./solution.ts";
 
 /** What judging a reply needs to know besides the context; gathered before, so that judging stays pure. */
 export interface Facts {
@@ -43,7 +43,13 @@ export function reject(item: Item | null, key: string, problems: readonly string
   return [rejected, park("reply_unusable", exitCodes.failed, message, hint)];
 }
 
-function judgeReport(context: Context, item: Item, report: Report): Judged {
+function judgeReport(context: Context, item: Item, given: Report): Judged {
+  const report = withUnchecked(item.prompt, given);
+  const looked = item.turns.some(({ calls }) => calls.some(({ answer }) => answer?.is_error === false));
+  if (report.scores?.some(({ name }) => name === "substitute_check") && !looked) {
+    const problem = "substitute_check is for a check that was carried out: use a tool to look, then report it.";
+    return reject(item, item.key, [problem]);
+  }
   const counted = countScores(context, report);
   const { gates } = context.engine;
   const open = (report.uncertainties ?? []).filter(({ resolved }) => !resolved);
@@ -74,6 +80,15 @@ function judgeReport(context: Context, item: Item, report: Report): Judged {
   return asked.length > 0 && context.current_phase !== "implementation"
     ? [recorded, event("questions_asked", { questions: asked })]
     : [recorded];
+}
+
+/** Without a network nobody asks for advisories, whether or not the prompt says so. */
+function withUnchecked(prompt: string, report: Report): Report {
+  const notes = report.notes ?? [];
+  const asks = prompt === "security_scanner" || prompt === "dependency_auditor";
+  if (!asks || notes.some(({ kind }) => kind === "not_checked")) return report;
+  const text = "known vulnerabilities of dependencies: without a network no advisories are asked for";
+  return { ...report, notes: [...notes, { kind: "not_checked", text }] };
 }
 
 /** Whether a report tells anything that was not known. */
@@ -287,6 +302,15 @@ function present(context: Context, solution: Solution, facts: Facts): Judged {
     return refuse(context, "solution-approval", [
       "No test command was found in this workspace: name a substitute check, or the user must set tests.command.",
     ]);
+  }
+  if (solution.verification.kind === "substitute" && solution.verification.check.trim() === "") {
+    const reason = "Nothing here can fail in a test, so name the check that is carried out instead.";
+    return refuse(context, "solution-approval", [reason]);
+  }
+  const asDoc = solution.files.filter(({ path, role }) => role === "doc" && looksLikeCode(path));
+  if (asDoc.length > 0) {
+    const reasons = asDoc.map(({ path }) => `${path} is code by its name, so its role is code or test.`);
+    return refuse(context, "solution-approval", reasons);
   }
   const disguised = solution.files.filter(({ path, role }) => role === "test" && !looksLikeTest(path));
   if (disguised.length > 0) {

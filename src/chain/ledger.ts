@@ -15,6 +15,11 @@ function tell(event: ChainEvent): string[] {
       return [
         `## Task\n${event.goal}`,
         `Size: ${event.size}. Mode: ${event.mode ?? "tdd"}. Tests run with: ${event.test_command?.join(" ") ?? "no command found"}.`,
+        ...(event.worktree
+          ? [
+              `The work is done in a git worktree of ${event.worktree.head.slice(0, 12)}.${event.worktree.dirty ? " Changes that the user had not committed are not in it." : ""}`,
+            ]
+          : []),
       ];
     case "imported":
       return [`## Taken over from an earlier context file\n${JSON.stringify(event.context)}`];
@@ -52,10 +57,6 @@ function tell(event: ChainEvent): string[] {
       return [`The user wants changes: ${event.request}`];
     case "approval_voided":
       return [`The approval no longer holds: ${event.reason}`];
-    case "worktree_opened":
-      return [
-        `The work is done in a git worktree of ${event.head.slice(0, 12)}.${event.dirty ? " Changes that the user had not committed are not in it." : ""}`,
-      ];
     case "file_changed": {
       const done = event.after === null ? "Deleted" : event.before === null ? "Created" : "Changed";
       return [`${done} ${event.path} (${event.role}).`];

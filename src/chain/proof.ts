@@ -29,14 +29,19 @@ function couldRun({ exit_code: code, output = "" }: Proving, tests: readonly str
   const lines = output.split("\n");
   return !lines.some((line, at) => {
     if (!syntaxError.test(line) || importError.test(line)) return false;
-    const around = lines.slice(Math.max(0, at - 8), at + 5).join("\n");
+    // A test that ran into such an error while it ran stands among the calls that led there; one that cannot be
+    // parsed is named by itself.
+    const around = lines
+      .slice(Math.max(0, at - 8), at + 5)
+      .filter((near) => !/^\W*at /.test(near))
+      .join("\n");
     return tests.some((path) => around.includes(path));
   });
 }
 
 /** As the common runners print that a file cannot be parsed: node, python, php, go, rust, esbuild, tsc. */
 const syntaxError =
-  /\b(?:Syntax|Indentation|Tab|Parse)Error\b|\b(?:parse|syntax) error\b|Transform failed|\berror TS1\d{3}\b|^error: expected/i;
+  /^[\s#|>E]*(?:\w+: )?(?:Syntax|Indentation|Tab|Parse)Error:|\b(?:parse|syntax) error\b|Transform failed|\berror TS1\d{3}\b|^error: expected/i;
 /** A name that is not there yet is what a test before its code should fail for, whatever the error is called. */
 const importError = /does not provide an export|Cannot use import|has no exported member/;
 const nothingRan = /\bno tests? (?:ran|found|files? found)|\bno test files\b/i;

@@ -14,7 +14,10 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
   const scored = withOverall({
     ...context,
     discovered: withEntries(context.discovered, report.discovered ?? [], ({ key, value }) => [key, value]),
-    uncertainties: mergeUncertainties(context.uncertainties, report.uncertainties ?? [], prompt),
+    uncertainties: mergeUncertainties(context.uncertainties, report.uncertainties ?? [], {
+      by: prompt,
+      unchanged: engine.reported[prompt] === engine.changes,
+    }),
     confidence_scores: withEntries(context.confidence_scores, counted, ({ area, score }) => [area, score]),
     scores: withEntries(
       context.scores,
@@ -47,6 +50,7 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
   return withEngine(scored, {
     repeats: event.moved ? {} : engine.repeats,
     refusals: event.moved ? 0 : engine.refusals,
+    reported: { ...engine.reported, [prompt]: engine.changes },
     grounded: event.grounded && !engine.grounded.includes(prompt) ? [...engine.grounded, prompt] : engine.grounded,
   });
 }
@@ -72,24 +76,30 @@ function withEntries<Item, Value>(
   return items.length === 0 ? known : { ...known, ...Object.fromEntries(items.map(entry)) };
 }
 
-/** A prompt's later word about an area replaces its earlier one; other prompts' words stand beside it. */
+/**
+ * A prompt's later word about an area replaces its earlier one; other prompts' words stand beside it. What a reviewer
+ * found in the way stays there as long as nothing changed: asked once more, it may not just think better of it.
+ */
 function mergeUncertainties(
   known: readonly Uncertainty[],
   reported: NonNullable<ReportRecorded["report"]["uncertainties"]>,
-  by: string,
+  { by, unchanged }: { by: string; unchanged: boolean },
 ): Uncertainty[] {
-  const fresh = reported.map(({ area, confidence, blocking, resolved, resolution }) => ({
-    area,
-    confidence,
-    blocking: blocking && !resolved,
-    resolved,
-    resolution: resolution ?? null,
-    by,
-  }));
+  const stays = (old: Uncertainty) => unchanged && old.blocking && old.by === by && reviewers.has(by);
+  const fresh = reported
+    .map(({ area, confidence, blocking, resolved, resolution }) => ({
+      area,
+      confidence,
+      blocking: blocking && !resolved,
+      resolved,
+      resolution: resolution ?? null,
+      by,
+    }))
+    .filter(({ area }) => !known.some((old) => old.area === area && stays(old)));
   const replaced = (old: Uncertainty) =>
     fresh.some((item) => item.area === old.area && (item.by === old.by || (item.resolved && !reviewers.has(old.by))));
   const withdrawn = (old: Uncertainty) =>
-    old.by === by && reviewers.has(by) && !fresh.some((item) => item.area === old.area);
+    old.by === by && reviewers.has(by) && !stays(old) && !fresh.some((item) => item.area === old.area);
   return [...known.filter((old) => !replaced(old) && !withdrawn(old)), ...fresh];
 }
 
@@ -144,7 +154,7 @@ export function recordTouched(context: Context, touched: readonly Touched[]): Co
   });
   return withEngine(
     { ...known, evidence: { ...context.evidence, green: false, reviewed: [] } },
-    { untested: true, files: { ...files, ...Object.fromEntries(changed) } },
+    { untested: true, changes: context.engine.changes + 1, files: { ...files, ...Object.fromEntries(changed) } },
   );
 }
 
@@ -161,10 +171,19 @@ export function recordChange(context: Context, { path, role, before, after }: Ev
         tests_written: role === "test" ? add(memory.tests_written) : memory.tests_written,
       },
       scores,
-      evidence: { ...context.evidence, green: false, reviewed: [] },
+      evidence: {
+        ...context.evidence,
+        green: false,
+        reviewed: [],
+        changed_after_red:
+          role === "test" && context.evidence.red
+            ? add(context.evidence.changed_after_red)
+            : context.evidence.changed_after_red,
+      },
     },
     {
       untested: true,
+      changes: engine.changes + 1,
       refusals: 0,
       repeats: {},
       files: {

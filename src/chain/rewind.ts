@@ -50,6 +50,15 @@ export function touchedSince(lines: readonly ChainLine[], line: number): Touched
   });
 }
 
+/** Paths that may have been changed by somebody else while nobody looked. */
+export function unsureSince(lines: readonly ChainLine[], line: number): string[] {
+  const paths = lines
+    .slice(line)
+    .flatMap((one) => (one.type === "event" && one.event === "files_touched" && one.unsure ? one.touched : []))
+    .map(({ path }) => path);
+  return [...new Set(paths)];
+}
+
 /** The files as they were then, or a UserError and no file touched. Returns what happened to each. */
 export function restoreFiles(
   id: string,
@@ -117,12 +126,15 @@ function stepsOf(alive: readonly { line: ChainLine }[]): string[] {
 }
 
 /** What a crash kept from being written down: a change that was announced, and a command that was running. */
-export async function unsaid(chain: Chain, workspace: Workspace): Promise<Touched[]> {
+export async function unsaid(
+  chain: Chain,
+  workspace: Workspace,
+): Promise<{ sure: readonly Touched[]; unsure: readonly Touched[] }> {
   const { context, blobs } = chain;
   const changes = Object.values(context.engine.open).flatMap((intent) =>
     intent.effect === "change" ? (touchedBy(workspace, blobs, intent) ?? []) : [],
   );
-  const before = notedTree(chain)?.snapshot;
-  if (before === undefined) return changes;
-  return [...changes, ...compare(before, await workspace.snapshot(blobs.putBytes, before))];
+  const before = notedTree(chain);
+  const since = before ? compare(before, await workspace.snapshot(blobs.putBytes, before)) : [];
+  return { sure: changes, unsure: since };
 }

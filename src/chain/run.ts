@@ -12,7 +12,7 @@ import { completion } from "./judge.ts";
 import { nextStep, stepOf, type Step } from "./next.ts";
 import { itemAt } from "./item.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
-import { settle } from "./settle.ts";
+import { settle, strayed } from "./settle.ts";
 import { runTests } from "./commands.ts";
 import { useTool } from "./use.ts";
 
@@ -130,7 +130,12 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
     case "queue":
       return chain.append(withLedger(engineActor, [event("prompts_queued", { why: step.why, prompts: step.prompts })]));
     case "complete":
-      return chain.append(withLedger(engineActor, completion(chain.context, step.summary)));
+      return chain.append(
+        withLedger(
+          engineActor,
+          strayed(chain.context, deps.workspace)?.events ?? completion(chain.context, step.summary),
+        ),
+      );
     case "together":
       return together(work, step.keys);
     case "settle":

@@ -4,10 +4,12 @@ import type { Actor } from "../store/journal.ts";
 import { madeFor } from "../library/catalogue.ts";
 import type { Phase, Prompt } from "../library/prompt.ts";
 import type { Workspace } from "../tools/workspace.ts";
+import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
 import type { Body } from "./events.ts";
 import { itemAt } from "./item.ts";
 import { judge, refusedPath, reject } from "./judge.ts";
+import { foreignChange } from "./write.ts";
 import { engineActor, withLedger } from "./open.ts";
 import { contentOf, offeredAtOnce } from "./request.ts";
 import { readReply, type Action, type Report } from "./reply.ts";
@@ -28,8 +30,11 @@ export async function settle(
   // Beside others it waits for them: nobody is to see more than was known when they were chosen.
   const waits = first && work.defer && !("problems" in reply);
   if (waits) return chain.append(first);
-  const events =
-    "problems" in reply
+  const completes = !("problems" in reply) && reply.kind === "action" && reply.do.type === "complete";
+  const strange = completes ? strayed(chain.context, deps.workspace) : undefined;
+  const events = strange
+    ? strange.events
+    : "problems" in reply
       ? reject(item, key, reply.problems)
       : judge(chain.context, item, reply, await facts(reply, chain.context.current_phase, deps));
   chain.append(...(first ? [first] : []), withLedger(engineActor, events));
@@ -59,6 +64,13 @@ async function facts(reply: Action | Report, phase: Phase, { library, workspace 
 
 function unknownPrompt(error: unknown): undefined {
   if (!(error instanceof UserError)) throw error;
+}
+
+/** What follows where approved files are no longer as the chain left them; undefined: they all are. */
+export function strayed({ engine, mode }: Context, workspace: Workspace) {
+  if (mode === "plan-only") return undefined;
+  const stray = Object.keys(engine.files).find((path) => fingerprint(workspace, path) !== engine.files[path]!.after);
+  return stray === undefined ? undefined : foreignChange(stray);
 }
 
 export function fingerprint(workspace: Workspace, path: string): string | null {

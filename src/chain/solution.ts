@@ -5,10 +5,9 @@ import { percent } from "./gates.ts";
 
 /** The text a person approves. Its hash, with the files it names as they are now, is what the approval binds. */
 export function solutionText(solution: Solution, context: Context): string {
-  const { session_memory: memory, waived, engine } = context;
+  const { session_memory: memory, waived } = context;
   const section = (title: string, lines: readonly string[]) => (lines.length ? [`${title}:`, ...lines, ""] : []);
   const dashed = (lines: readonly string[]) => lines.map((line) => `- ${line}`);
-  const { verification } = solution;
   return [
     solution.title,
     "",
@@ -33,11 +32,7 @@ export function solutionText(solution: Solution, context: Context): string {
       "Files",
       dashed(solution.files.map(({ path, role, change }) => `${change === "new" ? "new " : "edit"} ${path} (${role})`)),
     ),
-    ...section("Proof", [
-      verification.kind === "tests"
-        ? `- ${context.mode === "direct" ? "tests that pass in the end" : "tests first"}, run with: ${engine.test_command?.join(" ") ?? "no command found"}${verification.check ? ` (${verification.check})` : ""}`
-        : `- nothing here can fail in a test; checked instead: ${verification.check}`,
-    ]),
+    ...section("Proof", proof(solution, context)),
     ...section("Mode", context.mode === "plan-only" ? ["- plan only: nothing is written"] : []),
     ...section("Size", context.size === "tiny" ? ["- tiny: one file and its test, and no reviews"] : []),
     ...section("Assumptions to confirm", dashed(memory.assumptions)),
@@ -47,11 +42,33 @@ export function solutionText(solution: Solution, context: Context): string {
   ].join("\n");
 }
 
+function proof({ verification, files }: Solution, { engine, mode }: Context): string[] {
+  const command = engine.test_command?.join(" ") ?? "no command found";
+  const fresh = files.some(({ role }) => role === "test");
+  const how = !fresh
+    ? "the tests there are, and no new ones"
+    : mode === "direct"
+      ? "tests that pass in the end"
+      : "tests first";
+  if (verification.kind === "tests") {
+    return [`- ${how}, run with: ${command}${verification.check ? ` (${verification.check})` : ""}`];
+  }
+  const also = engine.test_command ? [`- the tests there are run too, with: ${command}`] : [];
+  return [`- nothing here can fail in a test; checked instead: ${verification.check}`, ...also];
+}
+
 /** A file may be written before its tests failed only where it is a test itself, and that shows in its path. */
 export function looksLikeTest(path: string): boolean {
   return (
     /(^|[^a-z])(tests?|specs?|conftest|e2e)([^a-z]|$)|\.cy\.|\.feature$/i.test(path) ||
     /[a-z](Tests?|Specs?)\b/.test(path)
+  );
+}
+
+/** By its ending: what a program runs or is built from. */
+export function looksLikeCode(path: string): boolean {
+  return /\.(?:[cm]?[jt]sx?|vue|svelte|py|php|go|rs|rb|java|kts?|cs|c|cc|cpp|h|hpp|swift|scala|sh|bash|sql)$/i.test(
+    path,
   );
 }
 

@@ -167,7 +167,7 @@ function objection(
   return undefined;
 }
 
-function foreignChange(path: string): { text: string; events: ChainEvent[] } {
+export function foreignChange(path: string): { text: string; events: ChainEvent[] } {
   const reason = `${path} was changed by somebody else since it was approved.`;
   return {
     text: `${reason} Nothing was written; the solution must be presented again.`,

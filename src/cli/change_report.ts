@@ -80,14 +80,21 @@ export function changes(data: Data): string[] {
 
 /** What nobody could look at. */
 export function unchecked(data: Data): string[] {
-  const texts = list(data["not_checked"]).map(word);
-  return texts.length === 0 ? [] : ["", "Not checked:", ...texts.map((text) => `  – ${text}`)];
+  const section = (title: string, key: string) => {
+    const texts = list(data[key]).map(word);
+    return texts.length === 0 ? [] : ["", title, ...texts.map((text) => `  – ${text}`)];
+  };
+  return [
+    ...section("Not checked:", "not_checked"),
+    ...section("Tests changed after they had been seen to fail:", "tests_changed"),
+  ];
 }
 
 /** Where the changes lie, and how to take them from there. */
 export function worktree(data: Data): string[] {
-  const { path: folder, commands } = record(data["worktree"]);
+  const { path: folder, commands, advice } = record(data["worktree"]);
   if (folder === undefined) return [];
   const shown = list(commands).map((command) => `  ${word(command)}`);
-  return ["", `Its changes lie uncommitted in a git worktree: ${path(folder)}`, ...shown];
+  const advised = typeof advice === "string" ? ["", wrap(advice.trim(), 100, "  │ ")] : [];
+  return ["", `Its changes lie uncommitted in a git worktree: ${path(folder)}`, ...shown, ...advised];
 }

@@ -9,9 +9,10 @@ export function narrate(line: ChainLine, screen: Screen): void {
   const say = (mark: string, text: string) => screen.print(hang(mark, harmless(text), screen.columns));
   switch (line.event) {
     case "chain_started":
-      return screen.print(
-        `${style("bold", harmless(line.goal))}${line.size === "tiny" ? style("dim", "  (tiny)") : ""}\n\n${style("bold", "Requirements clarification")}`,
-      );
+      screen.print(`${style("bold", harmless(line.goal))}${line.size === "tiny" ? style("dim", "  (tiny)") : ""}`);
+      if (line.worktree) say("·", `Works in a git worktree of its own: ${line.worktree.path}`);
+      if (line.worktree?.dirty) say(style("yellow", "!"), "What you have not committed is not in it.");
+      return screen.print(`\n${style("bold", "Requirements clarification")}`);
     case "imported":
       return say("·", "Taken over from a context file that has no journal.");
     case "decision_taken":
@@ -66,9 +67,6 @@ export function narrate(line: ChainLine, screen: Screen): void {
       return line.question
         ? say("·", `Asked: ${line.reason}`)
         : say(style("yellow", "✗"), `Refused by ${line.by.name}${line.reason ? `: ${line.reason}` : "."}`);
-    case "worktree_opened":
-      say("·", `Works in a git worktree of its own: ${line.path}`);
-      return line.dirty ? say(style("yellow", "!"), "What you have not committed is not in it.") : undefined;
     case "file_changed":
       return say(fileMark(line, style), `${visible(line.path)} (${line.role})`);
     case "files_touched":
@@ -76,7 +74,12 @@ export function narrate(line: ChainLine, screen: Screen): void {
         say(style("yellow", "!"), `${commandOf(line.argv)} made ${path}, which is closed. It was moved to ${to}`);
       }
       if (line.touched.length === 0) return undefined;
-      return say(style("yellow", "!"), `${commandOf(line.argv)} also changed ${firstOf(line.touched)}`);
+      return line.unsure
+        ? say(
+            style("yellow", "!"),
+            `${commandOf(line.argv)} was cut short. Since it began, these changed: ${firstOf(line.touched)}`,
+          )
+        : say(style("yellow", "!"), `${commandOf(line.argv)} also changed ${firstOf(line.touched)}`);
     case "rewound":
       return say("·", wentBack(line));
     case "tests_judged":

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placeWith, type Place } from "../support/cli.ts";
@@ -82,6 +82,52 @@ test("after its files were put back alone, a chain does not write over what it n
   const on = await place.run(["resume", "1", place.replay(tinyWay, "again.json")]);
   expect(on.code).not.toBe(0);
   expect(readFileSync(join(place.workspace, "src/product.js"), "utf8")).toBe("mine\n");
+});
+
+test("a chain is not done while its files are not as it left them", async () => {
+  const { place, replay } = await built();
+  await place.run(["rewind", "1", "--to", "implementation/5"]);
+  writeFileSync(join(place.workspace, productCode.path), "mine\n");
+  const on = await place.run(["resume", "1", replay]);
+  expect(on.code).not.toBe(0);
+  expect(on.stderr).toContain("src/product.js was changed by somebody else since it was approved.");
+  expect(readFileSync(join(place.workspace, productCode.path), "utf8")).toBe("mine\n");
+});
+
+test("nor while its files were put back without its history", async () => {
+  const { place, replay } = await built();
+  await place.run(["rewind", "1", "--to", "implementation/5"]);
+  await place.run(["rewind", "1", "--to", "implementation", "--files-only"]);
+  expect(there(place)).toEqual([false, false]);
+  expect((await place.run(["resume", "1", replay])).code).not.toBe(0);
+});
+
+test("what changed around a crash may be its user's work, and is taken back only when they say so", async () => {
+  const place = placeWith({ ...quickApp, "check.sh": "echo > made-by-tests; sleep 60\n" });
+  const replay = place.replay(tinyWay);
+  const made = new Promise<void>((resolve) => {
+    const watcher = watch(place.workspace, (_, name) => {
+      if (name !== "made-by-tests") return;
+      watcher.close();
+      resolve();
+    });
+  });
+  const chain = place.start([...tiny, replay, "--approve-policy=auto"]);
+  await made;
+  chain.child.kill("SIGKILL");
+  expect((await chain.ended).code).toBe("SIGKILL");
+  writeFileSync(join(place.workspace, "mine.txt"), "mine\n");
+  const refused = await place.run(["rewind", "1"]);
+  expect([refused.code, refused.stderr]).toEqual([
+    14,
+    expect.stringContaining(
+      "A command was cut short, and nobody can tell whether it or you changed since: made-by-tests, mine.txt. Nothing was touched.\n" +
+        "If none of that is your work: claude-exec rewind 001 --also-unsure\n",
+    ),
+  ]);
+  expect(readFileSync(join(place.workspace, "mine.txt"), "utf8")).toBe("mine\n");
+  expect((await place.run(["rewind", "1", "--also-unsure"])).code).toBe(0);
+  expect(["mine.txt", "made-by-tests"].map((path) => existsSync(join(place.workspace, path)))).toEqual([false, false]);
 });
 
 const zero = { input: 1, output: 1, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 };

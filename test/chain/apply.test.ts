@@ -185,7 +185,14 @@ test("a review withdraws what it no longer finds; another prompt's silence withd
     recorded("code_reviewer", doubt("off_by_one", 0.9)),
     recorded("component_mapper", doubt("x", 0.9)),
   );
-  const again = fold(found, recorded("code_reviewer"), recorded("component_mapper"), recorded("security_scanner"));
+  const mended = changed("src/product.js", "code");
+  const again = fold(
+    found,
+    mended,
+    recorded("code_reviewer"),
+    recorded("component_mapper"),
+    recorded("security_scanner"),
+  );
   expect(again.uncertainties.map(({ area }) => area)).toEqual(["x"]);
 });
 
@@ -350,9 +357,16 @@ test("a reviewer's blocking finding is replaced by that reviewer alone", () => {
     ["code_reviewer", true],
     ["tdd_flow_controller", false],
   ]);
-  expect(standing(recorded("code_reviewer", doubt("off_by_one", 0.95, { resolved: true })))).toEqual([
-    ["code_reviewer", false],
-  ]);
+  const resolved = recorded("code_reviewer", doubt("off_by_one", 0.95, { resolved: true }));
+  expect(standing(changed("src/product.js", "code"), resolved)).toEqual([["code_reviewer", false]]);
+});
+
+test("asked once more about the same code, a reviewer cannot take back what it found in the way", () => {
+  const found = after(changed("src/product.js", "code"), recorded("code_reviewer", doubt("off_by_one", 0.9)));
+  const resolved = recorded("code_reviewer", doubt("off_by_one", 0.95, { resolved: true }));
+  for (const again of [resolved, recorded("code_reviewer")]) {
+    expect(fold(found, again).uncertainties).toMatchObject([{ area: "off_by_one", blocking: true, resolved: false }]);
+  }
 });
 
 test("a question or hint while something is built leaves the approval as it is", () => {

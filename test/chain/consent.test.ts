@@ -13,7 +13,14 @@ const change = proposal<"change">({
   before: null,
   after: "a".repeat(64),
 });
-const command = proposal<"command">({ kind: "command", key: "k", said: "", line: "npm run build", why: "" });
+const command = proposal<"command">({
+  kind: "command",
+  key: "k",
+  said: "",
+  line: "npm run build",
+  why: "",
+  sandboxed: true,
+});
 
 const rules = { allow: [] as string[], ask: [] as string[], deny: [] as string[] };
 const permission = (mode: Mode, more: Partial<typeof rules> = {}, unsandboxed = false): Permission => ({
@@ -78,9 +85,10 @@ test("allowed for the rest of the chain are all changes, and commands to the let
   expect(leaveToRun(changes, command, permission("ask"), inside).type).toBe("ask");
   const commands = asked(command, given(command.id, true));
   const longer = proposal<"command">({ ...command, line: "npm run build && npm publish" });
-  expect(leaveToRun(commands, proposal<"command">({ ...command, key: "later" }), permission("ask"), outside).type).toBe(
-    "given",
-  );
+  const later = proposal<"command">({ ...command, key: "later" });
+  expect(leaveToRun(commands, later, permission("ask"), inside).type).toBe("given");
+  // What was allowed in a sandbox is not allowed without one.
+  expect(leaveToRun(commands, later, permission("ask"), outside).type).toBe("ask");
   expect(leaveToRun(commands, longer, permission("ask"), inside).type).not.toBe("given");
 });
 

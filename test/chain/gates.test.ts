@@ -184,19 +184,23 @@ test("a blocking finding of a review is resolved by that review, and by nobody's
   const open = 'The blocking finding "injection" of security_scanner is open.';
   expect(gate(found, "done")).toEqual([open]);
   expect(gate(fold(found, recorded("tdd_flow_controller", finding(true))), "done")).toEqual([open]);
-  expect(gate(fold(found, recorded("security_scanner", finding(true))), "done")).toEqual([]);
+  const mended = fold(found, changed("src/product.js", "code"), recorded("security_scanner", finding(true)));
+  expect(gate(mended, "done")).not.toContain(open);
 });
 
-test("a blocking finding must be mended or set aside", () => {
+test("a blocking finding must be mended or set aside, and asking again mends nothing", () => {
   const found = fold(
     whole,
     recorded("code_reviewer", {
       uncertainties: [{ area: "off_by_one", confidence: 0.9, blocking: true, resolved: false }],
     }),
   );
-  expect(gate(found, "done")).toEqual(['The blocking finding "off_by_one" of code_reviewer is open.']);
+  const open = 'The blocking finding "off_by_one" of code_reviewer is open.';
+  expect(gate(found, "done")).toEqual([open]);
   expect(gate(fold(found, waived("off_by_one")), "done")).toEqual([]);
-  expect(gate(fold(found, recorded("code_reviewer")), "done")).toEqual([]);
+  expect(gate(fold(found, recorded("code_reviewer")), "done")).toEqual([open]);
+  const mended = fold(found, changed("src/product.js", "code"), recorded("code_reviewer"));
+  expect(gate(mended, "done")).not.toContain(open);
 });
 
 test("where nothing can go red, the approved check must have been reported", () => {

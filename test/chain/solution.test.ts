@@ -82,6 +82,7 @@ Files:
 
 Proof:
 - nothing here can fail in a test; checked instead: read it aloud
+- the tests there are run too, with: npm test
 
 Confidence: 50%`,
   );
@@ -89,7 +90,7 @@ Confidence: 50%`,
     { ...bare, verification: { kind: "tests", check: "" } },
     inEngine(after(), { test_command: null }),
   );
-  expect(noCommand).toContain("- tests first, run with: no command found\n");
+  expect(noCommand).toContain("- the tests there are, and no new ones, run with: no command found\n");
 });
 
 test("who approves a tiny solution reads that nothing of it is reviewed", () => {

@@ -189,7 +189,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       `  ? Waits for leave to delete ${words} (doc)`,
     ],
     "a wait for leave to run": [
-      event("permission_asked", { request: { ...asked, kind: "command", line: `${words}\nb`, why: words } }),
+      event("permission_asked", { request: { ...asked, kind: "command", line: `${words}\nb`, why: words, sandboxed: false } }),
       `  ? Waits for leave to run: ${words}<U+000A>b`,
     ],
     "a permission": [event("permission_given", { id: "i", always: false }), "  ✓ Allowed by ada."],
@@ -212,14 +212,6 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     "a question in place of a permission": [
       event("permission_refused", { id: "i", reason: words, question: true }),
       `  · Asked: ${words}`,
-    ],
-    "a worktree": [
-      event("worktree_opened", { path: `/w/${words}`, folder: "/w/app", head: "c", dirty: false }),
-      `  · Works in a git worktree of its own: /w/${words}`,
-    ],
-    "a worktree beside work that is not committed": [
-      event("worktree_opened", { path: "/w", folder: "/w/app", head: "c", dirty: true }),
-      "  · Works in a git worktree of its own: /w\n  ! What you have not committed is not in it.",
     ],
     "files that a run changed": [
       event("files_touched", { key: "k", argv: ["npm", words], touched: touched("a.txt", words) }),

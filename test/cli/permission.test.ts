@@ -125,7 +125,7 @@ function change(texts: { before: string | null; proposed: string | null }, said 
 const plain = change({ before, proposed });
 
 function command(line: string, reason = "") {
-  const request: Request = { kind: "command", id: "abc123", key: "k", said: "I build it.", line, why: reason };
+  const request: Request = { kind: "command", id: "abc123", key: "k", said: "I build it.", line, why: reason, sandboxed: false };
   return { type: "needs_permission", request, diff: null, proposed: null };
 }
 
