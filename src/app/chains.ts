@@ -14,6 +14,9 @@ type Engine = Awaited<ReturnType<typeof engine>>;
 const goOn: Engine["goOn"] = async (...given) => (await engine()).goOn(...given);
 const tell: Engine["tell"] = async (...given) => (await engine()).tell(...given);
 
+const request = z.string().optional().describe("The change or command that is meant, as printed with it");
+const about = (input: { request?: string | undefined }) => (input.request === undefined ? {} : { id: input.request });
+
 const mode = z.enum(workModes, `is none of ${workModes.join(", ")}`);
 
 export const newOperation = operation({
@@ -104,11 +107,16 @@ export const approveOperation = operation({
 
 export const rejectOperation = operation({
   name: "reject",
-  summary: "Reject the presented solution; the chain finds out why",
+  summary: "Reject what waits: the presented solution, a change or a command",
   permission: "run",
   positional: ["chain", "reason"],
-  input: z.object({ chain: chainId, reason: z.string().default("").describe("Why, if you like to say"), ...running }),
-  run: (input, caller) => tell(input, caller, { type: "reject", reason: input.reason }),
+  input: z.object({
+    chain: chainId,
+    reason: z.string().default("").describe("Why, if you like to say"),
+    request,
+    ...running,
+  }),
+  run: (input, caller) => tell(input, caller, { type: "reject", reason: input.reason, ...about(input) }),
 });
 
 export const changeOperation = operation({
@@ -125,8 +133,13 @@ export const askOperation = operation({
   summary: "Ask or tell a chain something; it looks into it before it goes on",
   permission: "run",
   positional: ["chain", "question"],
-  input: z.object({ chain: chainId, question: z.string().min(1).describe("A question, or a hint"), ...running }),
-  run: (input, caller) => tell(input, caller, { type: "ask", question: input.question }),
+  input: z.object({
+    chain: chainId,
+    question: z.string().min(1).describe("A question, or a hint"),
+    request,
+    ...running,
+  }),
+  run: (input, caller) => tell(input, caller, { type: "ask", question: input.question, ...about(input) }),
 });
 
 export const waiveOperation = operation({

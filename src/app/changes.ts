@@ -1,7 +1,8 @@
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { diffSize, unifiedDiff } from "../util/diff.ts";
-import { readTextIfThere } from "../util/files.ts";
 import { openBlobs, type Blobs } from "../store/blobs.ts";
 import { chainPaths, paddedId } from "../store/chains.ts";
 import type { FileState, Touched } from "../tools/types.ts";
@@ -36,9 +37,22 @@ export const allowOperation = operation({
 });
 
 function editedText(path: string): string {
-  const text = readTextIfThere(path);
-  if (text !== undefined) return text;
-  throw new UserError("no_file", `There is no file ${path}.`, "Nothing was allowed.", exitCodes.usage);
+  const wrong = (why: string) =>
+    new UserError(
+      "no_text",
+      `${resolve(path)} ${why}. Nothing was allowed.`,
+      "Name a text file: --edited mine.js",
+      exitCodes.usage,
+    );
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats) throw wrong("is not there");
+  if (!stats.isFile()) throw wrong("is not a file");
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw wrong("is not valid UTF-8");
+  }
 }
 
 export const diffOperation = operation({

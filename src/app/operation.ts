@@ -30,7 +30,12 @@ export function operation<Schema extends z.ZodObject>(definition: Operation<Sche
         return await definition.run(input as z.infer<Schema>, caller);
       } catch (error) {
         const { chain } = input;
-        throw mendable(error, typeof chain === "string" ? paddedId(chain) : undefined, input);
+        throw mendable(
+          error,
+          typeof chain === "string" ? paddedId(chain) : undefined,
+          input,
+          definition.permission !== "run",
+        );
       }
     },
   };

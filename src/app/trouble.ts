@@ -3,8 +3,9 @@ import { quoted } from "../util/quoting.ts";
 import type { CommonFlags } from "./app.ts";
 
 /** An error in words that end with what to type next: which chain it struck, and what the machine denied. A bug stays one. */
-export function mendable(error: unknown, id: string | undefined, flags: CommonFlags): unknown {
-  const again = id === undefined ? "type the same again." : `type: claude-exec resume ${id}${flagsAgain(flags)}`;
+export function mendable(error: unknown, id: string | undefined, flags: CommonFlags, same = false): unknown {
+  const again =
+    id === undefined || same ? "type the same again." : `type: claude-exec resume ${id}${flagsAgain(flags)}`;
   if (error instanceof UserError) return naming(error, again, id, flags);
   const kept = id === undefined ? "Nothing was changed." : "Everything up to the step before is kept.";
   switch (denialOf(error)) {

@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
-import { quotedLine } from "../util/quoting.ts";
+import { quoted, quotedLine } from "../util/quoting.ts";
 import { asJson, type Json } from "../util/json.ts";
 import { paddedId, chainPaths, dropMessage } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
@@ -187,7 +187,11 @@ export function answerOf(context: Context, contextFile: string, ending: Ending, 
       worktree:
         context.worktree === null
           ? null
-          : { ...context.worktree, commands: worktreeCommands(context.worktree.path), advice: context.git_advice },
+          : {
+              ...context.worktree,
+              commands: worktreeCommands(context, context.worktree.path),
+              advice: context.git_advice,
+            },
       test_runs: evidence.runs.map(({ verdict, exit_code }) => ({ verdict, exit_code })),
       solution_hash: solution?.hash ?? null,
       context_file: contextFile,
@@ -197,9 +201,15 @@ export function answerOf(context: Context, contextFile: string, ending: Ending, 
 }
 
 /** Committing is the user's to do: these show how, from wherever they stand. */
-function worktreeCommands(path: string): string[] {
-  const git = quotedLine(["git", "-C", path]);
-  return [`${git} diff HEAD`, `${git} switch --create <branch>`, quotedLine(["git", "worktree", "remove", path])];
+function worktreeCommands({ chain_id: id, workspace, goal }: Context, path: string): string[] {
+  const there = quotedLine(["git", "-C", path]);
+  return [
+    `${there} add --all`,
+    `${there} diff --cached`,
+    `${there} switch --create chain-${id}`,
+    `${there} commit --message ${quoted(goal)}`,
+    quotedLine(["git", "-C", workspace, "worktree", "remove", path]),
+  ];
 }
 
 function exitOf(ending: Ending): number {

@@ -214,7 +214,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "file_changed":
       return recordChange(context, event);
     case "files_touched":
-      return recordTouched(context, event.touched);
+      return recordTouched(context, event);
     case "rewound":
       // What lies behind it has no life any more: `replay` goes back, as only it has all lines.
       return context;

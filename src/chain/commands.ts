@@ -32,7 +32,7 @@ export async function carryOut(work: Work, step: ToolStep, line: string, said: s
   const bodies = [
     ended(step.key, step.call.id, ran),
     answerTo(work, step, text, false, [{ kind: "command", ref: line }]),
-    ...withLedger(engineActor, touchedEvents(step.key, argv, effects)).bodies,
+    ...withLedger(engineActor, touchedEvents(step.key, argv, effects, true)).bodies,
   ];
   chain.append({ by: engineActor, bodies });
 }
@@ -169,9 +169,15 @@ const nothingRan = {
   output_sha256: "",
 };
 
-function touchedEvents(key: string, argv: readonly string[], { touched, set_aside }: Effects): ChainEvent[] {
+function touchedEvents(
+  key: string,
+  argv: readonly string[],
+  { touched, set_aside }: Effects,
+  meant = false,
+): ChainEvent[] {
   if (touched.length + set_aside.length === 0) return [];
-  return [event("files_touched", { key, argv, touched, ...(set_aside.length > 0 ? { set_aside } : {}) })];
+  const how = meant ? { meant: true as const } : {};
+  return [event("files_touched", { key, argv, touched, ...how, ...(set_aside.length > 0 ? { set_aside } : {}) })];
 }
 
 function effectsText({ touched, set_aside }: Effects): string {

@@ -157,6 +157,8 @@ interface Events {
     key: string;
     argv: readonly string[];
     touched: readonly Touched[];
+    /** A model's command did it, on purpose: approved files count as it left them. */
+    meant?: true;
     /** The command was cut short, so that somebody else may have done it since. */
     unsure?: true;
     /** New files of a name that is closed, and where they were moved to. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { Actor } from "../store/journal.ts";
 import { removeMessage, waitingMessages } from "../store/chains.ts";
+import { unfitText } from "../tools/change.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import { areas, type Context } from "./context.ts";
 import { event, type ChainEvent } from "./events.ts";
@@ -14,8 +15,9 @@ import { fingerprint } from "./settle.ts";
 export const messageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("answer"), answers: z.record(z.string(), z.string()) }),
   z.object({ type: z.literal("approve"), hash: z.string() }),
-  z.object({ type: z.literal("reject"), reason: z.string() }),
-  z.object({ type: z.literal("ask"), question: z.string() }),
+  /** `id`: of the permission that it is about; left out, of whatever waits. */
+  z.object({ type: z.literal("reject"), reason: z.string(), id: z.string().optional() }),
+  z.object({ type: z.literal("ask"), question: z.string(), id: z.string().optional() }),
   z.object({ type: z.literal("change"), request: z.string() }),
   z.object({ type: z.literal("waive"), area: z.string(), reason: z.string() }),
   z.object({ type: z.literal("check") }),
@@ -96,8 +98,9 @@ export function objection(context: Context, message: PersonMessage): UserError |
       }
       return nothingPresented(id);
     case "allow":
-      return notAskedFor(context, message);
+      return notAskedFor(context, message.id) ?? notWritable(context, message);
     case "reject":
+      if (message.id !== undefined) return notAskedFor(context, message.id);
       if (context.engine.request) return undefined;
       return solution?.standing === "presented" ? undefined : nothingPresented(id);
     case "change":
@@ -118,6 +121,7 @@ export function objection(context: Context, message: PersonMessage): UserError |
       );
     }
     case "ask":
+      return message.id === undefined ? undefined : notAskedFor(context, message.id);
     case "check":
       return undefined;
   }
@@ -133,21 +137,30 @@ function nothingPresented(id: string): UserError {
 }
 
 /** Why this permission is not the one that is asked for now. */
-function notAskedFor(
-  { chain_id: id, engine: { request } }: Context,
-  message: Extract<PersonMessage, { type: "allow" }>,
-): UserError | undefined {
+function notAskedFor({ chain_id: id, engine: { request } }: Context, asked: string): UserError | undefined {
   if (!request) {
     const where = `See where it stands: claude-exec status ${id}`;
     return new UserError("nothing_asked", `Chain ${id} asks for no permission now.`, where, exitCodes.conflict);
   }
-  if (request.id !== message.id) {
-    const text = `What chain ${id} asks for now is ${request.id}, not ${message.id}. Nothing was allowed.`;
-    return new UserError("other_request", text, `Look at it first: claude-exec diff ${id}`, exitCodes.conflict);
+  if (request.id === asked) return undefined;
+  const text = `What chain ${id} asks for now is ${request.id}, not ${asked}. Nothing was allowed or refused.`;
+  return new UserError("other_request", text, `Look at it first: claude-exec diff ${id}`, exitCodes.conflict);
+}
+
+/** Why a person's own text cannot be written in place of the model's. */
+function notWritable(
+  { chain_id: id, engine: { request } }: Context,
+  { text }: Extract<PersonMessage, { type: "allow" }>,
+): UserError | undefined {
+  if (text === undefined) return undefined;
+  const because = (why: string, hint: string) => new UserError("not_editable", why, hint, exitCodes.usage);
+  if (request?.kind !== "change" || request.after === null) {
+    const hint = `Allow it as it is, or refuse it: claude-exec reject ${id} "why"`;
+    return because("Only the text of a file can be edited. Nothing was allowed.", hint);
   }
-  if (message.text === undefined || (request.kind === "change" && request.after !== null)) return undefined;
-  const hint = `Allow it as it is, or refuse it: claude-exec reject ${id} "why"`;
-  return new UserError("not_editable", "Only the text of a file can be edited.", hint, exitCodes.usage);
+  const unfit = unfitText(text);
+  if (unfit === undefined) return undefined;
+  return because(`Your text for ${request.path} ${unfit}. Nothing was allowed.`, "Mend it, and allow it again.");
 }
 
 function follow(chain: Chain, message: PersonMessage, from: string, workspace: Workspace): ChainEvent[] {

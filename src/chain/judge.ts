@@ -307,6 +307,13 @@ function present(context: Context, solution: Solution, facts: Facts): Judged {
     const reason = "Nothing here can fail in a test, so name the check that is carried out instead.";
     return refuse(context, "solution-approval", [reason]);
   }
+  const unseen = solution.files.filter(({ path }) => unseenLetters.test(path));
+  if (unseen.length > 0) {
+    const reasons = unseen.map(
+      ({ path }) => `${JSON.stringify(path)} holds letters that cannot be seen. Name it plainly.`,
+    );
+    return refuse(context, "solution-approval", reasons);
+  }
   const asDoc = solution.files.filter(({ path, role }) => role === "doc" && looksLikeCode(path));
   if (asDoc.length > 0) {
     const reasons = asDoc.map(({ path }) => `${path} is code by its name, so its role is code or test.`);
@@ -348,6 +355,9 @@ function present(context: Context, solution: Solution, facts: Facts): Judged {
     event("solution_presented", { solution, text, id: solutionHash(text, facts.base), base: facts.base }),
   ];
 }
+
+/** A person approves what they see: no line breaks, control letters, or marks that turn the direction of writing. */
+const unseenLetters = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 /** Stands in `Facts.base` for a path that may never be written. */
 export const refusedPath = "refused";

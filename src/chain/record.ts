@@ -139,15 +139,18 @@ export function withOverall(context: Context): Context {
   return { ...context, confidence_scores: { overall: Math.round(overall * 100) / 100, ...scores } };
 }
 
-/** A command wrote approved files: they count as it left them, and what was proved of them before is void. */
-export function recordTouched(context: Context, touched: readonly Touched[]): Context {
+/**
+ * Approved files count as a model's command left them, and what was proved of them before is void. Whoever else
+ * changed one, tests included, is somebody else: the approval will not hold.
+ */
+export function recordTouched(context: Context, { touched, meant }: EventNamed<"files_touched">): Context {
   const { files } = context.engine;
   const hash = (state: Touched["after"]) => (state?.type === "file" ? state.sha256 : null);
   const approved = new Map((context.solution?.solution.files ?? []).map(({ path, role }) => [path, role]));
   const others = touched.filter(({ path }) => !approved.has(path)).map(({ path }) => path);
   const known = others.length === 0 ? context : { ...context, touched: [...new Set([...context.touched, ...others])] };
   const hit = touched.filter(({ path }) => approved.has(path));
-  if (hit.length === 0) return known;
+  if (hit.length === 0 || !meant) return known;
   const changed = hit.map(({ path, before, after }) => {
     const first = files[path] ? files[path].before : hash(before);
     return [path, { before: first, after: hash(after), role: approved.get(path) ?? "code" }];

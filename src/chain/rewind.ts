@@ -22,7 +22,7 @@ export function targetOf(id: string, lines: readonly ChainLine[], to: string | u
     if (approved) return { line: approved.at, step: "the approval" };
     throw new UserError(
       "nothing_built",
-      `Chain ${id} has built nothing yet.`,
+      `Chain ${id} has no approval to go back to.`,
       `Name where to go back to: claude-exec rewind ${id} --to <step>. Its steps: ${stepsOf(alive).join(", ")}`,
       exitCodes.usage,
     );

@@ -57,6 +57,7 @@ function make(work: Work, step: ToolStep, change: FileChange): void {
   const { chain, deps } = work;
   const { path, before, after } = change;
   if (before) chain.blobs.put(before.text);
+  if (after) chain.blobs.put(after.text);
   const intent: Change = {
     type: "intent",
     effect: "change",
@@ -105,12 +106,12 @@ export function changed(work: Work, step: ToolStep, change: Change): void {
   const touched = touchedBy(deps.workspace, chain.blobs, change);
   const recorded = event("file_changed", { path, role, before, after, ...(touched ? { touched } : {}) });
   if (after === null) return answer(work, step, `Deleted ${path}.`, false, [], [recorded]);
-  const found = deps.workspace.read(path, "write");
-  const done = `${before === null ? "Created" : "Changed"} ${path} (${found.text.split("\n").length} lines).`;
+  const text = chain.blobs.get(after);
+  const done = `${before === null ? "Created" : "Changed"} ${path} (${text.split("\n").length} lines).`;
   const { consent } = chain.context.engine;
   const edited = consent?.type === "given" && consent.edited?.text === after ? consent.edited : null;
   const how = edited
-    ? `${done} A person changed your text before it was written; this is what they changed:\n${unifiedDiff(chain.blobs.get(edited.proposed), found.text, path)}`
+    ? `${done} A person changed your text before it was written; this is what they changed:\n${unifiedDiff(chain.blobs.get(edited.proposed), text, path)}`
     : done;
   answer(work, step, how, false, [], [recorded]);
 }

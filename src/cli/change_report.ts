@@ -1,3 +1,4 @@
+import { extname } from "node:path";
 import { changeText, commandText, type Request, visible, wholeDiff } from "./diff_view.ts";
 import { wrap } from "./terminal.ts";
 import { type Data, list, number, path, record, word } from "./values.ts";
@@ -10,10 +11,10 @@ export function permissionText(ending: Data, id: string, same: string): string[]
   const ways = [
     `Allow:   ${allow}`,
     ...(request.kind === "change" && request.after !== null
-      ? [`Edit:    ${allow} --edited <file with your text>`]
+      ? [`Edit:    ${allow} --edited mine${extname(request.path)}`]
       : []),
-    `Reject:  claude-exec reject ${same} "why"`,
-    `Ask:     claude-exec ask ${same} "your question"`,
+    `Reject:  claude-exec reject ${same} "why" --request ${request.id}`,
+    `Ask:     claude-exec ask ${same} "your question" --request ${request.id}`,
   ];
   return [`Chain ${id} waits for leave:`, ...said, ...requestText(request, word(ending["diff"])), "", ...ways];
 }

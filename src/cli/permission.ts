@@ -1,5 +1,5 @@
 import { applyPatch, parsePatch, reversePatch } from "diff";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { unifiedDiff } from "../util/diff.ts";
@@ -38,11 +38,11 @@ async function askCommand(request: CommandRequest, { screen, signal }: Desk): Sa
     case "always":
       return { name: "allow", request: request.id, always: true };
     case "no":
-      return rejected(await askWhyNot(signal));
+      return rejected(await askWhyNot(signal), request);
     case "ask":
-      return asked(await askWhatElse(signal));
+      return asked(await askWhatElse(signal), request);
     case "different":
-      return rejected(leave.reason);
+      return rejected(leave.reason, request);
     default:
       return undefined;
   }
@@ -80,15 +80,15 @@ async function askChange(
         break;
       }
       case "no":
-        if (!own) return rejected(await askWhyNot(signal));
+        if (!own) return rejected(await askWhyNot(signal), request);
         screen.print("  Your text is set aside; this is what was proposed.");
         text = proposed;
         diff = proposedDiff;
         break;
       case "ask":
-        return asked(await askWhatElse(signal));
+        return asked(await askWhatElse(signal), request);
       case "different":
-        return rejected(leave.reason);
+        return rejected(leave.reason, request);
       default:
         return undefined;
     }
@@ -133,7 +133,8 @@ async function editedText(text: string, path: string, env: World["env"], screen:
   try {
     const trouble = await openEditor(file.path, env);
     if (trouble) screen.print(`  ! ${trouble}`);
-    const edited = readTextIfThere(file.path);
+    const isFile = statSync(file.path, { throwIfNoEntry: false })?.isFile() === true;
+    const edited = isFile ? readTextIfThere(file.path) : undefined;
     if (edited === undefined) screen.print("  ! The editor left no file.");
     if (edited === text) screen.print("  The text is as it was.");
     return edited ?? text;
@@ -161,10 +162,10 @@ function privateFile(text: string, path: string): { readonly path: string; reado
   return { path: file, remove };
 }
 
-function rejected(reason: string | undefined): Next | undefined {
-  return reason === undefined ? undefined : { name: "reject", reason };
+function rejected(reason: string | undefined, { id }: Request): Next | undefined {
+  return reason === undefined ? undefined : { name: "reject", reason, request: id };
 }
 
-function asked(question: string | undefined): Next | undefined {
-  return question === undefined ? undefined : { name: "ask", question };
+function asked(question: string | undefined, { id }: Request): Next | undefined {
+  return question === undefined ? undefined : { name: "ask", question, request: id };
 }

@@ -86,14 +86,15 @@ function changeOf(workspace: Workspace, path: string, found: Fingerprint | undef
     const hint = "edit_file leaves them as they are";
     return { type: "refused", text: `The new text would put "[redacted …]" in place of secrets in ${plain}: ${hint}.` };
   }
-  if (text.includes("\0")) return { type: "refused", text: `The new text for ${plain} holds a NUL character.` };
-  if (Buffer.byteLength(text) > wholeFileLimit) {
-    return {
-      type: "refused",
-      text: `The new text for ${plain} is larger than ${wholeFileLimit / 1_000_000} MB.`,
-    };
-  }
+  const unfit = unfitText(text);
+  if (unfit !== undefined) return { type: "refused", text: `The new text for ${plain} ${unfit}.` };
   return { type: "change", change: { path: plain, before, after } };
+}
+
+/** Why a text cannot be the whole of a file, in words that follow its name. */
+export function unfitText(text: string): string | undefined {
+  if (text.includes("\0")) return "holds a NUL character";
+  return Buffer.byteLength(text) > wholeFileLimit ? `is larger than ${wholeFileLimit / 1_000_000} MB` : undefined;
 }
 
 function marks(text: string): number {

@@ -89,7 +89,10 @@ test("a question is answered along with the call made again", async () => {
 test("only what is asked for now can be allowed", async () => {
   const { place, replay } = await asked();
   const wrong = await place.run(["allow", "1", "0123456789ab", ...asking, replay]);
-  expect([wrong.code, wrong.stderr]).toEqual([14, expect.stringContaining("not 0123456789ab. Nothing was allowed.")]);
+  expect([wrong.code, wrong.stderr]).toEqual([
+    14,
+    expect.stringContaining("not 0123456789ab. Nothing was allowed or refused."),
+  ]);
 });
 
 test("a chain that may only look stops before it writes, and says how to go on", async () => {
@@ -194,4 +197,37 @@ test("directly, code may come before its tests; they must pass in the end", asyn
       .code,
   ).toBe(0);
   expect(place.events("tests_judged").map(({ verdict }) => verdict)).toEqual(["baseline", "green"]);
+});
+
+test("a text of one's own must be a text, and what cannot be one is refused before anything is allowed", async () => {
+  const { place, replay, id } = await asked();
+  const own = join(place.beside, "own.js");
+  const allow = async (path: string) =>
+    (await place.run(["allow", "1", id, "--edited", path, ...asking, replay])).stderr;
+  writeFileSync(own, "a\0b");
+  expect(await allow(own)).toContain("holds a NUL character. Nothing was allowed.");
+  writeFileSync(own, Buffer.from([0x63, 0xe9]));
+  expect(await allow(own)).toContain("is not valid UTF-8. Nothing was allowed.");
+  expect(await allow(place.beside)).toContain("is not a file. Nothing was allowed.");
+  expect(await allow(join(place.beside, "none.js"))).toContain("none.js is not there. Nothing was allowed.");
+  expect(existsSync(join(place.workspace, productTest.path))).toBe(false);
+});
+
+test("a refusal is of what was shown, not of what waits by then", async () => {
+  const { place, replay, id } = await asked();
+  await place.run(["allow", "1", id, ...asking, replay]);
+  const late = await place.run(["reject", "1", "not so", "--request", id, ...asking, replay]);
+  expect([late.code, late.stderr]).toEqual([14, expect.stringContaining("Nothing was allowed or refused.")]);
+});
+
+test("what was written is shown and taken back also where nothing ran since", async () => {
+  const { place, replay, id } = await asked({
+    ...tinyWay,
+    "implementation/1/1-tdd_flow_controller/turn-1": uses(["write_file", productTest]),
+    "implementation/1/1-tdd_flow_controller/turn-2": uses(["write_file", { ...productTest, content: "// again\n" }]),
+  });
+  await place.run(["allow", "1", id, ...asking, replay]);
+  const shown = await place.run(["diff", "1"]);
+  expect([shown.code, shown.stderr]).toEqual([0, ""]);
+  expect((await place.run(["rewind", "1"])).code).toBe(0);
 });

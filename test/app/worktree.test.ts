@@ -42,7 +42,7 @@ test("in a worktree the user's own files stay as they are, and nothing is commit
   expect([git(place, "rev-parse", "HEAD"), git(place, "status", "--porcelain")]).toEqual([head, ""]);
   const there = execFileSync("git", ["-C", worktree.path, "status", "--porcelain"], { encoding: "utf8" });
   expect(there).toBe("?? src/product.js\n?? test/\n");
-  expect(worktree.commands[0]).toBe(`git -C ${worktree.path} diff HEAD`);
+  expect(worktree.commands[0]).toBe(`git -C ${worktree.path} add --all`);
   expect(worktree.advice).toBe("git switch --create product && git commit\n\nAdd a product");
 });
 

@@ -189,7 +189,9 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       `  ? Waits for leave to delete ${words} (doc)`,
     ],
     "a wait for leave to run": [
-      event("permission_asked", { request: { ...asked, kind: "command", line: `${words}\nb`, why: words, sandboxed: false } }),
+      event("permission_asked", {
+        request: { ...asked, kind: "command", line: `${words}\nb`, why: words, sandboxed: false },
+      }),
       `  ? Waits for leave to run: ${words}<U+000A>b`,
     ],
     "a permission": [event("permission_given", { id: "i", always: false }), "  ✓ Allowed by ada."],

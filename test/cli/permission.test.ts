@@ -125,7 +125,15 @@ function change(texts: { before: string | null; proposed: string | null }, said 
 const plain = change({ before, proposed });
 
 function command(line: string, reason = "") {
-  const request: Request = { kind: "command", id: "abc123", key: "k", said: "I build it.", line, why: reason, sandboxed: false };
+  const request: Request = {
+    kind: "command",
+    id: "abc123",
+    key: "k",
+    said: "I build it.",
+    line,
+    why: reason,
+    sandboxed: false,
+  };
   return { type: "needs_permission", request, diff: null, proposed: null };
 }
 
@@ -164,7 +172,7 @@ test.each<[string, Typed[], object]>([
       [write, `n${enter}`],
       [why, `Too long${enter}`],
     ],
-    { name: "reject", reason: "Too long" },
+    { name: "reject", reason: "Too long", request: "abc123" },
   ],
   [
     "no without one",
@@ -172,16 +180,16 @@ test.each<[string, Typed[], object]>([
       [write, `n${enter}`],
       [why, enter],
     ],
-    { name: "reject", reason: "" },
+    { name: "reject", reason: "", request: "abc123" },
   ],
-  ["a sentence", [[write, `Call it times${enter}`]], { name: "reject", reason: "Call it times" }],
+  ["a sentence", [[write, `Call it times${enter}`]], { name: "reject", reason: "Call it times", request: "abc123" }],
   [
     "a question",
     [
       [write, `ask${enter}`],
       [what, `Why here?${enter}`],
     ],
-    { name: "ask", question: "Why here?" },
+    { name: "ask", question: "Why here?", request: "abc123" },
   ],
 ])("%s at a change becomes what it means", async (_, steps, next) => {
   expect((await ask(plain, steps)).next).toEqual(next);
@@ -222,7 +230,7 @@ test("what was typed before it was asked is no yes", async () => {
     [write, `n${enter}`],
     [why, enter],
   ];
-  expect((await ask(plain, steps, { BUSY: "1" })).next).toEqual({ name: "reject", reason: "" });
+  expect((await ask(plain, steps, { BUSY: "1" })).next).toEqual({ name: "reject", reason: "", request: "abc123" });
 });
 
 test("a mistyped word is asked again", async () => {
@@ -231,7 +239,7 @@ test("a mistyped word is asked again", async () => {
     ["Type y, n, edit, ask, all or a sentence; Ctrl+C pauses.", `\x7f\x7f\x7fn${enter}`],
     [why, enter],
   ]);
-  expect(next).toEqual({ name: "reject", reason: "" });
+  expect(next).toEqual({ name: "reject", reason: "", request: "abc123" });
   expect(output).toContain("all: also every further change of this chain");
 });
 
@@ -318,7 +326,7 @@ test("without an editor it is said how to name one, and asked again", async () =
     ],
     { EDITOR: "no-such-editor", VISUAL: "" },
   );
-  expect(next).toEqual({ name: "reject", reason: "" });
+  expect(next).toEqual({ name: "reject", reason: "", request: "abc123" });
   expect(output).toContain("  ! no-such-editor could not be started: name your editor in $EDITOR.\n");
 });
 
@@ -342,9 +350,21 @@ test("a command is shown as it would run, with what was said and why it is asked
   expect(output).toContain("  │ I build it.\n\n  $ npm run build\n    rm -rf dist\n    There is no sandbox.\n");
   const said = async (...steps: Typed[]) => (await ask(command("make"), steps)).next;
   expect(await said([run, `always${enter}`])).toEqual({ name: "allow", request: "abc123", always: true });
-  expect(await said([run, `n${enter}`], [why, `No${enter}`])).toEqual({ name: "reject", reason: "No" });
-  expect(await said([run, `ask${enter}`], [what, `Why?${enter}`])).toEqual({ name: "ask", question: "Why?" });
-  expect(await said([run, `Use make -n${enter}`])).toEqual({ name: "reject", reason: "Use make -n" });
+  expect(await said([run, `n${enter}`], [why, `No${enter}`])).toEqual({
+    name: "reject",
+    reason: "No",
+    request: "abc123",
+  });
+  expect(await said([run, `ask${enter}`], [what, `Why?${enter}`])).toEqual({
+    name: "ask",
+    question: "Why?",
+    request: "abc123",
+  });
+  expect(await said([run, `Use make -n${enter}`])).toEqual({
+    name: "reject",
+    reason: "Use make -n",
+    request: "abc123",
+  });
   expect(await said([run, ctrlC])).toEqual({ left: true });
 });
 

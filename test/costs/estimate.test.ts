@@ -2,6 +2,19 @@ import { globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { countOffline, tokensAtMost } from "../../src/costs/estimate.ts";
 
+test("a text without any end is counted in a time that grows with its length", async () => {
+  const timed = async (length: number) => {
+    const start = performance.now();
+    const tokens = await countOffline("x".repeat(length));
+    return { tokens, ms: performance.now() - start };
+  };
+  await timed(1_000);
+  const [short, long] = [await timed(50_000), await timed(400_000)];
+  expect(long.tokens / short.tokens).toBeCloseTo(8, 0);
+  // Eight times as long; were it counted as one piece, it would be some twenty times.
+  expect(long.ms / short.ms).toBeLessThan(14);
+});
+
 test("the bound grows with the bytes, and is whole", () => {
   expect([0, 1, 24, 25, 2_400_000].map(tokensAtMost)).toEqual([0, 1, 10, 11, 1_000_000]);
 });

@@ -1,5 +1,15 @@
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -136,8 +146,8 @@ test("a program killed by SIGKILL while it waits for a model is resumed by the c
   expect(place.context()).toMatchObject({ status: { state: "completed" }, cost_tracking: { unknown_calls: 1 } });
 });
 
-test("tests that kill the program which runs them are run again, and nothing is paid for twice", async () => {
-  const once = "test -e ../done-$(basename $PWD) || { touch ../done-$(basename $PWD); kill -9 $PPID; sleep 1; }\n";
+test("tests that were cut short by a kill are run again, and nothing is paid for twice", async () => {
+  const once = "test -e begun || { touch begun; sleep 60; }\n";
   const place = placeWith({ ...quickApp, "check.sh": once + quickApp["check.sh"] });
   const argv = [
     task,
@@ -147,9 +157,18 @@ test("tests that kill the program which runs them are run again, and nothing is 
     "--approve-policy=auto",
     place.replay(tinyWay),
   ];
-  expect((await place.run(argv)).code).toBe("SIGKILL");
+  const begun = new Promise<void>((resolve) => {
+    const watcher = watch(place.workspace, (_, name) => {
+      if (name !== "begun") return;
+      watcher.close();
+      resolve();
+    });
+  });
+  const chain = place.start(argv);
+  await begun;
+  chain.child.kill("SIGKILL");
+  expect((await chain.ended).code).toBe("SIGKILL");
   expect((await place.run(["resume", "1", place.replay(tinyWay), "--approve-policy=auto"])).code).toBe(0);
-  rmSync(join(place.workspace, "..", `done-${place.workspace.split("/").at(-1)}`));
   expect(modelIntents(place.journal())).toHaveLength(4);
   const tests = place.journal().filter((line) => line.type === "intent" && line.effect === "command");
   expect(tests.map((line) => (line.type === "intent" ? line.key : ""))).toEqual([
@@ -193,7 +212,8 @@ async function resumed({ place, input, journal, lines }: Lived, { folder, bytes,
 function sameEnd({ end, files, lines, journal }: Lived, { bytes, when }: Killed): Awaited<ReturnType<typeof resumed>> {
   const whole = wholeLines(lines, journal, bytes);
   const last = whole.at(-1);
-  const lost = last?.type === "intent" && last.effect === "model" ? 1 : 0;
+  const answers = whole.filter((line) => line.type === "result" && line.effect === "model");
+  const lost = modelIntents(whole).length - answers.length;
   if (!last) return { when, ending: neverBegun };
   const ending = { type: "completed", summary: "product(a, b) is there, with a test." };
   return { when, ending, kept: whole, end, files, answered: answered(lines), sentAgain: lost, unknown_calls: lost };

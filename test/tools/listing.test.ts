@@ -135,6 +135,15 @@ test.skipIf(!has("rg") || !has("git"))(
   },
 );
 
+test.skipIf(!has("git"))("what lies behind a link is not listed, though git tracks it (needs git)", async () => {
+  const outer = folderWith({ "ws/dir/a": "", "ws/b": "", "out/a": "" });
+  const folder = join(outer, "ws");
+  spawnSync("sh", ["-c", "git init -q && git add ."], { cwd: folder });
+  fs.rmSync(join(folder, "dir"), { recursive: true });
+  fs.symlinkSync("../out", join(folder, "dir"));
+  expect(await namesWith(folder, "git")).toEqual(["b"]);
+});
+
 test("what is hidden is not listed", async () => {
   const folder = folderWith({ "a/x": "", "b/x": "" });
   expect(await listNames(folder, (name) => name.startsWith("a/"))).toEqual(["b/x"]);

@@ -134,6 +134,33 @@ test("nothing hides behind a .gitignore that a command wrote, and nothing that w
   ]);
 });
 
+test.each([
+  ["that covers itself", "echo '*' > .gitignore; echo new > x", [".gitignore", "x"]],
+  [
+    "that covers itself, deep in new folders",
+    "mkdir -p x/a/b x/c; echo '*' | tee x/a/b/.gitignore > x/c/.gitignore; echo new | tee x/a/b/y > x/c/z",
+    ["x/a/b/.gitignore", "x/a/b/y", "x/c/.gitignore", "x/c/z"],
+  ],
+  ["that git was told to ignore", "echo x > sub/.gitignore; echo new > sub/x", ["sub/.gitignore", "sub/x"]],
+])("nothing hides behind a .gitignore %s", async (_, script, paths) => {
+  const folder = repository({ "a.txt": "a", "sub/b.txt": "b" });
+  spawnSync("git", ["add", "."], { cwd: folder });
+  if (script.includes("sub")) fs.writeFileSync(join(folder, ".git/info/exclude"), ".gitignore\n");
+  const before = await snapshotOf(folder);
+  expect(spawnSync("sh", ["-c", script], { cwd: folder }).status).toBe(0);
+  const after = await snapshotOf(folder, before);
+  expect(compare(before, after).map(({ path }) => path)).toEqual(paths);
+  expect(compare(after, await snapshotOf(folder, after))).toEqual([]);
+});
+
+test("rules in a folder that git ignores anyway are no new rules", async () => {
+  const folder = repository({ ".gitignore": "made/\n", "a.txt": "a" });
+  const before = await snapshotOf(folder);
+  fs.mkdirSync(join(folder, "made/in"), { recursive: true });
+  for (const name of ["made/.gitignore", "made/in/.gitignore"]) fs.writeFileSync(join(folder, name), "*\n");
+  expect(compare(before, await snapshotOf(folder, before))).toEqual([]);
+});
+
 test("what lies behind a link is not in the workspace", async () => {
   const outer = folderWith({ "ws/dir/a": "inside", "out/a": "OUTSIDE" });
   const folder = join(outer, "ws");
