@@ -62,6 +62,9 @@ function taskIn(folder: string): string[] {
   writeFileSync(answers, JSON.stringify(wholeWayAnswers));
   const flags = [
     "--trust",
+    "--permission",
+    "edits",
+    "--unsandboxed",
     "--replay",
     recordingAt(folder, wholeWay),
     "--answers",

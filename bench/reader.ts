@@ -111,7 +111,18 @@ function runTask(root: string): void {
   }
   const answers = join(root, "answers.json");
   writeFileSync(answers, JSON.stringify(wholeWayAnswers));
-  const flags = ["--trust", "--replay", recordingAt(root, wholeWay), "--answers", answers, "--approve-policy", "auto"];
+  const flags = [
+    "--trust",
+    "--permission",
+    "edits",
+    "--unsandboxed",
+    "--replay",
+    recordingAt(root, wholeWay),
+    "--answers",
+    answers,
+    "--approve-policy",
+    "auto",
+  ];
   const argv = [join(root, "package", "bin", "claude-exec.js"), "Add a product function", ...flags];
   const env = { PATH: process.env["PATH"], HOME: root, NODE_V8_COVERAGE: join(root, "coverage") };
   execFileSync(process.execPath, argv, { cwd: join(root, "app"), env, stdio: "pipe" });

@@ -7,8 +7,12 @@ const checks = [
   ["format", "oxfmt", "--check"],
 ];
 const slow = [
-  ...["faults", "bench", "cli", "tools", "exchange", "lint"].map((folder) => `test/${folder}/**`),
-  ...["authoring", "prompts", "run_prompt", "scopes"].map((name) => `test/app/${name}.test.ts`),
+  ...["attacks", "faults", "bench", "cli", "tools", "sandbox", "permissions", "exchange", "lint"].map(
+    (folder) => `test/${folder}/**`,
+  ),
+  ...["authoring", "changes", "look_only", "prompts", "rewind", "run_prompt", "scopes", "worktree"].map(
+    (name) => `test/app/${name}.test.ts`,
+  ),
 ];
 const tests = [
   "tests",

@@ -5,10 +5,11 @@ import type { Outcome, Usage } from "../models/types.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
 import { contextFull, openEpoch } from "./epoch.ts";
-import { park, type ChainEvent, type Intent, type Result, type StoredOutcome, type Text } from "./events.ts";
+import { park, type ChainEvent, type Intent, type Result, type StoredOutcome } from "./events.ts";
 import { itemAt } from "./item.ts";
 import { reject } from "./judge.ts";
 import { engineActor } from "./open.ts";
+import { beside } from "./request.ts";
 import { settle } from "./settle.ts";
 
 type Call = Extract<Intent, { effect: "model" }>;
@@ -86,11 +87,6 @@ function stored(outcome: Outcome, { chain }: Work): StoredOutcome {
   const kept = beside(JSON.stringify(content), chain.blobs.put);
   const calls = content.flatMap((block) => (block.type === "tool_use" ? [{ id: block.id, tool: block.name }] : []));
   return { type: "replied", stop, content: "blob" in kept ? kept : content, calls };
-}
-
-/** A longer text lies beside the journal, so that its lines stay readable. */
-export function beside(text: string, put: (text: string) => string): Text {
-  return text.length > 4096 ? { blob: put(text) } : { text };
 }
 
 const otherModel = "claude-exec resume {id} --model <model>";

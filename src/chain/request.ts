@@ -111,6 +111,11 @@ export function engineInputs(context: Context, prompt: Prompt): Record<string, s
   return Object.fromEntries(Object.entries(known).filter(([name, value]) => name in prompt.inputs && value !== ""));
 }
 
+/** A longer text lies beside the journal, so that its lines stay readable. */
+export function beside(text: string, put: (text: string) => string): Text {
+  return text.length > 4096 ? { blob: put(text) } : { text };
+}
+
 export function contentOf(content: Turn["content"], blobs: Blobs): readonly ReplyBlock[] {
   return "blob" in content ? (JSON.parse(blobs.get(content.blob)) as ReplyBlock[]) : content;
 }
