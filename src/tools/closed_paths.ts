@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { systemCode } from "../util/errors.ts";
-import { closedBecause } from "./place.ts";
+import { closedBecause, statsOf } from "./place.ts";
 
 /** What a command may not get at, as absolute paths. */
 export interface ClosedPaths {
@@ -34,7 +34,7 @@ interface Folder extends ClosedPaths {
 }
 
 function folderAt(path: string, known: Map<string, Folder>): Folder {
-  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stats = statsOf(path);
   if (!stats?.isDirectory()) return nothing;
   const stamp = [stats.mtimeMs, stats.ctimeMs, stats.ino].join(" ");
   const before = known.get(path);

@@ -1,9 +1,9 @@
 import fs from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { systemCode } from "../util/errors.ts";
 import { writeFully } from "../util/files.ts";
 import { sha256 } from "../util/hash.ts";
-import { kernelPaths, kindOf, openChecked, refused, statsOf } from "./place.ts";
+import { inside, kernelPaths, kindOf, openChecked, refused, statsOf } from "./place.ts";
 import type { Place, Refused } from "./place.ts";
 import type { FileChange } from "./types.ts";
 
@@ -83,12 +83,12 @@ export function applyAt(place: Place, change: FileChange): Applied {
   };
   const early = verdict();
   if (early) return early;
-  let folder: number | undefined;
+  let opened: OpenFolder | undefined;
   let temporary: string | undefined;
+  let isWritten = false;
   try {
-    const opened = openFolder(place);
+    opened = openFolder(place);
     if (opened === undefined) return refused(path, "was swapped for something else while it was opened");
-    folder = opened.fd;
     const target = `${opened.at}/${place.name}`;
     if (after) {
       temporary = `${opened.at}/${temporaryName(after.sha256)}`;
@@ -101,7 +101,8 @@ export function applyAt(place: Place, change: FileChange): Applied {
     if (temporary === undefined) fs.unlinkSync(target);
     else fs.renameSync(temporary, target);
     temporary = undefined;
-    fs.fsyncSync(folder);
+    isWritten = true;
+    fs.fsyncSync(opened.fd);
     return { type: "written", was: before };
   } catch (error) {
     const code = systemCodeOrThrow(error);
@@ -109,7 +110,8 @@ export function applyAt(place: Place, change: FileChange): Applied {
     return { type: "failed", code, text: `${JSON.stringify(path)} was not ${what} (${code}).` };
   } finally {
     if (temporary !== undefined) fs.rmSync(temporary, { force: true });
-    if (folder !== undefined) fs.closeSync(folder);
+    if (opened !== undefined) fs.closeSync(opened.fd);
+    if (!isWritten) opened?.made.every(removeEmptyFolder);
   }
 }
 
@@ -118,34 +120,75 @@ export function temporaryName(hash: string): string {
   return `.${hash.slice(0, 16)}${temporaryEnd}`;
 }
 
-/** Where the kernel has paths for open folders, all that follows goes through it and cannot be led elsewhere. */
-export function openFolder(place: Place): { fd: number; at: string } | undefined {
-  let real = place.folder;
-  let fd = openChecked(real, fs.constants.O_DIRECTORY);
-  for (const name of place.missing) {
-    if (fd === undefined) return undefined;
-    const parent = fd;
-    const below = join(kernelPaths ? `/proc/self/fd/${parent}` : real, name);
-    real = join(real, name);
-    try {
-      makeFolder(below);
-      fd = kernelPaths
-        ? fs.openSync(below, fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW)
-        : openChecked(real, fs.constants.O_DIRECTORY);
-    } finally {
-      fs.closeSync(parent);
-    }
-  }
-  return fd === undefined ? undefined : { fd, at: kernelPaths ? `/proc/self/fd/${fd}` : real };
+/** Whether it is exactly such a name; what only ends like one is somebody else's. */
+export function isTemporary(path: string): boolean {
+  return /(?:^|\/)\.[0-9a-f]{16}\.claude-exec\.tmp$/.test(path);
 }
 
-function makeFolder(path: string): void {
+export interface OpenFolder {
+  readonly fd: number;
+  /** Where the kernel has paths for open folders, all that goes through it cannot be led elsewhere. */
+  readonly at: string;
+  /** The folders that had to be made for it, the innermost first. */
+  readonly made: readonly string[];
+}
+
+/** What it made is gone again where it is not opened in the end. */
+export function openFolder(place: Place): OpenFolder | undefined {
+  const made: string[] = [];
+  let real = place.folder;
+  let fd: number | undefined;
+  try {
+    fd = openChecked(real, fs.constants.O_DIRECTORY);
+    for (const name of place.missing) {
+      if (fd === undefined) break;
+      const parent = fd;
+      const below = join(kernelPaths ? `/proc/self/fd/${parent}` : real, name);
+      real = join(real, name);
+      fd = undefined;
+      try {
+        if (makeFolder(below)) made.unshift(real);
+        fd = kernelPaths
+          ? fs.openSync(below, fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW)
+          : openChecked(real, fs.constants.O_DIRECTORY);
+      } finally {
+        fs.closeSync(parent);
+      }
+    }
+  } finally {
+    if (fd === undefined) made.every(removeEmptyFolder);
+  }
+  return fd === undefined ? undefined : { fd, at: kernelPaths ? `/proc/self/fd/${fd}` : real, made };
+}
+
+/** Whether it was not there before. */
+function makeFolder(path: string): boolean {
   try {
     fs.mkdirSync(path);
+    return true;
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
+    return false;
   }
 }
+
+/** Through its own folder, so that a link swapped in since cannot lead elsewhere. Whether it is gone. */
+export function removeEmptyFolder(real: string): boolean {
+  try {
+    return (
+      inside(dirname(real), (at) => {
+        fs.rmdirSync(`${at}/${basename(real)}`);
+        return true;
+      }) ?? false
+    );
+  } catch (error) {
+    if (!staying.has(systemCodeOrThrow(error))) throw error;
+    return false;
+  }
+}
+
+/** Why a folder may stay: it holds something, is gone or no folder, or a disk is mounted there that says no. */
+const staying = new Set(["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR", "EBUSY", "EACCES", "EPERM", "EROFS"]);
 
 /** `like` tells the mode exactly, and the owner where that is for us to choose; without it both are the usual ones. */
 export function writeTemporary(

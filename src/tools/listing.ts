@@ -1,8 +1,7 @@
-import fs from "node:fs";
 import { join, matchesGlob } from "node:path";
 import glob from "fast-glob";
-import { systemCode, UserError } from "../util/errors.ts";
-import { statsOf } from "./place.ts";
+import { UserError } from "../util/errors.ts";
+import { entriesInside } from "./place.ts";
 import { printedBy } from "./program.ts";
 import { ripgrep } from "./ripgrep.ts";
 import { withinMs } from "./within.ts";
@@ -10,7 +9,8 @@ import { withinMs } from "./within.ts";
 /** Plain files below `root`, sorted: as git sees them, or all of them where there is no git work tree. */
 export async function listNames(root: string, hides: (path: string) => boolean): Promise<string[]> {
   const names = (await gitFiles(root)) ?? (await walkedFiles(root)) ?? (await globFiles(root));
-  const sorted = names.filter((path) => !leftOut.test(path) && !hides(path)).sort();
+  const isPlain = plainFilesBelow(root);
+  const sorted = names.filter((path) => !leftOut.test(path) && !hides(path) && isPlain(path)).sort();
   return sorted.filter((path, at) => path !== sorted[at - 1]);
 }
 
@@ -29,15 +29,14 @@ async function gitFiles(root: string): Promise<string[] | undefined> {
     bytes: 500_000_000,
     ms: 20_000,
   });
-  if (end === "exited" && code === 0)
-    return stdout === "" ? undefined : stdout.split("\0").slice(0, -1).filter(plainFilesBelow(root));
+  if (end === "exited" && code === 0) return stdout === "" ? undefined : stdout.split("\0").slice(0, -1);
   if (end === "missing" || /not a git repository|must be run in a work tree/.test(stderr)) return undefined;
   const reason = end === "exited" ? stderr.trim() : `it was stopped (${end})`;
   const hint = "Run `git status` there: what git needs has to be mended first.";
   throw new UserError("git_failed", `git could not list the files of ${root}: ${reason}`, hint);
 }
 
-/** Tells plain files from links, folders and what is gone; each folder is read once. */
+/** Tells plain files from links, folders, what is gone, and what a link led to meanwhile; each folder is read once. */
 function plainFilesBelow(root: string): (path: string) => boolean {
   const folders = new Map<string, ReadonlySet<string>>();
   return (path) => {
@@ -48,19 +47,12 @@ function plainFilesBelow(root: string): (path: string) => boolean {
       files = plainFilesIn(join(root, folder));
       folders.set(folder, files);
     }
-    // Where the file system folds names, one that the folder does not tell may still be there.
-    return files.has(path.slice(end + 1)) || statsOf(join(root, path))?.isFile() === true;
+    return files.has(path.slice(end + 1));
   };
 }
 
 function plainFilesIn(folder: string): ReadonlySet<string> {
-  try {
-    const entries = fs.readdirSync(folder, { withFileTypes: true });
-    return new Set(entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])));
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return new Set();
-  }
+  return new Set(entriesInside(folder).flatMap((entry) => (entry.isFile() ? [entry.name] : [])));
 }
 
 /** Undefined without ripgrep. */

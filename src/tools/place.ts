@@ -45,7 +45,8 @@ export function follow(path: string): { readonly real: string; readonly missing:
   const missing: string[] = [];
   for (let here = path; ; here = dirname(here)) {
     try {
-      return { real: fs.realpathSync.native(here), missing };
+      const real = fs.realpathSync.native(here);
+      return isTooLong(join(real, ...missing)) ? "cannot be reached (ENAMETOOLONG)" : { real, missing };
     } catch (error) {
       const code = systemCode(error);
       if (code === undefined) throw error;
@@ -54,6 +55,11 @@ export function follow(path: string): { readonly real: string; readonly missing:
       missing.unshift(basename(here));
     }
   }
+}
+
+/** Whether no program could open it by this path; through its open folder it could still be made. */
+export function isTooLong(path: string): boolean {
+  return Buffer.byteLength(path) >= (process.platform === "darwin" ? 1024 : 4096);
 }
 
 /** The path in its plain form ("src/a.ts", "." for the root itself), by its letters alone. */
@@ -112,6 +118,42 @@ export function openChecked(real: string, flags: number): number | undefined {
   fs.closeSync(fd);
   return undefined;
 }
+
+/**
+ * Works with what lies in a folder, by paths that a link swapped in meanwhile cannot lead elsewhere. Undefined where
+ * there is no such folder, a link is on the way to it, or it may not be read.
+ */
+export function inside<Result>(folder: string, work: (at: string) => Result): Result | undefined {
+  const fd = openedFolder(folder);
+  if (fd === undefined) return undefined;
+  try {
+    return work(kernelPaths ? `/proc/self/fd/${fd}` : folder);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** What lies in a folder itself; nothing where it cannot be read or is gone, as then its files cannot be read either. */
+export function entriesInside(folder: string): readonly fs.Dirent[] {
+  return inside(folder, (at) => unlessClosed(() => fs.readdirSync(at, { withFileTypes: true }))) ?? [];
+}
+
+function openedFolder(folder: string): number | undefined {
+  return unlessClosed(() => openChecked(folder, fs.constants.O_DIRECTORY));
+}
+
+function unlessClosed<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined || !closedCodes.has(code)) throw error;
+    return undefined;
+  }
+}
+
+/** It is gone, swapped, not for us, too deep, or on a disk that does not answer. */
+const closedCodes = new Set("ENOENT ENOTDIR ELOOP EACCES EPERM ENAMETOOLONG EIO ESTALE ENOTCONN".split(" "));
 
 export const kernelPaths = fs.existsSync("/proc/self/fd");
 

@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { systemCode, UserError } from "../util/errors.ts";
+import { UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
-import { openFolder, systemCodeOrThrow, temporaryName, writeTemporary } from "./file.ts";
+import { openFolder, removeEmptyFolder, systemCodeOrThrow, temporaryName, writeTemporary } from "./file.ts";
 import { closedBecause, openChecked, refused, relativePath, statsOf } from "./place.ts";
 import type { Place, Refused } from "./place.ts";
 import { sameState, stateAt } from "./snapshot.ts";
@@ -136,10 +136,13 @@ function ancestorsOf(path: string): string[] {
 }
 
 function filesIn(root: string, path: string): string[] {
-  return fs.readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) => {
-    const below = `${path}/${entry.name}`;
-    return entry.isDirectory() ? filesIn(root, below) : [below];
-  });
+  const files: string[] = [];
+  const folders = [path];
+  for (const folder of folders) {
+    for (const entry of fs.readdirSync(join(root, folder), { withFileTypes: true }))
+      (entry.isDirectory() ? folders : files).push(`${folder}/${entry.name}`);
+  }
+  return files;
 }
 
 function conflict(found: readonly { path: string; why: string }[], done: readonly string[]): Restored {
@@ -218,22 +221,16 @@ function placeOf(root: string, path: string): Place | undefined {
 
 /** As git does when the last file of a folder goes. */
 function removeEmptyFolders(root: string, folder: string): void {
-  for (let here = folder; here !== "."; here = dirname(here)) {
-    try {
-      removeFolder(root, here);
-    } catch (error) {
-      const code = systemCode(error);
-      if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "ENOENT" && code !== "ENOTDIR") throw error;
-      return;
-    }
-  }
+  for (let here = folder; here !== "." && removeEmptyFolder(join(root, here)); here = dirname(here));
 }
 
 /** Makes way for a file where there is a folder with nothing but folders in it. */
 function removeEmptyTree(root: string, path: string): void {
   if (statsOf(join(root, path))?.isDirectory() !== true) return;
-  for (const name of fs.readdirSync(join(root, path))) removeEmptyTree(root, `${path}/${name}`);
-  removeFolder(root, path);
+  const folders = [path];
+  for (const folder of folders)
+    for (const name of fs.readdirSync(join(root, folder))) folders.push(`${folder}/${name}`);
+  for (const folder of folders.reverse()) removeFolder(root, folder);
 }
 
 /** Through its own folder, so that a link swapped in since cannot lead elsewhere. */

@@ -108,6 +108,8 @@ async function filesWithout(
   const found = follow(join(root, path));
   // Nothing is listed below a link, so nothing need be searched.
   if (typeof found === "string" || found.missing.length > 0 || found.real !== join(root, path)) return new Set();
+  // What it is told to search by name it reads to the end, be it a pipe.
+  if (statsOf(found.real)?.isDirectory() !== true && !isSearched(found.real)) return new Set();
   const plainGlob = glob !== undefined && /^\*\.\w+$/.test(glob);
   const only = plainGlob ? [`--type-add=wanted:${glob}`, "--type=wanted"] : [];
   const how = [...howToSearch, "--no-ignore-dot", ...only];

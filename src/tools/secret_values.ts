@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import { statsOf } from "./place.ts";
 import { readBytes } from "./file.ts";
 import { redact } from "./redact.ts";
 
@@ -20,7 +20,7 @@ export function redactor(closed: () => readonly string[]): (text: string) => str
 const most = { files: 200, bytes: 100_000, values: 200 };
 
 function valuesAt(path: string, known: Map<string, { stamp: string; values: readonly string[] }>): readonly string[] {
-  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stats = statsOf(path);
   if (!stats?.isFile() || stats.size > most.bytes) return [];
   const stamp = [stats.size, stats.mtimeMs, stats.ctimeMs, stats.ino].join(" ");
   const before = known.get(path);

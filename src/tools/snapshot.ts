@@ -1,11 +1,11 @@
 import fs from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { UserError, systemCode } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { parseJson } from "../util/json.ts";
 import { readBytes } from "./file.ts";
-import { follow, kindOf, relativePath, statsOf } from "./place.ts";
+import { inside, isTooLong, kindOf, relativePath, statsOf } from "./place.ts";
 import { treeOf, wholeTreeOf } from "./tree.ts";
 import type { FileState, Touched } from "./types.ts";
 
@@ -39,25 +39,31 @@ export async function takeSnapshot(
   const { names, ignored } = await treeOf(root);
   const states = new Map<string, FileState>();
   const stamps = new Map<string, string>();
-  const isReal = realFolders(root);
-  const add = (path: string) => {
-    if (states.has(path) || leftOut.test(path) || leavesOut(path) || !isReal(dirname(path))) return;
-    const stats = statsOf(join(root, path));
+  const add = (path: string, at: string) => {
+    const stats = statsOf(at);
     if (stats === undefined) return;
     const stamp = stampOf(stats);
     const before = known.stamps.get(path) === stamp ? known.states.get(path) : undefined;
-    const state = before ?? stateFrom(root, path, stats, keep);
+    const state = before ?? stateFrom(root, path, at, stats, keep);
     if (state === undefined) return;
     states.set(path, state);
     // Within one tick of the clock a file can change twice and look the same.
     if (state.type === "file" && state.kept !== false && (before || Date.now() - stats.ctimeMs > 20))
       stamps.set(path, stamp);
   };
-  names.forEach(add);
-  [...known.states.keys()].forEach(add);
+  const isWanted = (path: string) =>
+    !states.has(path) && !leftOut.test(path) && !leavesOut(path) && !isTooLong(join(root, path));
+  const addAll = (paths: Iterable<string>) => {
+    for (const [folder, below] of Map.groupBy([...paths].filter(isWanted), (path) => dirname(path)))
+      inside(join(root, folder), (at) => below.forEach((path) => add(path, `${at}/${basename(path)}`)));
+  };
+  addAll(names);
+  // A rule can hide the very file that it stands in.
+  addAll(ignored.filter((path) => isRules.test(path)));
+  addAll(known.states.keys());
   if (known !== nothing && rulesOf(known.states) !== rulesOf(states)) {
     const wasIgnored = within(known.ignored);
-    (await wholeTreeOf(root)).filter((path) => !wasIgnored(path)).forEach(add);
+    addAll((await wholeTreeOf(root)).filter((path) => !wasIgnored(path)));
   }
   return { states, stamps, ignored };
 }
@@ -67,11 +73,14 @@ export function stateAt(
   root: string,
   path: string,
 ): FileState | null | { readonly type: "other"; readonly kind: string } {
-  if (!realFolders(root)(dirname(path))) return null;
-  const stats = statsOf(join(root, path));
-  if (stats === undefined || stats.isDirectory()) return null;
-  if (!stats.isFile() && !stats.isSymbolicLink()) return { type: "other", kind: kindOf(stats) };
-  return stateFrom(root, path, stats, sha256) ?? null;
+  const state = inside(join(root, dirname(path)), (folder) => {
+    const at = `${folder}/${basename(path)}`;
+    const stats = statsOf(at);
+    if (stats === undefined || stats.isDirectory()) return null;
+    if (!stats.isFile() && !stats.isSymbolicLink()) return { type: "other", kind: kindOf(stats) } as const;
+    return stateFrom(root, path, at, stats, sha256);
+  });
+  return state ?? null;
 }
 
 export function compare(before: Snapshot, after: Snapshot): Touched[] {
@@ -130,26 +139,25 @@ const snapshotSchema = z.strictObject({
 const leftOut = /(?:^|\/)(?:\.git|node_modules)(?:\/|$)/;
 
 /** Undefined for what is neither a file nor a link, and for what went away meanwhile. */
-function stateFrom(root: string, path: string, stats: fs.Stats, keep: Keep): FileState | undefined {
-  const real = join(root, path);
+function stateFrom(root: string, path: string, at: string, stats: fs.Stats, keep: Keep): FileState | undefined {
   if (stats.isSymbolicLink()) {
-    const target = targetOf(real);
+    const target = targetOf(at);
     return target === undefined ? undefined : { type: "link", target };
   }
   if (!stats.isFile()) return undefined;
   const mode = stats.mode & 0o7777;
-  const bytes = stats.size > keptFileLimit ? undefined : readBytes(path, real, keptFileLimit);
+  const bytes = stats.size > keptFileLimit ? undefined : readBytes(path, join(root, path), keptFileLimit);
   if (bytes instanceof Uint8Array) return { type: "file", sha256: keep(bytes), mode, size: bytes.length };
-  const now = statsOf(real);
+  const now = statsOf(at);
   // Too large, not for us to read, or being written to just now.
   return now?.isFile()
     ? { type: "file", sha256: sha256(stampOf(now)), mode: now.mode & 0o7777, size: now.size, kept: false }
     : undefined;
 }
 
-function targetOf(real: string): string | undefined {
+function targetOf(at: string): string | undefined {
   try {
-    return fs.readlinkSync(real);
+    return fs.readlinkSync(at);
   } catch (error) {
     const code = systemCode(error);
     if (code === "ENOENT" || code === "EINVAL" || code === "ENOTDIR") return undefined;
@@ -161,24 +169,12 @@ function stampOf({ size, mtimeMs, ctimeMs, ino, mode }: fs.Stats): string {
   return [size, mtimeMs, ctimeMs, ino, mode].join(" ");
 }
 
-/** Whether a path exists, with no link on the way to it. */
-function realFolders(root: string): (folder: string) => boolean {
-  const asked = new Map<string, boolean>();
-  return (folder) => {
-    const known = asked.get(folder);
-    if (known !== undefined) return known;
-    const path = join(root, folder);
-    const found = follow(path);
-    const isReal = typeof found !== "string" && found.missing.length === 0 && found.real === path;
-    asked.set(folder, isReal);
-    return isReal;
-  };
-}
-
 function rulesOf(states: ReadonlyMap<string, FileState>): string {
-  const rules = [...states].filter(([path]) => /(?:^|\/)\.gitignore$/.test(path));
+  const rules = [...states].filter(([path]) => isRules.test(path));
   return JSON.stringify(rules.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
+
+const isRules = /(?:^|\/)\.gitignore$/;
 
 /** Whether a path is one of `ignored` or lies in one of its folders. */
 function within(ignored: readonly string[]): (path: string) => boolean {

@@ -1,6 +1,6 @@
-import fs from "node:fs";
 import { join } from "node:path";
-import { systemCode, UserError } from "../util/errors.ts";
+import { UserError } from "../util/errors.ts";
+import { entriesInside } from "./place.ts";
 
 /** Names below a folder, in no order: of plain files, of links, and of whatever else may lie there. */
 export interface Tree {
@@ -16,13 +16,13 @@ export async function treeOf(root: string): Promise<Tree> {
     gitNames(root, ["-oi", "--exclude-standard", "--directory"]),
   ]);
   return names === undefined || names.length === 0
-    ? { names: namesBelow(root, ""), ignored: [] }
+    ? { names: namesBelow(root), ignored: [] }
     : { names, ignored: ignored ?? [] };
 }
 
 /** As `treeOf`, and with what git ignores. */
 export async function wholeTreeOf(root: string): Promise<readonly string[]> {
-  return (await gitNames(root, ["-co"])) ?? namesBelow(root, "");
+  return (await gitNames(root, ["-co"])) ?? namesBelow(root);
 }
 
 /** Undefined outside a git work tree and without git. */
@@ -55,21 +55,17 @@ async function gitNames(root: string, which: readonly string[]): Promise<string[
   throw new UserError("git_failed", `git could not list the files of ${root}: ${result.shortMessage}`, hint);
 }
 
-function namesBelow(root: string, folder: string): string[] {
-  return entriesOf(join(root, folder)).flatMap((entry) => {
-    if (entry.name === ".git" || entry.name === "node_modules") return [];
-    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-    return entry.isDirectory() ? namesBelow(root, path) : [path];
-  });
-}
-
-/** Nothing where the folder went away meanwhile, or may not be read: its files cannot be read either. */
-function entriesOf(folder: string): fs.Dirent[] {
-  try {
-    return fs.readdirSync(folder, { withFileTypes: true });
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "EACCES") return [];
-    throw error;
+/** What went away meanwhile, may not be read, or lies too deep to be opened is left out: none of it can be read. */
+function namesBelow(root: string): string[] {
+  const names: string[] = [];
+  const waiting = [""];
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    for (const entry of entriesInside(join(root, folder))) {
+      if (entry.name === ".git" || entry.name === "node_modules") continue;
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory()) waiting.push(path);
+      else names.push(path);
+    }
   }
+  return names;
 }

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { messageOf, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
-import { applyAt, readText, temporaryEnd } from "./file.ts";
+import { applyAt, readText, isTemporary } from "./file.ts";
 import type { Applied, Fingerprint, Found } from "./file.ts";
 import { listNames, matching } from "./listing.ts";
 import { closedFinder } from "./closed_paths.ts";
@@ -77,8 +77,8 @@ export function openWorkspace(folder: string, { hide, protect = [], denies = () 
     const place = within(path, purpose);
     return place.type === "refused" ? place : readText(path, place);
   };
-  const hides = (path: string) => isHidden(path, hidden) || path.endsWith(temporaryEnd) || denies(path);
-  const isClosed = (path: string) => path.endsWith(temporaryEnd) || closedBecause(path, closed, "write") !== undefined;
+  const hides = (path: string) => isHidden(path, hidden) || isTemporary(path) || denies(path);
+  const isClosed = (path: string) => isTemporary(path) || closedBecause(path, closed, "write") !== undefined;
   return {
     root,
     read,

@@ -100,7 +100,13 @@ export function listening(model: Model): { model: Model; requests: ModelRequest[
   return { model: { ...model, ask }, requests };
 }
 
-/** Off, as on a machine that has no programs for one: most of what chains do is the same without. */
-function noSandbox(root: string) {
-  return openSandbox({ root, protect: [], conceal: [], world: realWorld({ PATH: "/nowhere" }) });
+/** Off, as on a machine that has no programs for one: most of what chains do is the same without, and quicker. */
+async function noSandbox(root: string) {
+  const path = process.env["PATH"];
+  process.env["PATH"] = "/nowhere";
+  try {
+    return await openSandbox({ root, protect: [], conceal: [], world: realWorld({}) });
+  } finally {
+    process.env["PATH"] = path;
+  }
 }

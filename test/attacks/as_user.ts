@@ -1,0 +1,66 @@
+import { spawn } from "node:child_process";
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { followed, type Ran } from "../support/cli.ts";
+
+export const isRoot = process.geteuid?.() === 0;
+export const user = isRoot ? "root" : "an ordinary user";
+
+const nobody = 65_534;
+export const asNobody = ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
+const project = join(import.meta.dirname, "..", "..");
+const minutes = 60_000;
+
+/**
+ * Adds a test that runs all others of its file again as a user without rights. What only root can prepare for them is
+ * named in `given`, as variables of their environment.
+ */
+export function againAsOrdinaryUser(file: string, given: () => Record<string, string> = () => ({})): void {
+  const how = { timeout: 5 * minutes };
+  test.skipIf(!isRoot)(
+    "all holds for an ordinary user too (without root it is what ran already)",
+    how,
+    async ({ skip }) => {
+      const home = mkdtempSync(join(tmpdir(), "ordinary-user-"));
+      chownSync(home, nobody, nobody);
+      try {
+        if ((await nobodyRuns([join(project, "src/util/hash.ts")], home, {})).code !== 0)
+          skip("Nobody may read this checkout, or there is no setpriv.");
+        const ran = await nobodyRuns(testing(file, home), home, given());
+        for (const line of ran.stdout.split("\n").filter((line) => worthSaying.test(line)))
+          process.stdout.write(`${line.trim()}\n`);
+        expect(ran.code, `${ran.stdout}\n${ran.stderr}`).toBe(0);
+      } finally {
+        rmSync(home, { recursive: true, force: true });
+      }
+    },
+  );
+}
+
+/** Figures, and what was skipped with its reason. */
+const worthSaying = /^(?:as|\d+).* ordinary user|^ *↓.*\[|^ +Tests/;
+
+/** Nothing is built and nothing is written to the checkout, which is somebody else's. */
+function testing(file: string, home: string): string[] {
+  const config = join(home, "vitest.config.mjs");
+  const settings = {
+    testTimeout: 2 * minutes,
+    hookTimeout: 2 * minutes,
+    pool: "forks",
+    include: ["test/**/*.test.ts"],
+  };
+  writeFileSync(config, `export default ${JSON.stringify({ test: settings })};`);
+  const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
+  const how = [`--config=${config}`, "--configLoader=native", `--root=${project}`, "--reporter=verbose"];
+  return [vitest, "run", file, ...how];
+}
+
+function nobodyRuns(argv: readonly string[], home: string, given: Record<string, string>): Promise<Ran> {
+  const [command = "", ...rest] = [...asNobody, process.execPath, ...argv];
+  const { PATH = "" } = process.env;
+  const env = { PATH, HOME: home, LANG: "C.UTF-8", NO_COLOR: "1", ...given };
+  return followed(spawn(command, rest, { cwd: project, env, stdio: ["ignore", "pipe", "pipe"] })).ended;
+}
