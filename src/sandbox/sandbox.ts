@@ -95,7 +95,7 @@ async function findRuntime(): Promise<{ runtime: Runtime; defaults: readonly str
     if (systemCode(error) !== "ERR_MODULE_NOT_FOUND") throw error;
     return {
       detail: "the package @anthropic-ai/sandbox-runtime is not installed",
-      hint: "npm install --global --include=optional claude-exec",
+      hint: "npm install --global claude-exec",
     };
   }
 }

@@ -70,7 +70,7 @@ test("without its package it is off, and says how to get it", () => {
   const ran = spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: place, env, encoding: "utf8" });
   expect(ran).toMatchObject({
     stdout:
-      "sandbox: OFF – the package @anthropic-ai/sandbox-runtime is not installed – npm install --global --include=optional claude-exec\n",
+      "sandbox: OFF – the package @anthropic-ai/sandbox-runtime is not installed – npm install --global claude-exec\n",
     stderr: "",
   });
 });
