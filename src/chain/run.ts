@@ -4,6 +4,7 @@ import type { AskedQuestion, PresentedSolution } from "./context.ts";
 import { ledgerIsFull } from "./afford.ts";
 import { callModel } from "./ask.ts";
 import { engineCall } from "./called.ts";
+import { leaveToChange } from "./consent.ts";
 import type { Deferred, Deps, Work } from "./deps.ts";
 import { contextFull, openEpoch } from "./epoch.ts";
 import { event, park, type ChainEvent, type Request } from "./events.ts";
@@ -50,6 +51,7 @@ export async function runTurn(
 ): Promise<Ending> {
   const work: Work = { chain, deps, signal };
   const goOn = async (): Promise<Ending> => {
+    allowByMode(chain, deps);
     chain.writeView(false);
     for (;;) {
       if (signal.aborted) return { type: "interrupted" };
@@ -69,6 +71,14 @@ export async function runTurn(
   } finally {
     await deps.sandbox.close();
   }
+}
+
+/** A change that waits for a person waits no longer once its user chose a mode that asks for none. */
+function allowByMode(chain: Chain, { permission }: Deps): void {
+  const { request } = chain.context.engine;
+  if (request?.kind !== "change" || leaveToChange(chain.context, request, permission).type !== "given") return;
+  const by: Actor = { kind: "policy", name: `permission ${permission.mode}`, door: "cli" };
+  chain.append({ by, bodies: [event("permission_given", { id: request.id, always: false })] });
 }
 
 /** What went wrong says more than that the context file cannot be written either. */

@@ -118,12 +118,12 @@ export function statusOf(context: Context): { state: string; waiting_for: string
         hint: `claude-exec approve ${context.chain_id} ${step.presented.hash}`,
       };
     case "wait_for_permission": {
-      const { kind, id } = step.request;
+      const { kind } = step.request;
       const what = kind === "change" ? `a change of ${step.request.path}` : `a command: ${step.request.line}`;
       return {
         state: "waiting",
         waiting_for: `permission for ${what}`,
-        hint: `claude-exec allow ${context.chain_id} ${id}`,
+        hint: `claude-exec diff ${context.chain_id}`,
       };
     }
     case "open_epoch":

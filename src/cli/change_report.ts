@@ -7,8 +7,13 @@ import { type Data, list, number, path, record, word } from "./values.ts";
 export function permissionText(ending: Data, id: string, same: string): string[] {
   const request = record(ending["request"]) as unknown as Request;
   const said = request.said.trim() ? [wrap(request.said.trim(), 100, "  │ "), ""] : [];
+  const shown = requestText(request, word(ending["diff"]));
+  return [`Chain ${id} waits for leave:`, ...said, ...shown, "", ...waysToAnswer(request, same)];
+}
+
+function waysToAnswer(request: Request, same: string): string[] {
   const allow = `claude-exec allow ${same} ${request.id}`;
-  const ways = [
+  return [
     `Allow:   ${allow}`,
     ...(request.kind === "change" && request.after !== null
       ? [`Edit:    ${allow} --edited mine${extname(request.path)}`]
@@ -16,7 +21,6 @@ export function permissionText(ending: Data, id: string, same: string): string[]
     `Reject:  claude-exec reject ${same} "why" --request ${request.id}`,
     `Ask:     claude-exec ask ${same} "your question" --request ${request.id}`,
   ];
-  return [`Chain ${id} waits for leave:`, ...said, ...requestText(request, word(ending["diff"])), "", ...ways];
 }
 
 function requestText(request: Request, diff: string): string[] {
@@ -30,7 +34,13 @@ export function diffText(data: Data): string {
   const request = waiting["request"] as unknown as Request | undefined;
   const changed = list(data["changes"]).map(record);
   const asked = request
-    ? [`Chain ${id} waits for leave (${request.id}):`, ...requestText(request, word(waiting["diff"])), ""]
+    ? [
+        `Chain ${id} waits for leave (${request.id}):`,
+        ...requestText(request, word(waiting["diff"])),
+        "",
+        ...waysToAnswer(request, `${id}${word(data["again"])}`),
+        "",
+      ]
     : [];
   if (changed.length === 0) return [...asked, `Chain ${id} has changed no file.`].join("\n");
   const files = changed.flatMap((file) => [
@@ -55,7 +65,8 @@ export function rewindText(data: Data): string {
     : `Chain ${id} stands before ${word(data["to"])} again.`;
   return [
     head,
-    ...files.map((file) => `  ${word(file["done"]).padEnd(9)}  ${path(file["path"])}`),
+    ...files.slice(0, 20).map((file) => `  ${word(file["done"]).padEnd(9)}  ${path(file["path"])}`),
+    ...(files.length > 20 ? [`  … and ${files.length - 20} more`] : []),
     ...(lost.length === 0 ? [] : ["Not put back, as what was in them was not kept:", ...lost.map((one) => `  ${one}`)]),
     `Next: ${word(data["next"])}`,
   ].join("\n");

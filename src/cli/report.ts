@@ -86,6 +86,7 @@ function chainText(data: Data, operation: string): string {
     case "completed":
       lines.push(`Chain ${id} is done. ${word(ending["summary"])}`, "", ...changes(data), ...tests(data));
       lines.push(...unchecked(data), ...worktree(data));
+      if (data["mode"] === "plan-only") lines.push(`Build it: claude-exec resume ${same} --mode tdd`);
       break;
     case "needs_answers":
       lines.push(`Chain ${id} waits for answers:`);

@@ -231,3 +231,9 @@ test("what was written is shown and taken back also where nothing ran since", as
   expect([shown.code, shown.stderr]).toEqual([0, ""]);
   expect((await place.run(["rewind", "1"])).code).toBe(0);
 });
+
+test("a mode that asks for no change lets the one that waits be written", async () => {
+  const { place, replay } = await asked();
+  expect((await place.run(["resume", "1", "--permission=edits", "--unsandboxed", replay])).code).toBe(0);
+  expect(place.events("permission_given")).toMatchObject([{ by: { kind: "policy", name: "permission edits" } }]);
+});

@@ -339,6 +339,7 @@ test("the end of a chain names what was not checked, what commands changed, and 
   expect(reportText("new", { ...done, touched: many })).toContain("\n  ! f19\n  and 3 more\n");
   const none = { ...done, touched: [], not_checked: [], worktree: null };
   expect(reportText("new", none)).not.toMatch(/Not checked|by commands|worktree/);
+  expect(reportText("new", { ...none, mode: "plan-only" })).toContain("Build it: claude-exec resume 047 --mode tdd\n");
 });
 
 test("diff shows what is asked for, and all that was changed", () => {
@@ -354,6 +355,11 @@ test("diff shows what is asked for, and all that was changed", () => {
       "  @@ -1,1 +1,2 @@",
       "   one",
       "  +two·",
+      "",
+      "Allow:   claude-exec allow 047 --home /h abc123",
+      "Edit:    claude-exec allow 047 --home /h abc123 --edited mine.js",
+      'Reject:  claude-exec reject 047 --home /h "why" --request abc123',
+      'Ask:     claude-exec ask 047 --home /h "your question" --request abc123',
       "",
       "Changed by chain 047:",
       "  src/a.js  +1 −0",

@@ -62,7 +62,7 @@ test("without its package it is off, and says how to get it", () => {
     fs.symlinkSync(join(process.cwd(), "node_modules", name), join(place, "node_modules", name));
   }
   const script = `
-    const { openSandbox, sandboxLine } = await import(${JSON.stringify(join(place, "src/tools/sandbox.ts"))});
+    const { openSandbox, sandboxLine } = await import(${JSON.stringify(join(place, "src/sandbox/sandbox.ts"))});
     const { realWorld } = await import(${JSON.stringify(join(place, "src/util/world.ts"))});
     const sandbox = await openSandbox({ root: ${JSON.stringify(place)}, protect: [], conceal: [], world: realWorld() });
     console.log(sandboxLine(sandbox));`;
