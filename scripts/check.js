@@ -10,9 +10,18 @@ const slow = [
   ...["attacks", "faults", "bench", "cli", "tools", "sandbox", "permissions", "exchange", "lint"].map(
     (folder) => `test/${folder}/**`,
   ),
-  ...["authoring", "changes", "look_only", "prompts", "rewind", "run_prompt", "scopes", "worktree"].map(
-    (name) => `test/app/${name}.test.ts`,
-  ),
+  ...[
+    "authoring",
+    "changes",
+    "look_only",
+    "places",
+    "prompts",
+    "rewind",
+    "run_prompt",
+    "scopes",
+    "trust",
+    "worktree",
+  ].map((name) => `test/app/${name}.test.ts`),
 ];
 const tests = [
   "tests",
