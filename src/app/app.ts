@@ -75,7 +75,9 @@ export async function wire(
   const env = { ...dotEnv, ...shell };
   const { readConfig } = await import("./config.ts");
   const { openPrompts, promptFolders } = await import("./library.ts");
-  const config = withEnv(readConfig(looksOnly ? undefined : home.path, userFolders(env).config), env);
+  // What is only looked at has no say.
+  const own = looksOnly ? undefined : home;
+  const config = withEnv(readConfig(own?.path, userFolders(env).config), env);
   const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
   const hide = ownFolders(home);
   const hidden = hide.map((path) => relative(home.workspace, path)).filter((path) => !path.startsWith(".."));
@@ -102,13 +104,13 @@ export async function wire(
       contextWindow: config.limits.context_window,
       warningThreshold: config.limits.warning_threshold,
       prices: config.prices,
-      library: await openPrompts(looksOnly ? undefined : home, config, env),
+      library: await openPrompts(own, config, env),
       catalogueCore: config.prompts.core,
       workspace: opened,
       permission,
       sandbox,
       rules:
-        (looksOnly ? undefined : readTextIfThere(join(home.path, "project_rules.md"))) ??
+        (own && readTextIfThere(join(own.path, "project_rules.md"))) ??
         readTextIfThere(join(packageFolder, "project_rules.md")) ??
         "",
       testTimeoutMs: config.tests.timeout_seconds * 1000,

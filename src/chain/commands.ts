@@ -1,7 +1,7 @@
 import { exitCodes } from "../util/errors.ts";
 import { quotedLine } from "../util/quoting.ts";
 import { runCommand } from "../tools/run.ts";
-import { compare, snapshotText } from "../tools/snapshot.ts";
+import { compare, snapshotText, treeHashOf } from "../tools/snapshot.ts";
 import type { CommandRun, Touched } from "../tools/types.ts";
 import { leaveToRun, proposal, type Leave } from "./consent.ts";
 import type { Context } from "./context.ts";
@@ -54,10 +54,9 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
     return chain.append({ by: engineActor, bodies: [untested(leave.text)] });
   }
   deps.progress({ type: "using", key, tool: "run_tests", input: argv.join(" ") });
-  const tree = await deps.workspace.treeHash();
   const done = await run(work, key, call, "tests", argv);
   if (!done) return;
-  const { ran, effects } = done;
+  const { ran, tree, effects } = done;
   const { context } = chain;
   const disturbed = effects.touched.some(({ path }) => roleOf(context, path) !== undefined);
   const proved = disturbed || effects.set_aside.length > 0 ? "broken" : verdict(context, ran);
@@ -119,7 +118,7 @@ async function run(
   call: string | null,
   purpose: "tests" | "command",
   argv: readonly string[],
-): Promise<{ ran: CommandRun; effects: Effects } | undefined> {
+): Promise<{ ran: CommandRun; tree: string; effects: Effects } | undefined> {
   const { workspace, world, testTimeoutMs: timeoutMs } = deps;
   const keep = chain.blobs.putBytes;
   const cutShort = notedTree(chain);
@@ -134,7 +133,8 @@ async function run(
   const set_aside = fresh.map((path) => ({ path, to: workspace.setAside(path, chain.aside) }));
   const effects = { touched: compare(before, await workspace.snapshot(keep, before)), set_aside };
   chain.tree.remove();
-  if (!signal.aborted) return { ran: { ...ran, output: workspace.redact(ran.output) }, effects };
+  if (!signal.aborted)
+    return { ran: { ...ran, output: workspace.redact(ran.output) }, tree: treeHashOf(before), effects };
   const told = touchedEvents(key, argv, effects);
   if (told.length > 0) chain.append(withLedger(engineActor, told));
   return undefined;

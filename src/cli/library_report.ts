@@ -1,6 +1,7 @@
 import { isRecord } from "../util/json.ts";
 import { percent } from "./narrate.ts";
-import { type Data, list, money, number, path, quoted, record, word } from "./values.ts";
+import { quoted } from "../util/quoting.ts";
+import { type Data, list, money, number, path, record, word } from "./values.ts";
 
 /** The library's results as a person reads them. */
 export function listText(data: Data): string {

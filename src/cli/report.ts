@@ -11,7 +11,8 @@ import {
   statsText,
 } from "./library_report.ts";
 import { harmless, wrap } from "./terminal.ts";
-import { type Data, list, money, number, quoted, record, word } from "./values.ts";
+import { quoted } from "../util/quoting.ts";
+import { type Data, list, money, number, record, word } from "./values.ts";
 
 /** The result of an operation as a person reads it on stdout. */
 export function reportText(operation: string, data: Data): string {

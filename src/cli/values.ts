@@ -28,7 +28,3 @@ export function money(value: Json | undefined): string {
   const usd = number(value);
   return `$${usd > 0 && usd < 0.1 ? usd.toFixed(3) : usd.toFixed(2)}`;
 }
-
-export function quoted(text: string): string {
-  return /^[\w./@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}

@@ -78,11 +78,6 @@ export function wordsOf(text: string): string[] {
   return words.map((word) => word.replace(/'([^']*)'|"(')"/g, (_, inner: string | undefined) => inner ?? "'"));
 }
 
-/** One word for any POSIX shell, whatever is in it. */
-export function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
 interface Calls {
   /** AUDIT_ARCH_* of linux/audit.h. */
   readonly arch: number;

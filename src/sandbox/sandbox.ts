@@ -5,7 +5,8 @@ import { dirname, join, relative } from "node:path";
 import type { SandboxManager } from "@anthropic-ai/sandbox-runtime";
 import { messageOf, systemCode, UserError } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
-import { knownProcessors, planOf, quoted } from "./bubblewrap.ts";
+import { quoted, quotedLine } from "../util/quoting.ts";
+import { knownProcessors, planOf } from "./bubblewrap.ts";
 import type { Plan } from "./bubblewrap.ts";
 import { closedFinder, userSecrets } from "../tools/closed_paths.ts";
 import { follow, isInside } from "../tools/place.ts";
@@ -222,7 +223,7 @@ function scriptOf(argv: readonly string[], session: SessionFolder): string {
     "ulimit -c 0",
     `ulimit -f ${fileLimitBytes / 512} 2>/dev/null`,
     `{ ulimit -u ${processLimit} || ulimit -p ${processLimit}; } 2>/dev/null`,
-    `exec ${argv.map(quoted).join(" ")}`,
+    `exec ${quotedLine(argv)}`,
   ].join("\n");
 }
 

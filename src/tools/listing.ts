@@ -1,8 +1,8 @@
 import { join, matchesGlob } from "node:path";
 import glob from "fast-glob";
 import { UserError } from "../util/errors.ts";
+import { gitNames } from "./git_names.ts";
 import { entriesInside } from "./place.ts";
-import { printedBy } from "./program.ts";
 import { ripgrep } from "./ripgrep.ts";
 import { withinMs } from "./within.ts";
 
@@ -19,21 +19,8 @@ const leftOut = /(?:^|\/)(?:\.git|node_modules)(?:\/|$)|[\n\uFFFD]/;
 
 /** Undefined outside a git work tree, without git, and in a folder that an outer repository ignores. */
 async function gitFiles(root: string): Promise<string[] | undefined> {
-  const settings = ["core.fsmonitor=false", "core.hooksPath=/dev/null", "safe.directory=*"];
-  const argv = [...settings.flatMap((one) => ["-c", one]), "ls-files", "-co", "--exclude-standard", "-z"];
-  const { PATH = "", HOME = "" } = process.env;
-  const env = { PATH, HOME, LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" };
-  const { end, code, stdout, stderr } = await printedBy("git", argv, {
-    cwd: root,
-    env,
-    bytes: 500_000_000,
-    ms: 20_000,
-  });
-  if (end === "exited" && code === 0) return stdout === "" ? undefined : stdout.split("\0").slice(0, -1);
-  if (end === "missing" || /not a git repository|must be run in a work tree/.test(stderr)) return undefined;
-  const reason = end === "exited" ? stderr.trim() : `it was stopped (${end})`;
-  const hint = "Run `git status` there: what git needs has to be mended first.";
-  throw new UserError("git_failed", `git could not list the files of ${root}: ${reason}`, hint);
+  const names = await gitNames(root, ["-co", "--exclude-standard"]);
+  return names?.length === 0 ? undefined : names;
 }
 
 /** Tells plain files from links, folders, what is gone, and what a link led to meanwhile; each folder is read once. */

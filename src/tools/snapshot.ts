@@ -92,6 +92,12 @@ export function compare(before: Snapshot, after: Snapshot): Touched[] {
   });
 }
 
+/** One hash over names and contents of all that it holds. */
+export function treeHashOf({ states }: Snapshot): string {
+  const told = (state: FileState) => (state.type === "file" ? state.sha256 : `-> ${state.target}`);
+  return sha256(...[...states].map(([path, state]) => `${path}\0${told(state)}\0`).sort());
+}
+
 export function sameState(one: FileState | null, other: FileState | null): boolean {
   if (one === null || other === null) return one === other;
   if (one.type === "link" || other.type === "link")

@@ -12,7 +12,7 @@ import { planOf, restore } from "./restore.ts";
 import type { Restored } from "./restore.ts";
 import { redactor } from "./secret_values.ts";
 import { setAside } from "./set_aside.ts";
-import { stateAt, takeSnapshot } from "./snapshot.ts";
+import { stateAt, takeSnapshot, treeHashOf } from "./snapshot.ts";
 import type { Keep, Snapshot } from "./snapshot.ts";
 import type { FileChange, FileState, Touched } from "./types.ts";
 
@@ -106,9 +106,7 @@ export function openWorkspace(folder: string, { hide, protect = [], denies = () 
     },
     async treeHash() {
       hashed = await takeSnapshot(root, isClosed, sha256, hashed);
-      const told = (state: FileState) => (state.type === "file" ? state.sha256 : `-> ${state.target}`);
-      const lines = [...hashed.states].map(([path, state]) => `${path}\0${told(state)}\0`);
-      return sha256(...lines.sort());
+      return treeHashOf(hashed);
     },
     async snapshot(keep, earlier) {
       hashed = await takeSnapshot(root, isClosed, keep, earlier);

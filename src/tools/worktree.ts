@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { systemCodeOrThrow } from "./file.ts";
+import { closedEnvironment, closedSettings } from "./git_names.ts";
 import { isInside, statsOf } from "./place.ts";
 import type { Refused } from "./place.ts";
 
@@ -122,23 +123,13 @@ type Answer =
 
 /** With no configuration but the repository's own, and with what that could run, fetch or ask for turned off. */
 async function git(root: string, args: readonly string[]): Promise<Answer> {
-  const settings = [
-    "core.fsmonitor=false",
-    "core.hooksPath=/dev/null",
-    "safe.directory=*",
-    "submodule.recurse=false",
-    "core.pager=cat",
-  ];
+  const settings = [...closedSettings, "submodule.recurse=false", "core.pager=cat"];
   const { PATH = "" } = process.env;
   const env = {
     PATH,
-    LC_ALL: "C",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_ALLOW_PROTOCOL: "none",
-    GIT_NO_LAZY_FETCH: "1",
-    GIT_OPTIONAL_LOCKS: "0",
-    GIT_TERMINAL_PROMPT: "0",
+    ...closedEnvironment,
   };
   const { execa } = await import("execa");
   const argv = [...settings.flatMap((one) => ["-c", one]), ...args];

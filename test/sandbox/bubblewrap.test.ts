@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { quote } from "@anthropic-ai/sandbox-runtime/dist/utils/shell-quote.js";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { planOf, quoted, wordsOf } from "../../src/sandbox/bubblewrap.ts";
+import { planOf, wordsOf } from "../../src/sandbox/bubblewrap.ts";
+import { quoted } from "../../src/util/quoting.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
 
 test("any word reaches a command as it is", () => {
