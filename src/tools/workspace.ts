@@ -1,7 +1,6 @@
 import fs from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { messageOf, UserError } from "../util/errors.ts";
-import { sha256 } from "../util/hash.ts";
 import { applyAt, readText, isTemporary } from "./file.ts";
 import type { Applied, Fingerprint, Found } from "./file.ts";
 import { listNames, matching } from "./listing.ts";
@@ -12,7 +11,7 @@ import { planOf, restore } from "./restore.ts";
 import type { Restored } from "./restore.ts";
 import { redactor } from "./secret_values.ts";
 import { setAside } from "./set_aside.ts";
-import { stateAt, takeSnapshot, treeHashOf } from "./snapshot.ts";
+import { stateAt, takeSnapshot } from "./snapshot.ts";
 import type { Keep, Snapshot } from "./snapshot.ts";
 import type { FileChange, FileState, Touched } from "./types.ts";
 
@@ -29,11 +28,10 @@ export interface Workspace {
   apply(change: FileChange): Applied;
   /** Plain files, sorted; without what git ignores, node_modules, what is hidden, and names with a line break. */
   list(globs?: readonly string[]): Promise<string[]>;
-  /** One hash over names and contents of all that a snapshot holds. */
-  treeHash(): Promise<string>;
   /**
    * All files and links, with names of any kind; without what git ignores, node_modules, what is hidden, and what
-   * is closed to writing. What `earlier` holds was kept and is not kept again.
+   * is closed to writing. What `earlier` holds, or the last one of this
+   * workspace, was kept and is not kept again.
    */
   snapshot(keep: Keep, earlier?: Snapshot): Promise<Snapshot>;
   /** What a snapshot would say of this path now; null where there is no file, and for a folder. */
@@ -65,7 +63,7 @@ export function openWorkspace(folder: string, { hide, protect = [], denies = () 
   const hidden = hide.flatMap((name) => hiddenFolder(root, name));
   const closed = [...hidden, ...protect.flatMap((name) => hiddenFolder(root, name))];
   const findClosed = closedFinder(root);
-  let hashed: Snapshot | undefined;
+  let last: Snapshot | undefined;
 
   const within = (path: string, purpose: Purpose): Place | Refused => {
     const place = locate(root, path, closed, purpose);
@@ -104,13 +102,9 @@ export function openWorkspace(folder: string, { hide, protect = [], denies = () 
       const paths = await listNames(root, hides);
       return globs === undefined ? paths : matching(paths, globs);
     },
-    async treeHash() {
-      hashed = await takeSnapshot(root, isClosed, sha256, hashed);
-      return treeHashOf(hashed);
-    },
-    async snapshot(keep, earlier) {
-      hashed = await takeSnapshot(root, isClosed, keep, earlier);
-      return hashed;
+    async snapshot(keep, earlier = last) {
+      last = await takeSnapshot(root, isClosed, keep, earlier);
+      return last;
     },
     stateOf(path) {
       const plain = relativePath(path);

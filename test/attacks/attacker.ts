@@ -1,3 +1,4 @@
+import { treeHashOf } from "../../src/tools/snapshot.ts";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
@@ -96,7 +97,16 @@ export async function everything(
 ) {
   const one = [await read(path), await write(path, "mine"), await edit(path, "a", "b"), await remove(path)];
   const below = [await list(path), await search("needle", path), await search("n[e]edle", path)];
-  return { one, all: [...below, await list(), await search("n[e]edle"), await snapshot(), await workspace.treeHash()] };
+  return {
+    one,
+    all: [
+      ...below,
+      await list(),
+      await search("n[e]edle"),
+      await snapshot(),
+      treeHashOf(await workspace.snapshot(sha256)),
+    ],
+  };
 }
 
 export async function lasting(work: () => Promise<unknown>): Promise<number> {
