@@ -1,17 +1,16 @@
-// The closing line of a test run, counted from its report: nothing that was skipped looks like a pass.
+// The closing lines of a test run, counted from its reports: no skipped test looks like a pass.
 import { readFileSync } from "node:fs";
 
-const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
-  readFileSync(process.argv[2], "utf8"),
-);
-const broken = testResults.filter(
+const reports = process.argv.slice(2).map((path) => JSON.parse(readFileSync(path, "utf8")));
+const results = reports.flatMap(({ testResults }) => testResults);
+const broken = results.filter(
   ({ status, assertionResults }) => status === "failed" && assertionResults.every(({ status }) => status !== "failed"),
 );
 for (const { name, message } of broken) console.log(`could not run: ${name}\n${message}`);
-for (const { assertionResults } of testResults) {
+for (const { assertionResults } of results) {
   for (const { status, fullName } of assertionResults)
     if (status === "pending" || status === "skipped") console.log(`skipped: ${fullName}`);
 }
-console.log(
-  `${numPassedTests} passed, ${numFailedTests + broken.length} failed, ${numPendingTests + numTodoTests} skipped`,
-);
+const sum = (key) => reports.reduce((total, report) => total + report[key], 0);
+const [passed, failed] = [sum("numPassedTests"), sum("numFailedTests") + broken.length];
+console.log(`${passed} passed, ${failed} failed, ${sum("numPendingTests") + sum("numTodoTests")} skipped`);
