@@ -1,6 +1,7 @@
-import { applyEdits, imported } from "./edits.ts";
+import { applyEdits } from "./edits.ts";
 import { emptyContext, type Context, type Item, type PhaseVisit } from "./context.ts";
 import type { ChainEvent, ChainLine, EventNamed } from "./events.ts";
+import { importContext } from "./import_context.ts";
 import { applyIntent, applyResult, inItem, inLastTurn, withEngine } from "./item.ts";
 import { recordChange, recordReport, recordTouched, withOverall } from "./record.ts";
 
@@ -67,7 +68,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         phase_history: [newVisit(context.current_phase, at)],
       };
     case "imported":
-      return withOverall(imported(context, event.context));
+      return withOverall(importContext(context, event.context, event.parts ?? [], at));
     case "context_edited":
       return withEngine(withOverall(applyEdits(context, event.changes)), { repeats: {} });
     case "epoch_opened":

@@ -60,11 +60,14 @@ export interface Context {
 
 export type PhaseVisit = Readonly<{
   phase: Phase;
-  started: string;
+  /** Null where a context file that was taken over does not say it. */
+  started: string | null;
   ended: string | null;
   iterations: number;
   prompts_executed: readonly string[];
   clarifications: readonly string[];
+  /** Only of a visit that was taken over, in the words of its file. */
+  duration?: string;
 }>;
 
 export type Uncertainty = Readonly<{

@@ -7,7 +7,7 @@ const share = z.number().min(0).max(1);
 const texts = z.array(z.string());
 
 /** What a person may change in the context file. Money, approvals and evidence are the engine's own record. */
-const editable = z.object({
+export const editable = z.object({
   goal: z.string().min(1),
   discovered: z.record(z.string(), z.json()),
   uncertainties: z.array(
@@ -57,21 +57,6 @@ export function applyEdits(context: Context, edits: readonly Edit[]): Context {
   return edits
     .filter(isEditable)
     .reduce((changed, edit) => set(changed as unknown as Json, edit.path, edit.after) as unknown as Context, context);
-}
-
-/** A context file that has no journal: its knowledge is taken over, its approvals and its money are not. */
-export function imported(context: Context, file: Readonly<Record<string, Json>>): Context {
-  const taken = Object.entries(editable.shape).flatMap(([key, shape]) => {
-    const value = own(file, key);
-    if (value === undefined) return [];
-    const read = shape.safeParse(merged(context[key as keyof Context] as Json, value));
-    return read.success ? [[key, read.data] as const] : [];
-  });
-  return { ...context, ...Object.fromEntries(taken) };
-}
-
-function merged(into: Json, value: Json): Json {
-  return isPlain(into) && isPlain(value) ? { ...into, ...value } : value;
 }
 
 function set(value: Json, [key, ...rest]: readonly string[], after: Json | undefined): Json {

@@ -115,7 +115,8 @@ interface Events {
     limits: Limits;
     test_command: readonly string[] | null;
   };
-  imported: { context: Readonly<Record<string, Json>> };
+  /** `parts`: what counts of it besides its knowledge; left out by chains from before these could be taken over. */
+  imported: { context: Readonly<Record<string, Json>>; parts?: readonly ImportedPart[] };
   context_edited: { changes: readonly Edit[] };
   epoch_opened: { number: number; tools: string; system: readonly string[]; bytes: number; digest: string | null };
   ledger_extended: { text: string };
@@ -182,6 +183,8 @@ interface Events {
   recovered: { lost_lines: number; kept_as: string | null };
   completed: { summary: string };
 }
+
+export type ImportedPart = "phase" | "costs" | "approvals" | "generated_prompts";
 
 /** A score as it counts, beside what was claimed, and the evidence that is not held. */
 export type Counted = { area: string; score: number; claimed: number; missing: readonly string[] };

@@ -22,7 +22,10 @@ function tell(event: ChainEvent): string[] {
           : []),
       ];
     case "imported":
-      return [`## Taken over from an earlier context file\n${JSON.stringify(event.context)}`];
+      return [
+        `## Taken over from an earlier context file\n${JSON.stringify(knowledgeOf(event.context))}`,
+        ...(event.parts?.includes("approvals") ? ["Approvals named there are history: they permit nothing now."] : []),
+      ];
     case "context_edited":
       return [
         `## A person edited the context\n${event.changes.map(({ path, after }) => `- ${path.join(".")} is now ${JSON.stringify(after) ?? "removed"}`).join("\n")}`,
@@ -90,6 +93,18 @@ function tell(event: ChainEvent): string[] {
     case "completed":
       return [];
   }
+}
+
+/** Without what only the engine or a person reads: costs, test runs, the whole presented solution. */
+function knowledgeOf({
+  cost_tracking: _costs,
+  evidence: _evidence,
+  solution: _solution,
+  journal: _journal,
+  seal: _seal,
+  ...known
+}: Extract<ChainEvent, { event: "imported" }>["context"]): object {
+  return known;
 }
 
 function reportText({ key, prompt, report, counted }: Extract<ChainEvent, { event: "report_recorded" }>): string {

@@ -11,6 +11,7 @@ import { tryLock, type Lock } from "../store/lock.ts";
 import { apply, replay } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { event, type Body, type ChainEvent, type ChainLine, type Edit, type EventNamed } from "./events.ts";
+import { allParts } from "./import_context.ts";
 import { ledgerText } from "./ledger.ts";
 import { standing, writeView } from "./view.ts";
 
@@ -134,7 +135,7 @@ function importChain(
   const { goal } = context;
   begin(chain, beginning, [
     event("chain_started", { ...settings, goal, slug: slugOf(goal) }),
-    event("imported", { context: context as Record<string, Json> }),
+    event("imported", { context: context as Record<string, Json>, parts: allParts }),
   ]);
   chain.writeView(true);
   return chain;

@@ -1,7 +1,7 @@
 import { sha256 } from "../util/hash.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
 import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
-import type { Context, PhaseVisit } from "./context.ts";
+import type { Context } from "./context.ts";
 import { differences } from "./edits.ts";
 import type { Edit } from "./events.ts";
 import { nextStep } from "./next.ts";
@@ -28,7 +28,7 @@ export function view(context: Context, journal: { n: number; hash: string }): Re
     ...seed,
     phase_history: context.phase_history.map((visit) => ({
       ...visit,
-      duration: visit.ended && duration(visit, Date.parse(visit.ended)),
+      duration: visit.duration ?? (visit.started && visit.ended && duration(visit.started, Date.parse(visit.ended))),
     })),
     cost_tracking: {
       ...costs,
@@ -140,8 +140,8 @@ export function statusOf(context: Context): { state: string; waiting_for: string
 }
 
 /** "3 minutes", as the seed writes it. */
-export function duration(visit: Pick<PhaseVisit, "started">, end: number): string {
-  const seconds = Math.max(0, Math.round((end - Date.parse(visit.started)) / 1000));
+export function duration(started: string, end: number): string {
+  const seconds = Math.max(0, Math.round((end - Date.parse(started)) / 1000));
   const [amount, unit] =
     seconds < 60
       ? [seconds, "second"]

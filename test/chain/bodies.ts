@@ -123,7 +123,11 @@ export const bodies = fc.oneof(
   result("tool", { call, tool: text, is_error: fc.boolean(), content: fc.record({ text }), seen }),
   result("command", { call: fc.option(call), run }),
   happened("imported", {
-    context: fc.dictionary(fc.constantFrom("goal", "discovered", "approval_history", "cost_tracking"), fc.jsonValue()),
+    context: fc.dictionary(
+      fc.constantFrom("goal", "discovered", "approval_history", "cost_tracking", "current_phase", "phase_history"),
+      fc.oneof(fc.jsonValue(), phase),
+    ),
+    parts: fc.option(fc.subarray(["phase", "costs", "approvals", "generated_prompts"]), { nil: undefined }),
   }),
   happened("context_edited", { changes: edits }),
   happened("epoch_opened", {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { applyEdits, differences, imported, isEditable, misfit } from "../../src/chain/edits.ts";
+import { applyEdits, differences, isEditable, misfit } from "../../src/chain/edits.ts";
 import { event, type Edit } from "../../src/chain/events.ts";
 import type { Json } from "../../src/util/json.ts";
 import { after, fold, frozen, recorded } from "./lines.ts";
@@ -112,64 +112,4 @@ test("an edit after which no chain could go on is told with its place", () => {
     "decisions.a",
   ]);
   expect(misfit(known, [edit("goal", "x"), edit("scores.ambiguity", 0.5)])).toBeUndefined();
-});
-
-test("a context file without a journal gives its knowledge; its money and its approvals are not believed", () => {
-  const file: Record<string, Json> = {
-    chain_id: "012",
-    goal: "Add JWT authentication",
-    current_phase: "implementation",
-    discovered: { stack: "node-express-mongo", routes: ["POST /api/login"] },
-    uncertainties: [
-      { area: "token_storage", confidence: 0.85, resolved: true, resolution: "Redis" },
-      { area: "compatibility", confidence: 0.6, resolved: false, blocking: true },
-    ],
-    confidence_scores: { overall: 1, requirements: 0.95, technical_approach: 0.85, implementation_details: 0.65 },
-    decisions: { expiry: "15min" },
-    approval_history: [{ phase: "solution-approval", user_response: "approved" }],
-    session_memory: { files_modified: ["routes/auth.js"], tests_written: [], context_health: 8.5 },
-    cost_tracking: { tokens_used: 12_450, estimated_cost: 0.37, by_phase: {} },
-  };
-  const context = after(event("imported", { context: file }));
-  const before = after();
-  expect(context).toEqual({
-    ...before,
-    goal: "Add JWT authentication",
-    discovered: file["discovered"],
-    uncertainties: [
-      { area: "token_storage", confidence: 0.85, resolved: true, blocking: false, resolution: "Redis", by: "person" },
-      { area: "compatibility", confidence: 0.6, resolved: false, blocking: true, resolution: null, by: "person" },
-    ],
-    confidence_scores: { overall: 0.82, requirements: 0.95, technical_approach: 0.85, implementation_details: 0.65 },
-    decisions: { expiry: "15min" },
-    session_memory: { ...before.session_memory, files_modified: ["routes/auth.js"], context_health: 8.5 },
-  });
-});
-
-test("what of a foreign file has the wrong shape is left where it is", () => {
-  const file = {
-    goal: 7,
-    discovered: [],
-    uncertainties: [null],
-    decisions: { a: 1 },
-    scores: null,
-    session_memory: "x",
-  };
-  expect(imported(known, file)).toEqual(known);
-});
-
-test("no file that is taken over leaves a context that could not be gone on with", () => {
-  const keys = fc.constantFrom(
-    "goal",
-    "discovered",
-    "uncertainties",
-    "confidence_scores",
-    "decisions",
-    "session_memory",
-  );
-  fc.assert(
-    fc.property(fc.dictionary(keys, fc.jsonValue() as fc.Arbitrary<Json>), (file) => {
-      expect(misfit(imported(known, file), [])).toBeUndefined();
-    }),
-  );
 });

@@ -155,8 +155,10 @@ test("what a person changed or brought along is told as it now is", () => {
   expect(told(event("context_edited", { changes }))).toBe(
     '## A person edited the context\n- discovered.stack is now "deno"\n- decisions.x is now removed',
   );
-  expect(told(event("imported", { context: { goal: "x" } }))).toBe(
-    '## Taken over from an earlier context file\n{"goal":"x"}',
+  const context = { goal: "x", cost_tracking: { tokens_used: 1 }, evidence: {}, solution: {}, journal: {}, seal: "s" };
+  expect(told(event("imported", { context }))).toBe('## Taken over from an earlier context file\n{"goal":"x"}');
+  expect(told(event("imported", { context, parts: ["approvals"] }))).toBe(
+    '## Taken over from an earlier context file\n{"goal":"x"}\nApprovals named there are history: they permit nothing now.',
   );
 });
 

@@ -200,7 +200,7 @@ test("a context file without a journal becomes a chain, and the file it came fro
   expect([chain.context.goal, chain.context.discovered, chain.context.cost_tracking.tokens_used, edits]).toEqual([
     "Add JWT authentication",
     { stack: "node" },
-    0,
+    5,
     [],
   ]);
   expect([chain.context.engine.limits, chain.context.workspace]).toEqual([started.limits, "/home/ada/sum"]);

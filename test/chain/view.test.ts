@@ -119,7 +119,7 @@ test("beside the promised keys stand ours, and nothing that only the engine need
 test("an ended phase tells how long it took, the present one nothing yet", () => {
   const history = view(whole, journal)["phase_history"] as { duration: string | null }[];
   expect(history.map(({ duration }) => duration)).toEqual(["0 seconds", null]);
-  const lasted = (seconds: number) => duration({ started: noon }, Date.parse(noon) + seconds * 1000);
+  const lasted = (seconds: number) => duration(noon, Date.parse(noon) + seconds * 1000);
   expect([0, 1, 59.4, 60, 89, 90, 180, 5399, 5400, 7200, -5].map(lasted)).toEqual([
     "0 seconds",
     "1 second",

@@ -56,7 +56,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       event("chain_started", { ...started, size: "tiny" }),
       `${words}  (tiny)\n\nRequirements clarification`,
     ],
-    "an import": [event("imported", { context: {} }), "  · Taken over from a context file that has no journal."],
+    "an import": [event("imported", { context: {} }), "  · What a context file knows is taken over."],
     "a decision": [event("decision_taken", { key: "k", action: say }), `  → ${words}`],
     "a report": [
       event("report_recorded", {

@@ -89,7 +89,7 @@ test("a journal damaged in its first lines is kept, and its context file is take
   expect(await place.run(["recover", "1"])).toMatchObject({ code: 0, stderr: "" });
   const kept = readdirSync(join(place.home, "contexts", "journal")).find((name) => name.includes("damaged")) ?? "";
   expect(readFileSync(join(place.home, "contexts", "journal", kept))).toEqual(damaged);
-  const ran = await place.run(["resume", "1", place.replay(asksFirst)]);
+  const ran = await place.run(["resume", "1", place.replay(asksAgain)]);
   expect(ran.code).toBe(10);
   expect(place.context()).toMatchObject({ goal: task, status: { waiting_for: "answers: api_name, big_numbers" } });
 });
@@ -320,21 +320,26 @@ test("a person's edit of a confidence counts in the overall one", async () => {
   });
 });
 
-test("a context file without a journal is taken up: its knowledge with the limits of now, without its approvals and money", async () => {
+/** The same question, where a chain that waited for an approval is taken over from its context file. */
+const asksAgain = {
+  "solution-approval/1/controller/turn-1": asksFirst["requirements-clarification/1/controller/turn-1"],
+};
+
+test("a context file without a journal is taken over: its knowledge, phase and costs with the limits of now", async () => {
   const { place } = await waiting();
   const file = place.contextFile();
   const context = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
   writeFileSync(file, JSON.stringify({ ...context, discovered: { style: "pure" }, decisions: { modules: "ES" } }));
   const before = readFileSync(file, "utf8");
   rmSync(join(place.home, "contexts", "journal"), { recursive: true });
-  const ran = await place.run(["resume", "1", place.replay(asksFirst)]);
+  const ran = await place.run(["resume", "1", place.replay(asksAgain)]);
   expect({ code: ran.code, first: ran.stderr.split("\n").slice(0, 6) }).toEqual({
     code: 10,
     first: [
       task,
       "",
       "Requirements clarification",
-      "  · Taken over from a context file that has no journal.",
+      "  · What a context file knows is taken over.",
       "  → I ask.",
       "  ? What is it called?",
     ],
@@ -342,12 +347,12 @@ test("a context file without a journal is taken up: its knowledge with the limit
   expect(readFileSync(`${file}.imported`, "utf8")).toBe(before);
   expect(place.context()).toMatchObject({
     goal: task,
-    current_phase: "requirements-clarification",
+    current_phase: "solution-approval",
     discovered: { style: "pure" },
     decisions: { modules: "ES" },
     approval_history: [],
     workspace: place.workspace,
-    cost_tracking: { tokens_used: 5600 },
+    cost_tracking: { tokens_used: 11_200 },
   });
   const [, started] = place.journal();
   expect(started).toMatchObject({
