@@ -3,7 +3,7 @@ import type { Work } from "./deps.ts";
 import type { Body, ChainEvent } from "./events.ts";
 import type { Step } from "./next.ts";
 import { engineActor, withLedger } from "./open.ts";
-import { beside } from "./request.ts";
+import { beside } from "./texts.ts";
 
 export type ToolStep = Extract<Step, { type: "run_tool" }>;
 

@@ -9,8 +9,9 @@ import { park, type ChainEvent, type Intent, type Result, type StoredOutcome } f
 import { itemAt } from "./item.ts";
 import { reject } from "./judge.ts";
 import { engineActor } from "./open.ts";
-import { beside } from "./request.ts";
+import { beside } from "./texts.ts";
 import { settle } from "./settle.ts";
+import { whyUnusable } from "./transcript.ts";
 
 type Call = Extract<Intent, { effect: "model" }>;
 
@@ -21,12 +22,14 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
   const { engine } = context;
   const item = itemAt(context, call.key) ?? null;
   const price = (model: string, usage: Usage) => priceOf(model, deps.world.now(), usage, deps.prices);
-  const result = resultOf(call, stored(outcome, work), {
+  const problem = outcome.type === "replied" ? whyUnusable(outcome) : undefined;
+  const result = resultOf(call, stored(outcome, problem, work), {
     ...booking(context, call),
     ...bookAttempts(outcome.attempts, price),
   });
   const first = { by: { kind: "model" as const, name: call.request.model, door: deps.model.name }, bodies: [result] };
   const then = (...bodies: ChainEvent[]) => chain.append(first, { by: engineActor, bodies });
+  if (problem !== undefined) return then(...reject(item, call.key, [problem]));
   switch (outcome.type) {
     case "replied":
       return outcome.stop === "tool_use" ? chain.append(first) : settle(work, call.key, outcome.content, first);
@@ -78,7 +81,9 @@ function booking(context: Context, { prompt, request }: Call) {
   return { phase: phaseKey(context.current_phase), prompt: prompt.name, model: request.model };
 }
 
-function stored(outcome: Outcome, { chain }: Work): StoredOutcome {
+/** A reply with a problem is not kept: it must not become part of a later request. */
+function stored(outcome: Outcome, problem: string | undefined, { chain }: Work): StoredOutcome {
+  if (problem !== undefined) return { type: "failed", reason: "unusable_reply", message: problem };
   if (outcome.type !== "replied") {
     const reason = "reason" in outcome ? { reason: outcome.reason } : {};
     return { type: outcome.type, ...reason, ...("message" in outcome ? { message: outcome.message } : {}) };

@@ -1,11 +1,12 @@
-import type { Message, ModelRequest, ReplyBlock, TextBlock, ToolDefinition } from "../models/types.ts";
+import type { ModelRequest, TextBlock, ToolDefinition } from "../models/types.ts";
 import type { Blobs } from "../store/blobs.ts";
 import type { Listed, Prompt } from "../library/prompt.ts";
 import { madeFor } from "../library/catalogue.ts";
-import type { Context, Item, Turn } from "./context.ts";
-import type { FrozenRequest, Text } from "./events.ts";
+import type { Context, Item } from "./context.ts";
+import type { FrozenRequest } from "./events.ts";
 import { blocking, percent } from "./gates.ts";
 import { replyJsonSchema } from "./reply.ts";
+import { transcriptOf } from "./transcript.ts";
 
 /** The request of a step, put together from the journal alone: sent twice, it is the same to the byte. */
 export function buildRequest(
@@ -40,24 +41,9 @@ export function buildRequest(
       text,
       ...(index === system.length - 1 ? { cache: "1h" as const } : {}),
     })),
-    messages: [{ role: "user", content: first }, ...transcript(item.turns, frozen.note ?? null, blobs)],
+    messages: [{ role: "user", content: first }, ...transcriptOf(item.turns, frozen.note ?? null, blobs)],
     schema: schema(),
   };
-}
-
-/** The true course of one step: what the model said, and what it was answered. */
-function transcript(turns: readonly Turn[], note: string | null, blobs: Blobs): Message[] {
-  return turns.flatMap((turn, index): Message[] => {
-    const said: Message = { role: "assistant", content: contentOf(turn.content, blobs) };
-    const results = turn.calls.map(({ id, answer }) => ({
-      type: "tool_result" as const,
-      tool_use_id: id,
-      content: answer ? textOf(answer.content, blobs) : "",
-      is_error: answer?.is_error ?? false,
-    }));
-    const next = index === turns.length - 1 ? note : (turns[index + 1]?.note ?? null);
-    return [said, { role: "user", content: [...results, ...(next ? [{ type: "text" as const, text: next }] : [])] }];
-  });
 }
 
 /** How many prompts a decision is offered by name, beside the whole catalogue. */
@@ -109,19 +95,6 @@ export function engineInputs(context: Context, prompt: Prompt): Record<string, s
     refused: context.engine.gate?.reasons.join(" ") ?? "",
   };
   return Object.fromEntries(Object.entries(known).filter(([name, value]) => name in prompt.inputs && value !== ""));
-}
-
-/** A longer text lies beside the journal, so that its lines stay readable. */
-export function beside(text: string, put: (text: string) => string): Text {
-  return text.length > 4096 ? { blob: put(text) } : { text };
-}
-
-export function contentOf(content: Turn["content"], blobs: Blobs): readonly ReplyBlock[] {
-  return "blob" in content ? (JSON.parse(blobs.get(content.blob)) as ReplyBlock[]) : content;
-}
-
-export function textOf(text: Text, blobs: Blobs): string {
-  return "blob" in text ? blobs.get(text.blob) : text.text;
 }
 
 let parsedTools: { readonly json: string; readonly tools: readonly ToolDefinition[] } | undefined;

@@ -11,7 +11,8 @@ import { itemAt } from "./item.ts";
 import { judge, refusedPath, reject } from "./judge.ts";
 import { foreignChange } from "./write.ts";
 import { engineActor, withLedger } from "./open.ts";
-import { contentOf, offeredAtOnce } from "./request.ts";
+import { offeredAtOnce } from "./request.ts";
+import { contentOf } from "./texts.ts";
 import { readReply, type Action, type Report } from "./reply.ts";
 
 /** Takes in a final reply: together with `first` (the reply's own line), or alone after a crash between the two. */

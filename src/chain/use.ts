@@ -7,7 +7,7 @@ import { carryOut, runTests } from "./commands.ts";
 import type { Item } from "./context.ts";
 import type { Work } from "./deps.ts";
 import { itemAt } from "./item.ts";
-import { contentOf } from "./request.ts";
+import { contentOf } from "./texts.ts";
 import { changed, isMade, write } from "./write.ts";
 
 /** One tool call of a model: judged, planned, and only then, and only where it is allowed, carried out. */

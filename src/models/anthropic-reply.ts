@@ -118,15 +118,19 @@ function toBlock({ partial_json, ...value }: Record<string, unknown>): ReplyBloc
   const input = json === "" ? value["input"] : (parseJson(json) ?? json);
   switch (value["type"]) {
     case "text":
-      return { type: "text", text: String(value["text"]) };
+      return { type: "text", text: textIn(value, "text") };
     case "tool_use":
-      return { type: "tool_use", id: String(value["id"]), name: String(value["name"]), input };
+      return { type: "tool_use", id: textIn(value, "id"), name: textIn(value, "name"), input };
     case "thinking":
     case "redacted_thinking":
       return { type: value["type"], value };
     default:
       return { type: "other", value: json === "" ? value : { ...value, input } };
   }
+}
+
+function textIn(value: Record<string, unknown>, key: string): string {
+  return typeof value[key] === "string" ? value[key] : "";
 }
 
 /** A call in a reply that was cut off may lack its end: it is kept as what came, not as a call. */

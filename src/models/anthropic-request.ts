@@ -22,7 +22,7 @@ export function toInput(request: ModelRequest): MessageCountTokensParams {
   }));
   if (native) markEnd(system, messages);
   else system.push({ type: "text", text: inWords(request) });
-  return {
+  return wellFormed({
     model,
     tools: tools.map(({ name, description, input_schema }) => ({
       name,
@@ -32,7 +32,15 @@ export function toInput(request: ModelRequest): MessageCountTokensParams {
     system,
     messages,
     ...(native && { output_config: outputOf(request) }),
-  };
+  });
+}
+
+/** Half a letter (a lone surrogate) in any text would make a provider refuse the whole request: it becomes "\ufffd". */
+function wellFormed<Input>(input: Input): Input {
+  const json = JSON.stringify(input);
+  if (!/\\ud[89a-f]/.test(json)) return input;
+  const replaced = json.replaceAll(/\\(?:ud[89a-f]..|.)/g, (escape) => (escape.length > 2 ? "\ufffd" : escape));
+  return JSON.parse(replaced) as Input;
 }
 
 function outputOf({ model, schema, effort }: ModelRequest): NonNullable<MessageCountTokensParams["output_config"]> {
@@ -58,6 +66,9 @@ function toBlocks(message: Message, native: boolean): BlockParam[] {
       case "tool_use":
       case "tool_result":
         return [{ ...block }];
+      case "thinking":
+        // Without its signature a thought is refused; servers of other models know no signatures.
+        return native && !(block.value as { signature?: string }).signature ? [] : [block.value as BlockParam];
       default:
         return [block.value as BlockParam];
     }

@@ -1,0 +1,16 @@
+import type { ReplyBlock } from "../models/types.ts";
+import type { Blobs } from "../store/blobs.ts";
+import type { Content, Text } from "./events.ts";
+
+/** A longer text lies beside the journal, so that its lines stay readable. */
+export function beside(text: string, put: (text: string) => string): Text {
+  return text.length > 4096 ? { blob: put(text) } : { text };
+}
+
+export function contentOf(content: Content, blobs: Blobs): readonly ReplyBlock[] {
+  return "blob" in content ? (JSON.parse(blobs.get(content.blob)) as ReplyBlock[]) : content;
+}
+
+export function textOf(text: Text, blobs: Blobs): string {
+  return "blob" in text ? blobs.get(text.blob) : text.text;
+}
