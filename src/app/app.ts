@@ -13,7 +13,7 @@ import type { Config } from "./config.ts";
 import { permissionOf } from "./permission.ts";
 import { deniedBy, sandboxIn } from "./sandbox.ts";
 import { findHome, makeHome, ownFolders, packageFolder, userFolders, type Home } from "./places.ts";
-import { readDotEnv, withEnv } from "./settings.ts";
+import { readDotEnv } from "./settings.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
 
 /** What a door brings along: where it stands, who speaks, and who listens. */
@@ -35,6 +35,7 @@ export interface CommonFlags {
   readonly trust?: boolean | undefined;
   readonly permission?: Mode | undefined;
   readonly unsandboxed?: boolean | undefined;
+  readonly project_models?: "use" | "ignore" | undefined;
 }
 
 /** What is looked at without being trusted keeps its chains with its user: nothing is taken from there, or put. */
@@ -71,13 +72,16 @@ export async function wire(
   if (!mayRead && !looksOnly) throw untrusted(home.workspace, ". Only to look: --permission read");
   if (!known && !looksOnly) trust(home.workspace, world.env);
 
-  const shell = Object.fromEntries(Object.entries(world.env).filter(([, value]) => value !== ""));
-  const env = { ...dotEnv, ...shell };
-  const { readConfig } = await import("./config.ts");
+  const env = { ...dotEnv, ...Object.fromEntries(Object.entries(world.env).filter(([, value]) => value !== "")) };
+  const { agreeToModels, readSettings } = await import("./read_settings.ts");
   const { openPrompts, promptFolders } = await import("./library.ts");
   // What is only looked at has no say.
   const own = looksOnly ? undefined : home;
-  const config = withEnv(readConfig(own?.path, userFolders(env).config), env);
+  const given = { env: world.env, dotEnv, now: world.now() };
+  const settings = readSettings(own?.path, userFolders(env).config, given);
+  const config =
+    flags.model === undefined ? agreeToModels(settings, home.workspace, flags.project_models, env) : settings.config;
+  for (const line of settings.notes) caller.progress({ type: "settings", line });
   const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
   const hide = ownFolders(home);
   const hidden = hide.map((path) => relative(home.workspace, path)).filter((path) => !path.startsWith(".."));
@@ -89,8 +93,8 @@ export async function wire(
   process.env["PATH"] = pathOutside(home.workspace, process.env["PATH"] ?? "");
   const protect = [join(home.path, "project_rules.md"), ...promptFolders(home, config, env).map(({ path }) => path)];
   const opened = openWorkspace(folder ?? home.workspace, { hide, protect, denies: deniedBy(permission.rules) });
-  const settings = userFolders(env).config;
-  const closed = { protect: [...hide, ...protect, settings], conceal: [contextsOf(home), settings] };
+  const userConfig = userFolders(env).config;
+  const closed = { protect: [...hide, ...protect, userConfig], conceal: [contextsOf(home), userConfig] };
   const sandbox = sandboxIn({ root: opened.root, ...closed }, permission.rules, caller);
   const route = (name: "fast" | "default" | "smart") => flags.model ?? config.models[name];
   return {

@@ -1,14 +1,17 @@
-import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { PriceTable } from "../models/prices.ts";
+import { successorOf } from "../models/retired.ts";
 import { modes } from "../permissions/judge.ts";
 import { readRule } from "../permissions/rules.ts";
 import { readTextIfThere } from "../util/files.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import { schemaName } from "./places.ts";
+
+/** With fewer, the thinking alone uses them up. */
+const leastTokensPerPrompt = 8_000;
 
 const share = z.number().min(0).max(1);
 const orNothing = (schema: z.ZodNumber) => z.union([schema, z.null()]);
@@ -41,7 +44,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       max_tokens_per_prompt: z
         .int()
-        .min(8_000)
+        .min(leastTokensPerPrompt)
         .default(32_000)
         .describe("Most output tokens of one call, thinking included."),
       context_window: z.int().min(20_000).default(100_000).describe("Tokens of context a chain may use."),
@@ -120,82 +123,57 @@ export const configSchema = z.strictObject({
 });
 export type Config = z.infer<typeof configSchema>;
 
-/**
- * The user's own settings, and over them those of a home. A home comes with a project, so it may make gates,
- * budgets and permissions tighter than its user has them, never looser.
- */
-export function readConfig(home: string | undefined, user?: string): Config {
-  const own = withTeam(parsed(user), user);
-  const base = checked(own, user);
-  if (home === undefined) return base;
-  const given = withTeam(parsed(home), home);
-  const { prompts, permissions } = checked(given, home);
-  const outside = [...prompts.team, resolve(home, prompts.custom_dir)].filter(
-    (path) => !isInside(path, projectOf(home)),
-  );
-  if (outside.length > 0) {
-    const message = `${join(home, "config.json")} names prompts outside of the project: ${outside.join(", ")}.`;
-    const hint = `Name them in your own: ${join(user ?? "", "config.json")}`;
-    throw new UserError("config_looser", message, hint, exitCodes.notConfigured);
-  }
-  const granted = grants(permissions);
-  if (granted.length > 0) {
-    const message = `${join(home, "config.json")} sets ${granted.join(" and ")}. A project may add what is asked for and denied, never what is allowed.`;
-    const hint = `Take that out, or set it for yourself in ${join(user ?? "", "config.json")}`;
-    throw new UserError("config_looser", message, hint, exitCodes.notConfigured);
-  }
-  const both = configSchema.parse(layered(own, given));
-  const config = {
-    ...both,
-    prompts: { ...both.prompts, team: joined(prompts.team, base.prompts.team) },
-    permissions: {
-      ...both.permissions,
-      allow: base.permissions.allow,
-      ask: joined(base.permissions.ask, permissions.ask),
-      deny: joined(base.permissions.deny, permissions.deny),
-    },
+/** A config.json as it is written: the keys that it leaves out are not there. */
+export type Layer = Record<string, unknown>;
+
+export interface ReadLayer {
+  readonly layer: Layer;
+  /** In words, what was brought up to date on the way. */
+  readonly updated: readonly string[];
+  /** The models that took the place of retired ones. */
+  readonly successors: readonly string[];
+}
+
+/** The config.json of a folder, brought up to date and checked. */
+export function readLayer(folder: string | undefined): ReadLayer {
+  const read = bringUpToDate(withTeam(parsed(folder), folder));
+  const checked = configSchema.safeParse(read.layer);
+  if (checked.success) return read;
+  throw invalid(folder, z.prettifyError(checked.error).replaceAll("\n", " "));
+}
+
+/** Files from earlier days name models that are retired, and fewer output tokens than a prompt needs. */
+export function bringUpToDate(layer: Layer): ReadLayer {
+  const updated: string[] = [];
+  const successors: string[] = [];
+  const { models, limits, prices } = layer;
+  const isPriced = (model: string) => isRecord(prices) && Object.hasOwn(prices, model);
+  const todaysModel = (model: unknown) => {
+    const successor = typeof model === "string" && !isPriced(model) ? successorOf(model) : undefined;
+    if (successor === undefined) return model;
+    updated.push(`${String(model)} is retired, and its successor is ${successor}`);
+    successors.push(successor);
+    return successor;
   };
-  const looser = loosened(base, config);
-  if (looser.length === 0) return config;
-  throw new UserError(
-    "config_looser",
-    `${join(home, "config.json")} loosens ${looser.join(", ")}. A project may tighten gates and budgets, never loosen them.`,
-    `Take that out, or set it for yourself in ${join(user ?? "", "config.json")}`,
-    exitCodes.notConfigured,
-  );
+  const today = { ...layer };
+  if (isRecord(models)) {
+    today["models"] = Object.fromEntries(Object.entries(models).map(([key, value]) => [key, todaysModel(value)]));
+  }
+  const least = isRecord(limits) ? limits["max_tokens_per_prompt"] : undefined;
+  if (typeof least === "number" && least > 0 && least < leastTokensPerPrompt) {
+    updated.push(`max_tokens_per_prompt ${least} is raised to our minimum of ${leastTokensPerPrompt}`);
+    today["limits"] = { ...(limits as Layer), max_tokens_per_prompt: leastTokensPerPrompt };
+  }
+  return { layer: today, updated, successors };
 }
 
-/** What a layer permits, beyond saying what is asked for and denied. */
-function grants({ mode, allow, unsandboxed }: Config["permissions"]): string[] {
-  const keys = [mode !== undefined && "mode", allow.length > 0 && "allow", unsandboxed && "unsandboxed"];
-  return keys.filter((key) => key !== false).map((key) => `permissions.${key}`);
-}
-
-type Layer = Record<string, unknown>;
-
-/** With the folders of a team's prompts as they are meant from where the layer lies; both layers' count. */
+/** Folders of a team's prompts are relative to the file that names them. */
 function withTeam(layer: Layer, folder: string | undefined): Layer {
   const { prompts } = layer;
   if (folder === undefined || !isRecord(prompts) || !Array.isArray(prompts["team"])) return layer;
   const meant = (path: unknown) =>
     typeof path === "string" && path !== "" ? resolve(folder, path.replace(/^~(?=\/|$)/, homedir())) : path;
   return { ...layer, prompts: { ...prompts, team: prompts["team"].map(meant) } };
-}
-
-function projectOf(home: string): string {
-  return basename(home) === ".claude-exec" ? dirname(home) : home;
-}
-
-/** By where it really lies: a link may lead out. */
-function isInside(path: string, folder: string): boolean {
-  const from = relative(realPath(folder), realPath(path));
-  return from === "" || (from !== ".." && !from.startsWith("../") && !isAbsolute(from));
-}
-
-/** What is not there yet lies where the nearest folder above it really lies. */
-function realPath(path: string): string {
-  if (existsSync(path) || dirname(path) === path) return realpathSync(path);
-  return join(realPath(dirname(path)), basename(path));
 }
 
 function parsed(folder: string | undefined): Layer {
@@ -206,46 +184,14 @@ function parsed(folder: string | undefined): Layer {
   throw invalid(folder, json === undefined ? "it is not valid JSON" : "it is not an object");
 }
 
-function checked(layer: Layer, folder: string | undefined): Config {
-  const read = configSchema.safeParse(layer);
-  if (read.success) return read.data;
-  throw invalid(folder, z.prettifyError(read.error).replaceAll("\n", " "));
-}
-
 function invalid(folder: string | undefined, problem: string): UserError {
   const message = `${join(folder ?? "", "config.json")} cannot be used: ${problem}`;
   return new UserError(
     "config_invalid",
     message,
-    `Mend it; ${schemaName} says what may stand there.`,
+    `Fix it; ${schemaName} says what may stand there.`,
     exitCodes.notConfigured,
   );
-}
-
-function joined(some: readonly string[], others: readonly string[]): string[] {
-  return [...new Set([...some, ...others])];
-}
-
-function layered(under: Layer, over: Layer): Layer {
-  const merged = Object.entries(over).map(([key, value]) => {
-    const below = Object.hasOwn(under, key) ? under[key] : undefined;
-    return [key, isRecord(below) && isRecord(value) ? layered(below, value) : value];
-  });
-  return { ...under, ...Object.fromEntries(merged) };
-}
-
-function loosened({ gates, limits, prompts }: Config, { gates: own, limits: mine, prompts: named }: Config): string[] {
-  const more = (before: number | null, after: number | null) => before !== null && (after === null || after > before);
-  const lower = (["requirements", "overall", "area"] as const).filter((key) => own[key] < gates[key]);
-  const higher = (["ambiguity", "unproven", "simplicity"] as const).filter((key) => own[key] > gates[key]);
-  const budgets = (["budget_usd", "budget_tokens", "turns"] as const).filter((key) => more(limits[key], mine[key]));
-  const reviews = gates.quality.every((name) => own.quality.includes(name)) ? [] : ["quality"];
-  const replaced = named.may_replace.every((name) => prompts.may_replace.includes(name)) ? [] : ["prompts.may_replace"];
-  return [
-    ...[...lower, ...higher, ...reviews].map((key) => `gates.${key}`),
-    ...budgets.map((key) => `limits.${key}`),
-    ...replaced,
-  ];
 }
 
 /** The schema for editors, made from the one above. */

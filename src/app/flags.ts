@@ -7,6 +7,10 @@ export const common = {
   replay: z.string().optional().describe("Play the replies of a recorded run instead of asking a model"),
   record: z.string().optional().describe("Write the replies of this run to a file that --replay plays"),
   trust: z.boolean().optional().describe("Trust this folder from now on"),
+  project_models: z
+    .enum(["use", "ignore"], "is neither use nor ignore")
+    .optional()
+    .describe("Whether costlier models of this project count; kept"),
 };
 /** Who may do what to files, and how commands run. */
 export const permitting = {

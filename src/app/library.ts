@@ -46,8 +46,10 @@ export async function libraryOf(caller: Caller, input: { home?: string | undefin
   const place = locateHome(caller, input);
   if (input.trust) trust(place.workspace, env);
   const trusted = isTrusted(place.workspace, env);
-  const { readConfig } = await import("./config.ts");
-  const config = readConfig(trusted ? place.path : undefined, userFolders(env).config);
+  const { readSettings } = await import("./read_settings.ts");
+  const given = { env, now: caller.world.now() };
+  const { config, notes } = readSettings(trusted ? place.path : undefined, userFolders(env).config, given);
+  for (const line of notes) caller.progress({ type: "settings", line });
   const home = trusted && place.exists ? place : undefined;
   const folders = promptFolders(home, config, env);
   return { library: await openPrompts(home, config, env), place, trusted, home, config, folders };

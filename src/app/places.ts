@@ -71,9 +71,13 @@ function realHome(env: World["env"]): string {
   return existsSync(home) ? realpathSync(home) : home;
 }
 
+/** By its config.json: it names our schema, or it has the keys of the first design, which named none. */
 function isHome(folder: string): boolean {
   const config = parseJson(readTextIfThere(join(folder, "config.json")) ?? "");
-  return isRecord(config) && typeof config["$schema"] === "string" && config["$schema"].endsWith(schemaName);
+  if (!isRecord(config)) return false;
+  const { $schema, models, limits, prompts } = config;
+  if (typeof $schema === "string") return $schema.endsWith(schemaName);
+  return isRecord(models) && isRecord(limits) && isRecord(prompts) && prompts["system_dir"] === "./prompts/system";
 }
 
 /** What a home's config.json names as its schema. */

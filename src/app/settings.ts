@@ -37,8 +37,14 @@ async function isIgnored(folder: string): Promise<boolean> {
   return ignored.exitCode === 0;
 }
 
-/** The seed's variables laid over the configuration. */
+/** The configuration with the variables over it. */
 export function withEnv(config: Config, env: World["env"]): Config {
+  const { models, limits } = envLayer(env, config.limits.warning_threshold);
+  return { ...config, models: { ...config.models, ...models }, limits: { ...config.limits, ...limits } };
+}
+
+/** The settings that the variables stand for; `threshold` is the share of the window at which a record is condensed. */
+export function envLayer(env: World["env"], threshold: number) {
   const number = (name: string) => {
     const text = env[name];
     if (text === undefined || text === "") return undefined;
@@ -47,7 +53,7 @@ export function withEnv(config: Config, env: World["env"]): Config {
     throw new UserError(
       "env_invalid",
       `${name} is "${text}", which is not a number above 0.`,
-      `Mend or unset ${name}.`,
+      `Fix or unset ${name}.`,
       exitCodes.notConfigured,
     );
   };
@@ -55,11 +61,9 @@ export function withEnv(config: Config, env: World["env"]): Config {
   const alert = number("COST_ALERT_THRESHOLD");
   const model = env["DEFAULT_MODEL"];
   return {
-    ...config,
-    models: model ? { ...config.models, default: model } : config.models,
+    models: model ? { default: model } : {},
     limits: {
-      ...config.limits,
-      ...(window ? { context_window: Math.round(window / config.limits.warning_threshold) } : {}),
+      ...(window ? { context_window: Math.round(window / threshold) } : {}),
       ...(alert ? { cost_alert_usd: alert } : {}),
     },
   };

@@ -92,7 +92,7 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
   const { env } = caller.world;
   const home = locateHome(caller, input);
   const trusted = isTrusted(home.workspace, env);
-  const { readConfig } = await import("./config.ts");
+  const { readSettings } = await import("./read_settings.ts");
   const check = (what: string, ok: Check["ok"], found: string, hint: string | null = null): Check => ({
     what,
     ok,
@@ -128,11 +128,12 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
       home.exists ? contextsOf(home) : "none yet",
       "It is made with the first task.",
     ),
-    await attempt("config", () => {
-      readConfig(trusted ? home.path : undefined, userFolders(env).config);
-      return Promise.resolve(
-        check("config", "yes", trusted ? "read" : "the defaults (a folder that is not trusted sets nothing)"),
-      );
+    await attempt("config", async () => {
+      const dotEnv = trusted && home.exists ? await readDotEnv(home) : {};
+      const given = { env, dotEnv, now: caller.world.now() };
+      const { notes } = readSettings(trusted ? home.path : undefined, userFolders(env).config, given);
+      const read = trusted ? "read" : "the defaults (a folder that is not trusted sets nothing)";
+      return check("config", "yes", [read, ...notes].join("; "));
     }),
     await attempt("prompts", async () => {
       const { prompts, problems } = await (await libraryOf(caller, input)).library.all();

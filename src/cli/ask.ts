@@ -153,6 +153,13 @@ export async function askTrust(signal: AbortSignal): Said<boolean> {
   return said(clack.confirm({ message, initialValue: false, signal }));
 }
 
+export async function askModels(signal: AbortSignal): Said<boolean> {
+  const clack = await import("@clack/prompts");
+  return said(
+    clack.confirm({ message: "Use the project's models here, at their price?", initialValue: false, signal }),
+  );
+}
+
 /** A terminal that goes away ends the question too. */
 async function said<T>(answer: Promise<T>): Said<Exclude<T, symbol>> {
   const gone = Promise.withResolvers<undefined>();

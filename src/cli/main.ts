@@ -8,7 +8,7 @@ import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { isRecord } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { readArguments, type Order } from "./arguments.ts";
-import { askApproval, askQuestion, askTrust, type Next, type Question } from "./ask.ts";
+import { askApproval, askModels, askQuestion, askTrust, type Next, type Question } from "./ask.ts";
 import { helpText } from "./help.ts";
 import { narrate } from "./narrate.ts";
 import { askPermission } from "./permission.ts";
@@ -101,24 +101,33 @@ async function withTrust(
   interactive: boolean,
   screen: Screen,
 ): Promise<{ order: Order; answer: Answer }> {
-  const { operation, input } = order;
-  const run = async (more: Record<string, unknown>) => {
-    const meant = { ...order, input: { ...input, ...more } };
-    return { order: meant, answer: await operation.run(meant.input, caller) };
-  };
-  try {
-    return await run({});
-  } catch (error) {
-    if (!interactive || !(error instanceof UserError) || error.code !== "untrusted") throw error;
-    screen.print(error.message);
-    const said = await askTrust(caller.signal);
-    if (said === undefined)
-      throw new UserError("left", "Left without an answer. Nothing was begun.", error.hint, exitOfLeaving(caller));
-    if (said) return await run({ trust: true });
-    if (!("permission" in operation.input.shape)) throw error;
-    screen.print("Then it is only looked at (--permission read): nothing in it counts, and nothing is written there.");
-    return await run({ permission: "read" });
+  const { operation } = order;
+  let meant = order;
+  for (;;) {
+    try {
+      return { order: meant, answer: await operation.run(meant.input, caller) };
+    } catch (error) {
+      if (!interactive || !(error instanceof UserError)) throw error;
+      const said = await askBefore(error, order, caller, screen);
+      if (said === undefined) throw error;
+      meant = { ...order, input: { ...meant.input, ...said } };
+    }
   }
+}
+
+/** What a person is asked before anything begins: their answer as flags; undefined where there is nothing to ask. */
+async function askBefore(error: UserError, { operation }: Order, caller: Caller, screen: Screen) {
+  const ask = { untrusted: askTrust, models_cost_more: askModels }[error.code];
+  if (ask === undefined) return undefined;
+  screen.print(error.message);
+  const said = await ask(caller.signal);
+  if (said === undefined)
+    throw new UserError("left", "Left without an answer. Nothing was begun.", error.hint, exitOfLeaving(caller));
+  if (ask === askModels) return { project_models: said ? "use" : "ignore" };
+  if (said) return { trust: true };
+  if (!("permission" in operation.input.shape)) return undefined;
+  screen.print("Then it is only looked at (--permission read): nothing in it counts, and nothing is written there.");
+  return { permission: "read" };
 }
 
 /** Asks what a chain waits for, and lets it go on, until it waits for nothing more or the person leaves. */

@@ -49,6 +49,15 @@ export function worstCase(
   return (inputTokens * input + maxTokens * price.output) / 1e6;
 }
 
+/** Whether a model costs more than another for any kind of token, or whether nobody can tell. */
+export function costsMore(model: string, other: string, at: number, overrides: PriceTable = {}): boolean {
+  const kinds = ["input", "output", "cache_write_5m", "cache_write_1h", "cache_read"] as const;
+  return [1, 1_000_000].some((prompt) => {
+    const [price, least] = [model, other].map((name) => findPrice(name, at, prompt, overrides));
+    return !price || !least || kinds.some((kind) => price[kind] > least[kind]);
+  });
+}
+
 export function contextWindowOf(model: string, overrides: PriceTable = {}): number | undefined {
   return findModel(model, overrides)?.context_window;
 }

@@ -2,12 +2,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
-import { configJsonSchema, configSchema, readConfig } from "../../src/app/config.ts";
+import { configJsonSchema, configSchema } from "../../src/app/config.ts";
+import { readSettings } from "../../src/app/read_settings.ts";
 import { compile, judgeCommand } from "../../src/permissions/judge.ts";
 import { withEnv } from "../../src/app/settings.ts";
 import { folderWith } from "../support/script.ts";
 
 const root = join(import.meta.dirname, "..", "..");
+
+const now = Date.parse("2026-11-20T10:00:00Z");
+const settingsOf = (home?: string, user?: string) => readSettings(home, user, { env: {}, now });
+const readConfig = (home?: string, user?: string) => settingsOf(home, user).config;
 
 const ourPrompts = { system_dir: "./prompts/system", team: [], may_replace: [], core: 150 };
 
@@ -47,12 +52,13 @@ test("without a config.json every key has its default", () => {
 
 test("the keys of the first design are understood, and what they leave out keeps its default", () => {
   const text = JSON.stringify({
-    models: { default: "a", fast: "b", smart: "c" },
+    models: { default: "claude-haiku-5-5", smart: "claude-sonnet-5-5" },
     limits: { max_tokens_per_prompt: 9_000, context_window: 50_000, warning_threshold: 0.5 },
     prompts: { system_dir: "./prompts/system", custom_dir: "./mine" },
   });
   const config = readConfig(folderWith({ "config.json": text }));
-  expect(config.models).toEqual({ default: "a", fast: "b", smart: "c" });
+  const models = { default: "claude-haiku-5-5", fast: "claude-haiku-5-5", smart: "claude-sonnet-5-5" };
+  expect(config.models).toEqual(models);
   expect(config.limits).toMatchObject({ max_tokens_per_prompt: 9_000, context_window: 50_000, warning_threshold: 0.5 });
   expect(config.limits).toMatchObject({ budget_usd: 10, turns: 400 });
   expect(config.prompts).toEqual({ ...ourPrompts, custom_dir: "./mine" });
@@ -78,8 +84,8 @@ test.each([
     "✖ Invalid input: expected number, received string   → at limits.turns",
   ],
   [
-    "less output than a prompt needs",
-    '{"limits": {"max_tokens_per_prompt": 4000}}',
+    "no output at all",
+    '{"limits": {"max_tokens_per_prompt": 0}}',
     "✖ Too small: expected number to be >=8000   → at limits.max_tokens_per_prompt",
   ],
   [
@@ -101,7 +107,7 @@ test.each([
     expect.objectContaining({
       code: "config_invalid",
       message: `${path} cannot be used: ${problem}`,
-      hint: "Mend it; claude-exec.schema.json says what may stand there.",
+      hint: "Fix it; claude-exec.schema.json says what may stand there.",
       exitCode: 78,
     }),
   );
@@ -117,20 +123,19 @@ test("a home may make gates and budgets tighter than its user has them, never lo
     gates: { overall: 0.8, ambiguity: 0.5, quality: ["code_reviewer"] },
     limits: { budget_usd: null, turns: 4000 },
   });
-  expect(() => readConfig(loose, user)).toThrow(
-    expect.objectContaining({
-      code: "config_looser",
-      message: `${join(loose, "config.json")} loosens gates.overall, gates.ambiguity, gates.quality, limits.budget_usd, limits.turns. A project may tighten gates and budgets, never loosen them.`,
-      hint: `Take that out, or set it for yourself in ${join(user, "config.json")}`,
-      exitCode: 78,
-    }),
-  );
+  const { config, notes } = settingsOf(loose, user);
+  expect(config).toEqual(readConfig(undefined, user));
+  expect(notes).toEqual([
+    `Settings in ${loose}: looser than yours, so not counted: gates.quality, limits.budget_usd no limit (yours: 20), limits.turns 4000 (yours: 400), gates.ambiguity 0.5 (yours: 0.3), gates.overall 0.8 (yours: 0.85).`,
+  ]);
 });
 
 test("what a user sets holds in every home that says nothing else", () => {
-  const user = folderWith({ "config.json": JSON.stringify({ models: { default: "mine", fast: "mine too" } }) });
-  const home = folderWith({ "config.json": JSON.stringify({ models: { fast: "theirs" } }) });
-  expect(readConfig(home, user).models).toEqual({ default: "mine", fast: "theirs", smart: "claude-opus-5-5" });
+  const mine = { default: "mine", fast: "claude-sonnet-5-5" };
+  const user = folderWith({ "config.json": JSON.stringify({ models: mine }) });
+  const home = folderWith({ "config.json": JSON.stringify({ models: { fast: "claude-haiku-5-5" } }) });
+  const both = { default: "mine", fast: "claude-haiku-5-5", smart: "claude-opus-5-5" };
+  expect(readConfig(home, user).models).toEqual(both);
   expect(readConfig(undefined, user).models.default).toBe("mine");
 });
 
@@ -143,7 +148,7 @@ test("a home may add what is asked for and denied to what its user has", () => {
   expect(readConfig(folderWith({}), user).permissions).toEqual(own);
   expect(readConfig(home, user).permissions).toEqual({
     ...own,
-    ask: ["run npm **", "write docs/**"],
+    ask: ["write docs/**", "run npm **"],
     deny: ["run rm **", "run curl **"],
   });
   expect(readConfig(home).permissions).toEqual({ allow: [], unsandboxed: false, ...theirs });
@@ -154,19 +159,20 @@ test("a home may add what is asked for and denied to what its user has", () => {
 test.each([
   [{ allow: ["run npm test"] }, "permissions.allow"],
   [{ mode: "read" }, "permissions.mode"],
-  [{ unsandboxed: true }, "permissions.unsandboxed"],
-  [{ mode: "edits", allow: ["run npm test"] }, "permissions.mode and permissions.allow"],
-])("a home that grants itself something (%j) is refused", (permissions, names) => {
-  const user = folderWith({ "config.json": JSON.stringify({ permissions: { allow: ["run npm test"] } }) });
+  [{ unsandboxed: true }, "permissions.unsandboxed true (yours: false)"],
+  [{ mode: "edits", allow: ["run npm test"] }, "permissions.mode, permissions.allow"],
+])("what a home grants itself (%j) does not count, and is said", (permissions, names) => {
+  const user = folderWith({ "config.json": JSON.stringify({ permissions: { allow: ["run npm run lint"] } }) });
   const home = folderWith({ "config.json": JSON.stringify({ permissions }) });
-  expect(() => readConfig(home, user)).toThrow(
-    expect.objectContaining({
-      code: "config_looser",
-      message: `${join(home, "config.json")} sets ${names}. A project may add what is asked for and denied, never what is allowed.`,
-      hint: `Take that out, or set it for yourself in ${join(user, "config.json")}`,
-      exitCode: 78,
-    }),
-  );
+  const { config, notes } = settingsOf(home, user);
+  expect(config).toEqual(readConfig(undefined, user));
+  expect(notes).toEqual([`Settings in ${home}: looser than yours, so not counted: ${names}.`]);
+});
+
+test("settings that a user keeps as a home of their own are the user's, whatever they loosen", () => {
+  const own = { permissions: { mode: "edits" }, limits: { budget_usd: 100 } };
+  const user = folderWith({ "config.json": JSON.stringify(own) });
+  expect(settingsOf(user, user)).toMatchObject({ config: own, notes: [] });
 });
 
 const page = readFileSync(join(root, "docs", "configuration.md"), "utf8");

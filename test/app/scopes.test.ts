@@ -26,8 +26,16 @@ function project(files: Record<string, string> = {}) {
   };
   const problems = async () =>
     (await ask("prompts list")).data["problems"] as { file: string; message: string; hint: string }[];
+  /** What is said about the settings. */
+  const told = async () => {
+    const lines: string[] = [];
+    const progress = (sign: { type: string; line?: string }) =>
+      sign.type === "settings" && sign.line !== undefined && lines.push(sign.line);
+    await operate("prompts list", {}, callerAt(place.workspace, place.env, { progress }));
+    return lines;
+  };
   const user = join(place.beside, "config", "claude-exec");
-  return { place, ask, shown, problems, user };
+  return { place, ask, told, shown, problems, user };
 }
 
 const configure = (place: Place, prompts: object) =>
@@ -123,7 +131,7 @@ test("other scopes need no folder", async () => {
 });
 
 test("a project names team folders inside itself only, also by way of a link", async () => {
-  const { place, ask, shown } = project();
+  const { place, ask, told, shown } = project();
   const outside = join(place.beside, "outside");
   put(join(outside, "tide_table.md"), "of a stranger");
   put(join(place.workspace, "docs", "prompts", "ebb_hour.md"), "of the project");
@@ -131,21 +139,15 @@ test("a project names team folders inside itself only, also by way of a link", a
   symlinkSync(join(place.workspace, "docs"), join(place.workspace, "within"));
   for (const team of [outside, "../../outside", "../link", "../link/.", "~/team"]) {
     configure(place, { team: [team] });
-    expect(await refusal(ask("prompts list"))).toEqual({
-      code: "config_looser",
-      message: expect.stringContaining(
-        `${join(place.home, "config.json")} names prompts outside of the project: /`,
-      ) as string,
-      hint: `Name them in your own: ${join(place.beside, "config", "claude-exec", "config.json")}`,
-      exit: 78,
-    });
+    expect(await told()).toEqual([`Settings in ${place.home}: looser than yours, so not counted: prompts.team.`]);
+    expect((await refusal(ask("prompts show", { name: "tide_table" }))).code).toBe("unknown_prompt");
   }
   configure(place, { team: ["../within/prompts"] });
   expect((await shown("ebb_hour")).scope).toBe("team");
 });
 
 test("only the user's own settings let a prompt stand in for a system prompt", async () => {
-  const { place, ask, shown, problems } = project({ ".claude-exec/prompts/system/phase_controller.md": says("Mine") });
+  const { place, told, shown, problems } = project({ ".claude-exec/prompts/system/phase_controller.md": says("Mine") });
   const file = join(place.home, "prompts", "system", "phase_controller.md");
   expect((await shown("phase_controller")).scope).toBe("builtin");
   expect(await problems()).toEqual([
@@ -158,12 +160,8 @@ test("only the user's own settings let a prompt stand in for a system prompt", a
     },
   ]);
   configure(place, { may_replace: ["phase_controller"] });
-  expect(await refusal(ask("prompts list"))).toEqual({
-    code: "config_looser",
-    message: `${join(place.home, "config.json")} loosens prompts.may_replace. A project may tighten gates and budgets, never loosen them.`,
-    hint: `Take that out, or set it for yourself in ${join(place.beside, "config", "claude-exec", "config.json")}`,
-    exit: 78,
-  });
+  expect(await told()).toEqual([`Settings in ${place.home}: looser than yours, so not counted: prompts.may_replace.`]);
+  expect((await shown("phase_controller")).scope).toBe("builtin");
   configure(place, {});
   place.configure({ prompts: { may_replace: ["new_case"] } });
   expect((await shown("phase_controller")).scope).toBe("builtin");
@@ -173,10 +171,10 @@ test("only the user's own settings let a prompt stand in for a system prompt", a
 });
 
 test("what the user allowed, a project may not widen but may name again", async () => {
-  const { place, ask } = project();
+  const { place, told } = project();
   place.configure({ prompts: { may_replace: ["phase_controller"] } });
   configure(place, { may_replace: ["phase_controller"] });
-  expect((await ask("prompts list")).exit).toBe(0);
+  expect(await told()).toEqual([]);
   configure(place, { may_replace: ["phase_controller", "new_case"] });
-  expect((await refusal(ask("prompts list"))).code).toBe("config_looser");
+  expect(await told()).toEqual([`Settings in ${place.home}: looser than yours, so not counted: prompts.may_replace.`]);
 });

@@ -110,7 +110,7 @@ test.each(["many", "0", "-1", "Infinity"])("a variable that should be an amount 
     expect.objectContaining({
       code: "env_invalid",
       message: `COST_ALERT_THRESHOLD is "${text}", which is not a number above 0.`,
-      hint: "Mend or unset COST_ALERT_THRESHOLD.",
+      hint: "Fix or unset COST_ALERT_THRESHOLD.",
       exitCode: 78,
     }),
   );

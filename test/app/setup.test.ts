@@ -90,6 +90,6 @@ test("doctor names a config and a prompt that cannot be read", async () => {
     what: "config",
     ok: "no",
     found: `${place.home}/config.json cannot be used: ✖ Unrecognized key: "modles"`,
-    hint: "Mend it; claude-exec.schema.json says what may stand there.",
+    hint: "Fix it; claude-exec.schema.json says what may stand there.",
   });
 });

@@ -73,7 +73,7 @@ test("files that cannot be read at all do no harm in a folder that is not truste
 
 test("the same files count as soon as the folder is trusted with --trust, and from then on", async () => {
   const { place, caller, requests } = await poisoned();
-  const begun = await operate("new", { task, trust: true, budget_usd: "none" }, caller);
+  const begun = await operate("new", { task, trust: true, budget_usd: "none", project_models: "use" }, caller);
   expect(begun.exit).toBe(10);
   expect(requests.length).toBeGreaterThan(0);
   expect(requests.map(({ body }) => (body as { model: string }).model)).toContain("poisoned-default");
