@@ -83,27 +83,38 @@ interface Calls {
   readonly arch: number;
   /** add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd */
   readonly refused: readonly number[];
+  readonly socketpair: number;
 }
 
 const calls: Readonly<Record<string, Calls>> = {
-  x64: { arch: 0xc000003e, refused: [248, 249, 250, 321, 298, 323] },
-  arm64: { arch: 0xc00000b7, refused: [217, 218, 219, 280, 241, 282] },
+  x64: { arch: 0xc000003e, refused: [248, 249, 250, 321, 298, 323], socketpair: 53 },
+  arm64: { arch: 0xc00000b7, refused: [217, 218, 219, 280, 241, 282], socketpair: 199 },
 };
 
 export const knownProcessors = Object.keys(calls);
 
-/** A seccomp program (struct sock_filter): EPERM for the refused calls, and for all by another machine's numbers. */
+/**
+ * A seccomp program (struct sock_filter): EPERM for the refused calls, and for all by another machine's numbers. Half
+ * of a pair of datagram sockets (SOCK_DGRAM, or SOCK_RAW, which is the same here) can send to any socket in the file
+ * system, so such pairs are refused as well.
+ */
 function callFilter(processor: string): Buffer {
-  const { arch, refused } = calls[processor] ?? { arch: 0, refused: [] };
-  const steps = refused.length + 3;
+  const { arch, refused, socketpair } = calls[processor] ?? { arch: 0, refused: [], socketpair: 0 };
+  const [load, equal, atLeast, and, end] = [0x20, 0x15, 0x35, 0x54, 0x06];
+  const refuse = refused.length + 10;
   const program = [
-    [0x20, 0, 0, 4], // load the machine's kind
-    [0x15, 0, steps, arch], // another one: refuse
-    [0x20, 0, 0, 0], // load the number of the call
-    [0x35, steps - 2, 0, 0x40000000], // numbers of x32: refuse
-    ...refused.map((number, at) => [0x15, refused.length - at, 0, number]),
-    [0x06, 0, 0, 0x7fff0000], // allow
-    [0x06, 0, 0, 0x00050001], // refuse with EPERM
+    [load, 0, 0, 4], // the kind of machine
+    [equal, 0, refuse - 2, arch],
+    [load, 0, 0, 0], // the number of the call
+    [atLeast, refuse - 4, 0, 0x40000000], // the numbers of x32
+    ...refused.map((number, at) => [equal, refuse - 5 - at, 0, number]),
+    [equal, 0, 4, socketpair],
+    [load, 0, 0, 24], // the second argument: the kind of socket, and flags
+    [and, 0, 0, 0xf],
+    [equal, 2, 0, 2],
+    [equal, 1, 0, 3],
+    [end, 0, 0, 0x7fff0000], // allow
+    [end, 0, 0, 0x00050001], // refuse with EPERM
   ];
   const bytes = Buffer.alloc(8 * program.length);
   for (const [at, [code = 0, yes = 0, no = 0, value = 0]] of program.entries()) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
+import { onlyOutput } from "../tools/descriptors.ts";
 import { environment } from "../tools/run.ts";
 import type { Lack, Sandbox, SandboxOptions } from "./sandbox.ts";
 import type { SessionFolder } from "./session_folder.ts";
@@ -27,7 +28,7 @@ export async function proveSandbox(
     const wrapped = await sandbox.wrap([process.execPath, "-e", attempts, JSON.stringify(question)]);
     const { execa } = await import("execa");
     const [program = "", ...rest] = wrapped;
-    const streams = { stdin: "ignore", reject: false, timeout: 20_000, killDescendants: true } as const;
+    const streams = { stdio: onlyOutput(), reject: false, timeout: 20_000, killDescendants: true } as const;
     const env = environment(world.env);
     const ran = await execa(program, rest, { ...streams, cwd: root, env, extendEnv: false });
     sandbox.release(wrapped);

@@ -7,6 +7,7 @@ import { systemCode } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
+import { onlyOutput } from "./descriptors.ts";
 import { tool } from "./tool.ts";
 import type { CommandRun } from "./types.ts";
 import type { Workspace } from "./workspace.ts";
@@ -124,7 +125,7 @@ async function run(
   const started = world.now();
   const over = new AbortController();
   const env = environment(world.env);
-  const streams = { stdin: "ignore", all: true, buffer: false, reject: false } as const;
+  const streams = { stdio: onlyOutput(), all: true, buffer: false, reject: false } as const;
   // A group of its own, that `kill` ends as a whole, also after its first process; and so does our own end.
   const group = { killDescendants: true, forceKillAfterDelay: false } as const;
   const child = execa(program, rest, { cwd: workspace.root, env, extendEnv: false, ...streams, ...group });

@@ -1,6 +1,7 @@
 /**
  * Ways out, as shell scripts. $OUT is a file outside the workspace, $HIDDEN a concealed folder, $PID a process of the
- * same user, $PORT and $UDP servers on this machine, $SOCKET and $ABSTRACT sockets of it. Only scratch/ may change.
+ * same user, $PORT and $UDP servers on this machine, $SOCKET, $DATAGRAMS and $ABSTRACT sockets of it. Only
+ * scratch/ may change.
  * Who gets where no command may, but does no harm there, says ESCAPED.
  */
 export interface Row {
@@ -89,9 +90,9 @@ export const rows: readonly Row[] = [
     bites,
   },
   {
-    idea: "ends that were left open",
+    idea: "descriptors that were left open",
     script:
-      'for fd in 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo x >> "/proc/self/fd/$fd"; done; ls -l /proc/self/fd | grep outside && echo ESCAPED',
+      'for fd in /proc/self/fd/*; do case "$fd" in */[012]) ;; *) echo x >> "$fd"; echo x >> "$fd/new" ;; esac; done; ls -l /proc/self/fd | grep outside && echo ESCAPED',
   },
   { idea: "tracing another process", script: callsOf({ x64: 101, arm64: 117 }, "16, $ENV{PID} + 0, 0, 0"), bites },
   { idea: "reading another process's memory", script: callsOf({ x64: 434, arm64: 434 }, "$ENV{PID} + 0, 0"), bites },
@@ -171,6 +172,16 @@ export const rows: readonly Row[] = [
     script: `${callsOf({ x64: 41, arm64: 198 }, "17, 3, 768")}; ip link add x type dummy && echo ESCAPED`,
   },
   { idea: "a socket in the file system", script: connects("process.env.SOCKET"), bites },
+  {
+    idea: "a datagram to a socket in the file system, through half of a pair",
+    script: ["SOCK_DGRAM", "SOCK_RAW", "SOCK_DGRAM | 0x80000"]
+      .map(
+        (kind) =>
+          `perl -MSocket -e 'socketpair(my $one, my $other, AF_UNIX, ${kind}, 0) or exit; send($one, "hello", 0, pack_sockaddr_un($ENV{DATAGRAMS}))'`,
+      )
+      .join("; "),
+    bites,
+  },
   { idea: "an abstract socket", script: connects('"\\0" + process.env.ABSTRACT'), bites },
   {
     idea: "sockets of docker, of the session and of keys",

@@ -1,4 +1,5 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import type { ChildProcess, SpawnOptionsWithStdioTuple } from "node:child_process";
 import dgram from "node:dgram";
 import { once } from "node:events";
 import fs from "node:fs";
@@ -80,6 +81,11 @@ async function placeFor(who: readonly string[]) {
   const udp = dgram.createSocket("udp4").on("message", () => heard.push("a datagram"));
   udp.bind(0, "127.0.0.1");
   await once(udp, "listening");
+  const datagrams = spawn("perl", ["-MSocket", "-e", hearing, join(base, "datagrams")]);
+  datagrams.stdout.on("data", (text: Buffer) => heard.push(String(text)));
+  await once(datagrams.stdout, "data");
+  heard.length = 0;
+  fs.chmodSync(join(base, "datagrams"), 0o777);
   const [sleep, ...rest] = [...who, "sleep", "7420"];
   const other = spawn(sleep, rest, { stdio: "ignore" });
   const variables: Record<string, string | number | undefined> = {
@@ -88,6 +94,7 @@ async function placeFor(who: readonly string[]) {
     HOME: join(base, "home"),
     NAME: basename(shared),
     SOCKET: join(base, "socket"),
+    DATAGRAMS: join(base, "datagrams"),
     ABSTRACT: abstract,
     PID: other.pid,
     PORT: portOf(servers[0]),
@@ -97,8 +104,24 @@ async function placeFor(who: readonly string[]) {
     other.kill("SIGKILL");
     for (const server of servers) server.close();
     udp.close();
+    datagrams.kill("SIGKILL");
   };
   return { base, ws, variables, heard, other, close, before: stateOf(base) };
+}
+
+/** A server for datagrams, which Node has none of in the file system. */
+const hearing = `$| = 1; my $text; socket(my $own, AF_UNIX, SOCK_DGRAM, 0);
+  bind($own, pack_sockaddr_un($ARGV[0])) or die; print "ready\\n";
+  print "a datagram: $text\\n" while defined recv($own, $text, 99, 0)`;
+
+/** Descriptors as `exec 30<> file` in a shell leaves them open: a file and a folder outside of the workspace. */
+function leftOpen(base: string): { stdio: ("ignore" | number)[]; close: () => void } {
+  const file = fs.openSync(join(base, "outside/file"), "r+");
+  const folder = fs.openSync(join(base, "outside"), "r");
+  const stdio = Array.from({ length: 198 }, (): "ignore" | number => "ignore");
+  for (const at of [17, 30, 200]) stdio[at - 3] = file;
+  stdio[31 - 3] = folder;
+  return { stdio, close: () => [file, folder].forEach((one) => fs.closeSync(one)) };
 }
 
 type Place = Awaited<ReturnType<typeof placeFor>>;
@@ -182,7 +205,10 @@ async function attempt(who: readonly string[], context: TestContext): Promise<Re
   };
   const order = { root: ws, protect: [join(ws, ".claude-exec")], conceal: [join(base, "hidden")] };
   const [command, ...rest] = [...who, process.execPath, program, JSON.stringify(order)];
-  const child = spawn(command, rest, { env, cwd: ws, stdio: ["pipe", "pipe", "inherit"] });
+  const left = leftOpen(base);
+  const options = { env, cwd: ws, stdio: ["pipe", "pipe", "inherit", ...left.stdio] as const };
+  const child = spawn(command, rest, options as unknown as SpawnOptionsWithStdioTuple<"pipe", "pipe", "inherit">);
+  left.close();
   const lines = linesOf(createInterface({ input: child.stdout }));
   try {
     const opened = (await lines()) as { on: boolean; line: string } | undefined;
