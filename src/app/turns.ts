@@ -5,6 +5,7 @@ import { quoted, quotedLine } from "../util/quoting.ts";
 import { asJson, type Json } from "../util/json.ts";
 import { paddedId, chainPaths, dropMessage } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
+import { renewedRequest } from "../chain/consent.ts";
 import { isEditable, misfit } from "../chain/edits.ts";
 import { event, type Edit, type Limits, type WorkMode } from "../chain/events.ts";
 import { objection, type PersonMessage } from "../chain/inbox.ts";
@@ -27,10 +28,17 @@ export async function tell(
   message: PersonMessage,
   until?: (chain: Chain) => boolean,
 ): Promise<Answer> {
-  const { home } = await wire(caller, input, workspaceOf(input, caller));
+  const { home, deps } = await wire(caller, input, workspaceOf(input, caller));
   const id = paddedId(input.chain);
-  const objected = objection(readOne(input, caller), message);
+  const context = readOne(input, caller);
+  const objected = objection(context, message);
   if (objected) throw objected;
+  const request = message.type === "allow" && renewedRequest(context, context.worktree?.folder ?? deps.workspace.root);
+  if (request) {
+    // The chain asks anew, so that the id in the refusal is one that can be allowed.
+    await goOn(input, caller, {}, () => true);
+    throw objection({ ...context, engine: { ...context.engine, request } }, message);
+  }
   dropMessage(chainPaths(contextsOf(home), id).inbox, { by: caller.by, message }, caller.world.now());
   try {
     return await goOn(input, caller, {}, until);

@@ -288,12 +288,11 @@ function without({ engine }: Context, key: string): Pick<Context["engine"], "ite
 
 function permitted(context: Context, { id, always, edited }: EventNamed<"permission_given">): Context {
   const { request, permits } = context.engine;
-  const more =
-    !always || !request
-      ? permits
-      : request.kind === "change"
-        ? { ...permits, changes: true }
-        : { ...permits, commands: [...permits.commands, { line: request.line, sandboxed: request.sandboxed }] };
+  const allowed = request?.kind === "command" ? [request] : [];
+  const more = {
+    changes: permits.changes || (always && request?.kind === "change"),
+    commands: always ? [...permits.commands, ...allowed] : permits.commands,
+  };
   const proposed = request?.kind === "change" ? request.after : null;
   const own = edited !== undefined && proposed !== null ? { proposed, text: edited } : null;
   return withEngine(context, { request: null, consent: { id, type: "given", edited: own }, permits: more });

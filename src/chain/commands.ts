@@ -3,7 +3,7 @@ import { quotedLine } from "../util/quoting.ts";
 import { runCommand } from "../tools/run.ts";
 import { compare, snapshotText, treeHashOf } from "../tools/snapshot.ts";
 import type { CommandRun, Touched } from "../tools/types.ts";
-import { leaveToRun, proposal, type Leave } from "./consent.ts";
+import { commandProposal, leaveToRun, type Leave } from "./consent.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
 import { event, park, type Body, type ChainEvent } from "./events.ts";
@@ -90,7 +90,7 @@ async function mayRun(
 ): Promise<Exclude<Leave, { type: "ask" | "look_only" }> | undefined> {
   const { chain, deps } = work;
   const sandbox = await deps.sandbox.open();
-  const request = proposal<"command">({ kind: "command", key, said, line, why: "", sandboxed: sandbox.on });
+  const request = commandProposal({ key, said, line, sandboxed: sandbox.on }, deps.workspace.root);
   const leave = leaveToRun(chain.context, request, deps.permission, { sandboxed: sandbox.on, known, again });
   switch (leave.type) {
     case "given":

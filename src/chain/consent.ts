@@ -1,5 +1,6 @@
 import { sha256 } from "../util/hash.ts";
 import { judgeCommand, judgePath, type Mode, type Rules } from "../permissions/judge.ts";
+import { changedFiles, namedFiles } from "../permissions/named_files.ts";
 import type { Context, Edited } from "./context.ts";
 import type { Request } from "./events.ts";
 
@@ -45,14 +46,22 @@ export function leaveToRun(
   if (permission.mode === "read") return { type: "look_only" };
   const said = answered(context, request.id);
   if (said) return said;
-  const { commands } = context.engine.permits;
-  if (commands.some((one) => one.line === request.line && (sandboxed || !one.sandboxed))) return given;
+  const permits = context.engine.permits.commands.filter(
+    (one) => one.line === request.line && (sandboxed || !one.sandboxed),
+  );
+  const changed = permits.map((one) => changedFiles(one.files ?? {}, request.files ?? {}));
+  if (changed.some((paths) => paths.length === 0)) return given;
+  const asked = changed.at(-1) ? changedSince(changed.at(-1)!, "allowed", why) : why;
   if (again) return { type: "ask", why: "It was cut short, and may have done some of its work already." };
   if (!sandboxed && !permission.unsandboxed) {
     return { type: "ask", why: "There is no sandbox: it could read and change whatever you can." };
   }
   const open = known || permission.mode === "full";
-  return verdict === "allow" || (open && !ruled) ? given : { type: "ask", why };
+  return verdict === "allow" || (open && !ruled) ? given : { type: "ask", why: asked };
+}
+
+function changedSince(paths: readonly string[], what: string, why: string): string {
+  return `Since it was ${what}, this changed: ${paths.join(", ")}. ${why}`;
 }
 
 /** Something to be asked about; its id is bound to all that is shown of it. */
@@ -60,6 +69,24 @@ export type Proposal<Kind extends Request["kind"] = Request["kind"]> = Extract<R
 
 export function proposal<Kind extends Request["kind"]>(what: Omit<Proposal<Kind>, "id">): Proposal<Kind> {
   return { ...what, id: sha256(JSON.stringify(what)).slice(0, 12) } as Proposal<Kind>;
+}
+
+/** A command as a person is asked about it, bound to what the files that it names hold now. */
+export function commandProposal(
+  { key, said, line, sandboxed }: Pick<Proposal<"command">, "key" | "said" | "line" | "sandboxed">,
+  root: string,
+): Proposal<"command"> {
+  const files = namedFiles(root, line);
+  const bound = Object.keys(files).length > 0 ? { files } : {};
+  return proposal<"command">({ kind: "command", key, said, line, why: "", sandboxed, ...bound });
+}
+
+/** The command that waits for a person, as it is to be asked about anew: a file that it names changed since. */
+export function renewedRequest({ engine: { request } }: Context, root: string): Proposal<"command"> | undefined {
+  if (request?.kind !== "command") return undefined;
+  const now = commandProposal(request, root);
+  const changed = changedFiles(request.files ?? {}, now.files ?? {});
+  return changed.length === 0 ? undefined : { ...now, why: changedSince(changed, "asked", request.why) };
 }
 
 const given: Leave = { type: "given", edited: null };

@@ -127,6 +127,9 @@ export type State = Readonly<
   | { type: "completed"; summary: string; at: string }
 >;
 
+/** The files that its line names hold what they held when it was allowed; another content is another question. */
+export type PermittedCommand = Readonly<Pick<Extract<Request, { kind: "command" }>, "line" | "sandboxed" | "files">>;
+
 export type Engine = Readonly<{
   gates: Gates;
   limits: Limits;
@@ -146,7 +149,7 @@ export type Engine = Readonly<{
   request: Request | null;
   consent: Consent | null;
   /** What is allowed for the rest of the chain: all changes of approved files, and commands to the letter. */
-  permits: Readonly<{ changes: boolean; commands: readonly Readonly<{ line: string; sandboxed: boolean }>[] }>;
+  permits: Readonly<{ changes: boolean; commands: readonly PermittedCommand[] }>;
   /** Inbox messages that were taken in. */
   taken: readonly string[];
   /** The lines read of each file. */

@@ -1,6 +1,7 @@
 import type { Booking } from "../costs/books.ts";
 import type { ReplyBlock, Outcome } from "../models/types.ts";
 import type { CommandRun, Rights, Seen, Touched } from "../tools/types.ts";
+import type { NamedFiles } from "../permissions/named_files.ts";
 import { phases, type Phase } from "../library/prompt.ts";
 import type { Json } from "../util/json.ts";
 import type { Line, Unstamped } from "../store/journal.ts";
@@ -195,7 +196,10 @@ export type Counted = { area: string; score: number; claimed: number; missing: r
  */
 export type Verdict = "baseline" | "red" | "unproven" | "broken" | "failing" | "green";
 
-/** What a person is asked to allow before it is done. `id` is bound to exactly this. */
+/**
+ * What a person is asked to allow before it is done. `id` is bound to exactly this. `files` are those that the line of a
+ * command names, with what they held when it was asked.
+ */
 export type Request = {
   id: string;
   key: string;
@@ -203,7 +207,7 @@ export type Request = {
   said: string;
 } & (
   | { kind: "change"; path: string; role: Role; before: string | null; after: string | null }
-  | { kind: "command"; line: string; why: string; sandboxed: boolean }
+  | { kind: "command"; line: string; why: string; sandboxed: boolean; files?: NamedFiles }
 );
 
 export type Edit = { path: readonly string[]; before: Json | undefined; after: Json | undefined };

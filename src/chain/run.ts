@@ -4,7 +4,7 @@ import type { AskedQuestion, PresentedSolution } from "./context.ts";
 import { ledgerIsFull } from "./afford.ts";
 import { callModel } from "./ask.ts";
 import { engineCall } from "./called.ts";
-import { leaveToChange } from "./consent.ts";
+import { leaveToChange, renewedRequest } from "./consent.ts";
 import type { Deferred, Deps, Work } from "./deps.ts";
 import { contextFull, openEpoch } from "./epoch.ts";
 import { event, park, type ChainEvent, type Request } from "./events.ts";
@@ -52,6 +52,8 @@ export async function runTurn(
   const work: Work = { chain, deps, signal };
   const goOn = async (): Promise<Ending> => {
     allowByMode(chain, deps);
+    const renewed = renewedRequest(chain.context, deps.workspace.root);
+    if (renewed) chain.append({ by: engineActor, bodies: [event("permission_asked", { request: renewed })] });
     chain.writeView(false);
     for (;;) {
       if (signal.aborted) return { type: "interrupted" };

@@ -2,7 +2,9 @@ import { UserError } from "../util/errors.ts";
 import type { ReplyBlock } from "../models/types.ts";
 import type { Actor } from "../store/journal.ts";
 import { madeFor } from "../library/catalogue.ts";
-import type { Phase, Prompt } from "../library/prompt.ts";
+import type { Prompt } from "../library/prompt.ts";
+import { namedFiles } from "../permissions/named_files.ts";
+import { quotedLine } from "../util/quoting.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
@@ -37,11 +39,15 @@ export async function settle(
     ? strange.events
     : "problems" in reply
       ? reject(item, key, reply.problems)
-      : judge(chain.context, item, reply, await facts(reply, chain.context.current_phase, deps));
+      : judge(chain.context, item, reply, await facts(reply, chain.context, deps));
   chain.append(...(first ? [first] : []), withLedger(engineActor, events));
 }
 
-async function facts(reply: Action | Report, phase: Phase, { library, workspace }: Work["deps"]) {
+async function facts(
+  reply: Action | Report,
+  { current_phase: phase, engine }: Context,
+  { library, workspace }: Work["deps"],
+) {
   const prompts = new Map<string, Prompt>();
   let offered: string[] = [];
   const known = new Set<string>();
@@ -59,6 +65,12 @@ async function facts(reply: Action | Report, phase: Phase, { library, workspace 
   const base: Record<string, string | null> = {};
   if (reply.kind === "action" && reply.do.type === "present_solution") {
     for (const { path } of reply.do.artifact.files) base[path] = fingerprint(workspace, path);
+    // The command of the tests runs once the solution is approved, so what it names is approved as it is now.
+    for (const name of Object.keys(namedFiles(workspace.root, quotedLine(engine.test_command ?? [])))) {
+      const path = name.replace(/#scripts$/, "");
+      const hash = fingerprint(workspace, path);
+      if (hash !== refusedPath) base[path] ??= hash;
+    }
   }
   return { prompts, offered, known, base };
 }

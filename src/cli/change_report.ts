@@ -24,7 +24,7 @@ function waysToAnswer(request: Request, same: string): string[] {
 }
 
 function requestText(request: Request, diff: string): string[] {
-  if (request.kind === "command") return [commandText(request.line), ...(request.why ? [`    ${request.why}`] : [])];
+  if (request.kind === "command") return [commandText(request), ...(request.why ? [`    ${request.why}`] : [])];
   return [changeText(request, diff), ...wholeDiff(diff)];
 }
 

@@ -48,9 +48,17 @@ function sizeText(diff: string): string {
   return `${counts.join(" ")}, ${minutes === 0 ? "under a minute" : `about ${minutes} min`} to read`;
 }
 
-/** As it is, line by line and never cut. */
-export function commandText(line: string): string {
-  return `  $ ${line.split("\n").map(visible).join("\n    ")}`;
+/** As it is, line by line and never cut, and the files to whose content its permission is bound. */
+export function commandText({
+  line,
+  files = {},
+}: Pick<Extract<Request, { kind: "command" }>, "line" | "files">): string {
+  const names = Object.keys(files).map(visible);
+  const bound =
+    names.length === 0
+      ? ""
+      : `\n    Allowed only as these are now: ${names.slice(0, 10).join(", ")}${names.length > 10 ? `, and ${names.length - 10} more` : ""}`;
+  return `  $ ${line.split("\n").map(visible).join("\n    ")}${bound}`;
 }
 
 /** On one line, with all that would not be seen written as its number: also what only looks like other text. */

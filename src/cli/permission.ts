@@ -29,7 +29,7 @@ export function askPermission(ending: Record<string, unknown>, desk: Desk): Said
 }
 
 async function askCommand(request: CommandRequest, { screen, signal }: Desk): Said<Next> {
-  screen.print(commandText(request.line));
+  screen.print(commandText(request));
   if (request.why) screen.print(screen.style("dim", wrap(harmless(request.why), screen.columns, "    ")));
   const leave = await askLeave("Run it?", ["ask", "always"], screen, signal);
   switch (leave?.type) {

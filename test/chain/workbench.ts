@@ -83,6 +83,8 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
       runTurn(chain, { ...deps, ...own }, { answers: {}, approve: "ask" }, new AbortController().signal),
     run: (policy: Partial<Policy> = {}, signal = new AbortController().signal): Promise<Ending> =>
       runTurn(chain, deps, { answers: {}, approve: "ask", ...policy }, signal),
+    runUntil: (until: () => boolean): Promise<Ending> =>
+      runTurn(chain, deps, { answers: {}, approve: "ask" }, new AbortController().signal, until),
     say: (message: PersonMessage) => dropMessage(chain.inbox, { by: ada, message }, now()),
     file: (path: string) => readFileSync(join(folder, path), "utf8"),
     events: () => lines.flatMap((line) => (line.type === "event" ? [line] : [])) as (ChainLine & ChainEvent)[],

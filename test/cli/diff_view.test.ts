@@ -132,5 +132,13 @@ test("a change says what it does to which file", () => {
 
 test("a command is shown as it is, all its lines, however long", () => {
   const long = `echo ${" ".repeat(500)}; rm -rf ~`;
-  expect(commandText(`${long}\r\nsecond\u202e`)).toBe(`  $ ${long}<U+000D>\n    second<U+202E>`);
+  expect(commandText({ line: `${long}\r\nsecond\u202e` })).toBe(`  $ ${long}<U+000D>\n    second<U+202E>`);
+});
+
+test("a command is shown with the files to whose content its permission is bound", () => {
+  const files = Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`scripts/${at}.sh`, "hash"]));
+  expect(commandText({ line: "sh a.sh", files: { "a.sh": "hash" } })).toBe(
+    "  $ sh a.sh\n    Allowed only as these are now: a.sh",
+  );
+  expect(commandText({ line: "sh scripts/*", files })).toMatch(/scripts\/9\.sh, and 1 more$/);
 });

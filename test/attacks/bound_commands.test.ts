@@ -1,0 +1,120 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { event } from "../../src/chain/events.ts";
+import { compile } from "../../src/permissions/judge.ts";
+import { workbench } from "../chain/workbench.ts";
+import { ada } from "../chain/lines.ts";
+import { placeWith } from "../support/cli.ts";
+import { report, uses } from "../support/script.ts";
+import { quickApp, tiny, tinyWay } from "../support/ways.ts";
+import { cleanUp } from "../tools/folders.ts";
+
+afterEach(cleanUp);
+
+const step = "implementation/1/1-tdd_flow_controller";
+const asking = ["--permission=ask", "--unsandboxed"];
+const files = {
+  ...quickApp,
+  "work.sh": "touch honest\n",
+  "package.json": '{ "name": "sum", "type": "module", "scripts": { "work": "touch honest" } }\n',
+};
+/** Each changes what the command would do, after it was asked about. */
+const changes = [
+  ["sh work.sh", "work.sh", "touch swapped\n"],
+  ["npm run work", "package.json", '{ "scripts": { "work": "touch swapped" } }\n'],
+  ["npm run work", ".npmrc", "script-shell=./work.sh\n"],
+] as const;
+
+const replies = (line: string) => ({
+  ...tinyWay,
+  [`${step}/turn-1`]: uses(["run_command", { command: line }]),
+  [`${step}/turn-2`]: uses(["run_command", { command: line }]),
+  [`${step}/turn-3`]: report("It ran."),
+});
+
+test.each(changes)("%s is not run where %s changed after it was asked about", async (line, path, text) => {
+  const place = placeWith(files);
+  const replay = place.replay(replies(line));
+  const first = await place.run([...tiny, ...asking, replay, "--approve-policy=auto", "--json"]);
+  const { ending } = JSON.parse(first.stdout) as { ending: { type: string; request: { id: string } } };
+  expect([first.code, ending.type]).toEqual([10, "needs_permission"]);
+  writeFileSync(join(place.workspace, path), text);
+  const late = await place.run(["allow", "1", ending.request.id, ...asking, replay]);
+  expect([late.code, late.stderr]).toEqual([
+    14,
+    expect.stringMatching(
+      new RegExp(`What chain 001 asks for now is [0-9a-f]{12}, not ${ending.request.id}\\. Nothing was allowed or`),
+    ),
+  ]);
+  expect(["honest", "swapped"].filter((name) => existsSync(join(place.workspace, name)))).toEqual([]);
+  // What is asked for now is bound to what the file holds now, and says why it is asked anew.
+  const shown = JSON.parse((await place.run(["diff", "1", "--json"])).stdout) as {
+    waiting: { request: { id: string; why: string } };
+  };
+  const { id, why } = shown.waiting.request;
+  expect(late.stderr).toContain(`asks for now is ${id},`);
+  expect(why).toContain(`Since it was asked, this changed: ${path}`);
+  expect((await place.run(["allow", "1", id, ...asking, replay])).code).toBe(10);
+  expect(place.events("permission_given").map((given) => given.id)).toEqual([id]);
+});
+
+/** A chain that waits for a person to allow `sh work.sh`. */
+async function waiting() {
+  const permission = { mode: "ask" as const, rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: true };
+  const bench = workbench(replies("sh work.sh"), { files, size: "tiny", deps: { permission } });
+  const ending = await bench.run({ approve: "auto" });
+  const request = bench.chain.context.engine.request;
+  if (ending.type !== "needs_permission" || !request) throw new Error(`It ended with ${ending.type}.`);
+  const swap = () => writeFileSync(join(bench.folder, "work.sh"), "touch swapped\n");
+  const made = () => ["honest", "swapped"].filter((name) => existsSync(join(bench.folder, name)));
+  return { bench, request, swap, made };
+}
+
+test("an allowance that lies in the inbox while the script changes is not taken in", async () => {
+  const { bench, request, swap, made } = await waiting();
+  bench.say({ type: "allow", id: request.id, always: false });
+  swap();
+  expect(await bench.run()).toMatchObject({ type: "needs_permission" });
+  expect(made()).toEqual([]);
+  expect(bench.events().filter((one) => one.event === "message_ignored")).toHaveLength(1);
+});
+
+test("a script that changes between the allowance and its start is asked about again", async () => {
+  const { bench, request, swap, made } = await waiting();
+  bench.chain.append({ by: ada, bodies: [event("permission_given", { id: request.id, always: false })] });
+  swap();
+  expect(await bench.run()).toMatchObject({ type: "needs_permission" });
+  expect(made()).toEqual([]);
+});
+
+test("what is always allowed is allowed with the content it had", async () => {
+  const { bench, request, made } = await waiting();
+  bench.say({ type: "allow", id: request.id, always: true });
+  // The second call runs the same script, which is as it was.
+  expect(await bench.run()).not.toMatchObject({ type: "needs_permission" });
+  expect(made()).toEqual(["honest"]);
+  const other = await waiting();
+  other.bench.say({ type: "allow", id: other.request.id, always: true });
+  const ended = await other.bench.runUntil(() => other.made().length > 0);
+  expect(ended).toMatchObject({ type: "reached" });
+  other.swap();
+  expect(await other.bench.run()).toMatchObject({
+    type: "needs_permission",
+    request: { why: expect.stringContaining("Since it was allowed, this changed: work.sh") as string },
+  });
+  expect(other.made()).toEqual(["honest"]);
+});
+
+test("a solution is not approved where what its test command names changed after it was presented", async () => {
+  const bench = workbench(tinyWay, { files, size: "tiny" });
+  expect(await bench.run()).toMatchObject({ type: "needs_approval" });
+  const hash = bench.chain.context.solution?.hash ?? "";
+  writeFileSync(join(bench.folder, "check.sh"), "touch swapped; exit 0\n");
+  bench.say({ type: "approve", hash });
+  await bench.runUntil(() => bench.chain.context.solution?.standing !== "presented");
+  expect(bench.events().filter((one) => one.event === "approval_voided")).toMatchObject([
+    { reason: "check.sh changed after the solution was presented." },
+  ]);
+  expect(bench.chain.context.solution?.standing).not.toBe("approved");
+});
