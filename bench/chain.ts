@@ -9,6 +9,7 @@ import { packageFolder } from "../src/app/places.ts";
 import { openLibrary } from "../src/library/library.ts";
 import type { Model, ModelRequest, Outcome } from "../src/models/types.ts";
 import { compile } from "../src/permissions/judge.ts";
+import { sealWith } from "../src/store/seal.ts";
 import { openWorkspace } from "../src/tools/workspace.ts";
 import { realWorld } from "../src/util/world.ts";
 
@@ -19,7 +20,9 @@ const config = configSchema.parse({});
 export function beginLongChain(folder: string, goal = "Make the parser of the importer faster"): Chain {
   const contexts = join(folder, "contexts");
   mkdirSync(contexts, { recursive: true });
-  const beginning = { contexts, engine: "bench", by: engineActor, now: Date.now, listen: () => {} };
+  const seal = sealWith(Buffer.alloc(32, 7));
+  const shelf = { contexts, seal, home: folder, movedTo: () => undefined };
+  const beginning = { ...shelf, engine: "bench", by: engineActor, now: Date.now, listen: () => {} };
   const chain = createChain(beginning, {
     goal,
     size: "normal",

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Mode } from "../permissions/judge.ts";
 import type { Model } from "../models/types.ts";
+import type { Shelf } from "../chain/ownership.ts";
+import { pathOutside } from "../tools/path_outside.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Deps, Progress } from "../chain/deps.ts";
 import type { Actor } from "../store/journal.ts";
@@ -12,7 +14,8 @@ import type { World } from "../util/world.ts";
 import type { Config } from "./config.ts";
 import { permissionOf } from "./permission.ts";
 import { deniedBy, sandboxIn } from "./sandbox.ts";
-import { findHome, makeHome, ownFolders, packageFolder, userFolders, type Home } from "./places.ts";
+import { keyFolder, movesOf, userSeal, type UserSeal } from "./key.ts";
+import { findHome, homePath, makeHome, ownFolders, packageFolder, userFolders, type Home } from "./places.ts";
 import { readDotEnv } from "./settings.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
 
@@ -52,6 +55,18 @@ export function contextsOf(home: Home): string {
   return join(home.path, "contexts");
 }
 
+/** The chains of a home. `make` makes the key of a user who has none yet. */
+export function shelfOf(home: Home, env: World["env"], make = false): Shelf & UserSeal {
+  const moves = movesOf(env);
+  const movedTo = (path: string) => moves.get(path);
+  return { contexts: contextsOf(home), home: homePath(home), movedTo, ...userSeal(env, make) };
+}
+
+/** What lies in a project is not what we mean by git or rg: npm puts its node_modules/.bin first. */
+export function keepProgramsOutside({ workspace }: Home): void {
+  process.env["PATH"] = pathOutside(workspace, process.env["PATH"] ?? "");
+}
+
 /** Everything a chain needs, wired once. No model: this is said before anything else is looked at. */
 export async function wire(
   caller: Caller,
@@ -81,20 +96,22 @@ export async function wire(
   const settings = readSettings(own?.path, userFolders(env).config, given);
   const config =
     flags.model === undefined ? agreeToModels(settings, home.workspace, flags.project_models, env) : settings.config;
-  for (const line of settings.notes) caller.progress({ type: "settings", line });
+  for (const line of settings.notes) caller.progress({ type: "notice", line });
   const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
   const hide = ownFolders(home);
   const hidden = hide.map((path) => relative(home.workspace, path)).filter((path) => !path.startsWith(".."));
   const permission = permissionOf(config, flags, { trusted: mayRead, hidden, env: world.env });
   makeHome(home);
   const { openWorkspace } = await import("../tools/workspace.ts");
-  const { pathOutside } = await import("../tools/path_outside.ts");
-  // What lies in a project is not what we mean by git or rg: npm puts its node_modules/.bin first.
-  process.env["PATH"] = pathOutside(home.workspace, process.env["PATH"] ?? "");
+  keepProgramsOutside(home);
   const protect = [join(home.path, "project_rules.md"), ...promptFolders(home, config, env).map(({ path }) => path)];
-  const opened = openWorkspace(folder ?? home.workspace, { hide, protect, denies: deniedBy(permission.rules) });
-  const userConfig = userFolders(env).config;
-  const closed = { protect: [...hide, ...protect, userConfig], conceal: [contextsOf(home), userConfig] };
+  // Made before the first command runs, so that the sandbox closes it.
+  userSeal(world.env, true);
+  const key = [keyFolder(world.env)].filter((path) => existsSync(path));
+  const denies = deniedBy(permission.rules);
+  const opened = openWorkspace(folder ?? home.workspace, { hide: [...hide, ...key], protect, denies });
+  const closedToAll = [userFolders(env).config, ...key];
+  const closed = { protect: [...hide, ...protect, ...closedToAll], conceal: [contextsOf(home), ...closedToAll] };
   const sandbox = sandboxIn({ root: opened.root, ...closed }, permission.rules, caller);
   const route = (name: "fast" | "default" | "smart") => flags.model ?? config.models[name];
   return {

@@ -5,7 +5,7 @@ import type { Context } from "../chain/context.ts";
 import { workModes } from "../chain/modes.ts";
 import type { Ending } from "../chain/run.ts";
 import { contextsOf, locateHome, wire } from "./app.ts";
-import { chainId, common, running } from "./flags.ts";
+import { adopt, chainId, common, running } from "./flags.ts";
 import { operation } from "./operation.ts";
 
 /** The engine takes a Node's own start to load: only who lets a chain go on waits for it. */
@@ -45,7 +45,9 @@ export const newOperation = operation({
     const there = beside?.deps ?? deps;
     const worktree = beside ? { worktree: beside.worktree } : {};
     const started = { goal: input.task, size: input.size, mode: input.mode, ...worktree, ...settings };
-    const chain = createChain(beginning(caller, contextsOf(home)), started);
+    const begun = beginning(caller, home);
+    const chain = createChain(begun, started);
+    if (begun.lost !== undefined) caller.progress({ type: "notice", line: keyless(begun.lost) });
     return turn(chain, caller, input, async () => {
       if (there.permission.mode !== "read") await there.sandbox.open();
       return runTurn(chain, there, policy, caller.signal);
@@ -61,11 +63,12 @@ export const resumeOperation = operation({
   input: z.object({
     chain: chainId,
     ...running,
+    adopt,
     accept_edit: z.boolean().optional().describe("Take over what was changed in the context file by hand"),
     mode: mode.optional().describe("How to go on: tdd, direct or plan-only"),
     discard_edit: z.boolean().optional().describe("Write the context file anew, without what was changed by hand"),
   }),
-  run: (input, caller) => goOn(input, caller, input),
+  run: (input, caller) => goOn(input, caller, { ...input, mayAdopt: true }),
 });
 
 export const answerOperation = operation({
@@ -164,6 +167,8 @@ export const checkOperation = operation({
   input: z.object({ chain: chainId, ...running }),
   async run(input, caller) {
     const { readOne } = await engine();
+    const { ownChain } = await import("./own.ts");
+    await ownChain(input, caller);
     const before = measured(readOne(input, caller));
     return tell(input, caller, { type: "check" }, (chain) => measured(chain.context) > before);
   },
@@ -177,6 +182,8 @@ export const presentOperation = operation({
   input: z.object({ chain: chainId, ...running }),
   async run(input, caller) {
     const { answerOf, readOne } = await engine();
+    const { ownChain } = await import("./own.ts");
+    await ownChain(input, caller);
     const { solution } = readOne(input, caller);
     if (solution?.standing === "presented") {
       const ending: Ending = { type: "needs_approval", presented: solution };
@@ -192,20 +199,22 @@ export const recoverOperation = operation({
   summary: "Go on from the last whole line of a damaged journal; the damaged one is kept",
   permission: "change",
   positional: ["chain"],
-  input: z.object({ chain: chainId, home: common.home }),
+  input: z.object({ chain: chainId, adopt, home: common.home }),
   async run(input, caller) {
     const { beginning } = await engine();
     const { recoverChain } = await import("../chain/recover.ts");
-    const id = paddedId(input.chain);
-    const { lost_lines, kept_as, viewPath } = recoverChain(
-      beginning(caller, contextsOf(locateHome(caller, input))),
-      id,
-    );
+    const { ownChain } = await import("./own.ts");
+    const { home, id } = await ownChain(input, caller);
+    const { lost_lines, kept_as, viewPath } = recoverChain(beginning(caller, home), id);
     const kept = kept_as && `journal/${kept_as}`;
     const data = { schema_version: 1 as const, chain_id: id, lost_lines, kept_as: kept, context_file: viewPath };
     return { exit: exitCodes.done, data };
   },
 });
+
+function keyless(why: string): string {
+  return `There is no place for your key: ${why}. Other processes will call this chain foreign. Set CLAUDE_EXEC_KEY to a secret of your own to avoid that.`;
+}
 
 function measured(context: Context): number {
   return context.prompts_executed.filter((name) => name === "uncertainty_analysis").length;

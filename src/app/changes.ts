@@ -10,8 +10,9 @@ import type { Context } from "../chain/context.ts";
 import type { ChainLine } from "../chain/events.ts";
 import type { Chain } from "../chain/open.ts";
 import type { Workspace } from "../tools/workspace.ts";
-import { contextsOf, locateHome, type Caller } from "./app.ts";
-import { chainId, common, running } from "./flags.ts";
+import { locateHome, shelfOf, type Caller } from "./app.ts";
+import { isTrusted, trust, untrusted } from "./trust.ts";
+import { adopt, chainId, common, running } from "./flags.ts";
 import { operation } from "./operation.ts";
 import { ownFolders } from "./places.ts";
 import { flagsAgain } from "./trouble.ts";
@@ -63,15 +64,18 @@ export const diffOperation = operation({
   input: z.object({ chain: chainId, home: common.home }),
   async run(input, caller) {
     const { readChain } = await import("../chain/open.ts");
+    const { trackedByGit, whyForeign } = await import("./own.ts");
     const id = paddedId(input.chain);
-    const contexts = contextsOf(locateHome(caller, input));
-    const { context, lines } = readChain(contexts, id);
-    const blobs = openBlobs(chainPaths(contexts, id).blobs);
+    const home = locateHome(caller, input);
+    const shelf = shelfOf(home, caller.world.env);
+    const { context, lines, ownership } = readChain(shelf, id);
+    const foreign = whyForeign(ownership, id, await trackedByGit(home)) ?? null;
+    const blobs = openBlobs(chainPaths(shelf.contexts, id).blobs);
     const { request } = context.engine;
     const waiting = request && { request, diff: shownChange(context, blobs)?.diff ?? null };
     const changes = await changesOf(lines, blobs);
     const again = flagsAgain({ home: input.home });
-    return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, waiting, changes, again } };
+    return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, foreign, waiting, changes, again } };
   },
 });
 
@@ -128,6 +132,8 @@ export const rewindOperation = operation({
     to: z.string().min(1).optional().describe("The step to stand before; left out, the last approval"),
     files_only: z.boolean().optional().describe("Put back the files, and leave the history as it is"),
     also_unsure: z.boolean().optional().describe("Also what changed around a crash, and may be your own work"),
+    adopt,
+    trust: common.trust,
     home: common.home,
   }),
   run: (input, caller) => rewind(input, caller),
@@ -139,6 +145,8 @@ interface RewindInput {
   readonly files_only?: boolean | undefined;
   readonly also_unsure?: boolean | undefined;
   readonly home?: string | undefined;
+  readonly adopt?: boolean | undefined;
+  readonly trust?: boolean | undefined;
 }
 
 async function rewind(input: RewindInput, caller: Caller) {
@@ -146,17 +154,19 @@ async function rewind(input: RewindInput, caller: Caller) {
   const { restoreFiles, targetOf, touchedSince, unsaid, unsureSince } = await import("../chain/rewind.ts");
   const { event } = await import("../chain/events.ts");
   const { openWorkspace } = await import("../tools/workspace.ts");
-  const { beginning } = await import("./turns.ts");
-  const home = locateHome(caller, input);
-  const contexts = contextsOf(home);
-  const id = paddedId(input.chain);
-  const target = targetOf(id, readChain(contexts, id).lines, input.to);
-  const { chain, edits } = openChain(beginning(caller, contexts), id);
+  const { beginning, folderOf } = await import("./turns.ts");
+  const { ownChain } = await import("./own.ts");
+  const { home, id, workspace: own } = await ownChain(input, caller);
+  if (input.trust) trust(own, caller.world.env);
+  if (!isTrusted(own, caller.world.env)) throw untrusted(own);
+  const begun = beginning(caller, home);
+  const target = targetOf(id, readChain(begun, id).lines, input.to);
+  const { chain, edits } = openChain(begun, id);
   const filesOnly = input.files_only === true;
   try {
     if (edits.length > 0) throw edited(id);
-    const { worktree, workspace: own } = chain.context;
-    const workspace = openWorkspace(worktree?.folder ?? own, { hide: worktree === null ? ownFolders(home) : [] });
+    const folder = await folderOf(own, chain.context, caller);
+    const workspace = openWorkspace(folder ?? own, { hide: folder === null ? ownFolders(home) : [] });
     await clearStandIns(chain, workspace.root, caller);
     const { sure, unsure } = await unsaid(chain, workspace);
     const told = { key: "rewind", argv: ["what was under way when it stopped"] };
@@ -166,7 +176,7 @@ async function rewind(input: RewindInput, caller: Caller) {
     ];
     if (bodies.length > 0) chain.append({ by: engineActor, bodies });
     chain.tree.remove();
-    const { lines } = readChain(contexts, id);
+    const { lines } = readChain(begun, id);
     const touched = touchedSince(lines, target.line);
     const maybe = unsureSince(lines, target.line).filter((path) => isChanged(path, touched, workspace));
     if (maybe.length > 0 && input.also_unsure !== true) throw notSure(id, maybe, input);
@@ -190,7 +200,7 @@ async function rewind(input: RewindInput, caller: Caller) {
   } finally {
     chain.close();
     // Its context file follows the history that holds now.
-    openChain(beginning(caller, contexts), id).chain.close();
+    openChain(begun, id).chain.close();
   }
 }
 

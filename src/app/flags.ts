@@ -12,6 +12,7 @@ export const common = {
     .optional()
     .describe("Whether costlier models of this project count; kept"),
 };
+export const adopt = z.boolean().optional().describe("Take up a chain that is foreign, or whose home was moved here");
 /** Who may do what to files, and how commands run. */
 export const permitting = {
   permission: z

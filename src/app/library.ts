@@ -49,7 +49,7 @@ export async function libraryOf(caller: Caller, input: { home?: string | undefin
   const { readSettings } = await import("./read_settings.ts");
   const given = { env, now: caller.world.now() };
   const { config, notes } = readSettings(trusted ? place.path : undefined, userFolders(env).config, given);
-  for (const line of notes) caller.progress({ type: "settings", line });
+  for (const line of notes) caller.progress({ type: "notice", line });
   const home = trusted && place.exists ? place : undefined;
   const folders = promptFolders(home, config, env);
   return { library: await openPrompts(home, config, env), place, trusted, home, config, folders };

@@ -4,8 +4,10 @@ import { readTextIfThere } from "../util/files.ts";
 import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
 import { paddedId, chainIds, contextFiles } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
-import { contextsOf, locateHome, type Caller } from "./app.ts";
+import type { Shelf } from "../chain/ownership.ts";
+import { contextsOf, locateHome, shelfOf, type Caller } from "./app.ts";
 import { openIndex } from "./library.ts";
+import type { Home } from "./places.ts";
 import { operation } from "./operation.ts";
 import { flagsAgain } from "./trouble.ts";
 
@@ -25,7 +27,8 @@ export const statusOperation = operation({
     home,
   }),
   async run(input, caller) {
-    const contexts = contextsOf(locateHome(caller, input));
+    const home = locateHome(caller, input);
+    const contexts = contextsOf(home);
     const ids = chainIds(contexts);
     const wanted =
       input.chain === "all"
@@ -38,8 +41,17 @@ export const statusOperation = operation({
     const same = flagsAgain({ home: input.home });
     const read = input.chain === "all" ? await summaries(files, contexts, caller, input) : new Map<string, Json>();
     const chains: Json[] = [];
+    const shelf = shelfOf(home, caller.world.env);
+    const foreign = await foreignTo(home, shelf);
     for (const id of wanted) {
-      chains.push(withFlags(read.get(id) ?? (await summary(id, files.get(id), contexts)), same));
+      const why = foreign(id);
+      const chain = read.get(id) ?? (await summary(id, files.get(id), shelf));
+      chains.push(
+        withFlags(
+          why === undefined ? chain : { ...(chain as object), foreign: why, status: adoptable(chain, id) },
+          same,
+        ),
+      );
     }
     return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains } };
   },
@@ -75,13 +87,13 @@ function withFlags(chain: Json, flags: string): Json {
 }
 
 /** From the context file, which is enough; from the journal where there is none that can be read. */
-async function summary(id: string, file: string | undefined, contexts: string): Promise<Json> {
+async function summary(id: string, file: string | undefined, shelf: Shelf): Promise<Json> {
   const known = file === undefined ? undefined : parseJson(readTextIfThere(file) ?? "");
   if (isRecord(known)) return brief(id, known as Record<string, Json>, file ?? null);
   const { readChain } = await import("../chain/open.ts");
   const { view } = await import("../chain/view.ts");
   try {
-    const { context, lines } = readChain(contexts, id);
+    const { context, lines } = readChain(shelf, id);
     return brief(id, view(context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" }), null);
   } catch (error) {
     return { chain_id: id, problem: messageOf(error), hint: error instanceof UserError ? error.hint : null };
@@ -104,8 +116,26 @@ function brief(id: string, context: Record<string, Json>, contextFile: string | 
       "uncertainties",
       "questions",
     ),
+    foreign: null,
     context_file: contextFile,
   };
+}
+
+/** Says why a chain is foreign, from the first line of its journal alone; undefined: it is the user's own. */
+async function foreignTo(home: Home, shelf: Shelf): Promise<(id: string) => string | undefined> {
+  const { trackedByGit, whyForeign } = await import("./own.ts");
+  const { ownershipIn } = await import("../chain/open.ts");
+  const tracked = await trackedByGit(home);
+  return (id) => {
+    const ownership = ownershipIn(shelf, id);
+    return ownership && whyForeign(ownership, id, tracked);
+  };
+}
+
+/** Where a foreign chain stands is what it says of itself; what to do next is ours to say. */
+function adoptable(chain: Json, id: string): Json {
+  const status = isRecord(chain) && isRecord(chain["status"]) ? chain["status"] : {};
+  return { ...(status as Record<string, Json>), hint: `claude-exec resume ${id} --adopt` };
 }
 
 export const costOperation = operation({
@@ -120,7 +150,9 @@ export const costOperation = operation({
   async run(input, caller) {
     const { readChain } = await import("../chain/open.ts");
     const id = paddedId(input.chain);
-    const { context, lines } = readChain(contextsOf(locateHome(caller, input)), id);
+    const { trackedByGit, whyForeign } = await import("./own.ts");
+    const located = locateHome(caller, input);
+    const { context, lines, ownership } = readChain(shelfOf(located, caller.world.env), id);
     const duration = Date.parse(lines.at(-1)?.at ?? "") - Date.parse(context.started);
     const report = asJson(chainCost(context.cost_tracking));
     return {
@@ -129,6 +161,7 @@ export const costOperation = operation({
         schema_version: 1,
         chain_id: id,
         goal: context.goal,
+        foreign: whyForeign(ownership, id, await trackedByGit(located)) ?? null,
         duration_ms: duration,
         prompts_executed: context.prompts_executed.length,
         ...report,

@@ -62,6 +62,16 @@ export function liesApart({ path, workspace }: Home): boolean {
   return path !== workspace && dirname(path) !== workspace;
 }
 
+/**
+ * The path by which a home is known. In a project it follows no link below the project: a link that came with the
+ * project would make it another project's home.
+ */
+export function homePath(home: Home): string {
+  const { path, workspace } = home;
+  if (path === workspace || liesApart(home)) return existsSync(path) ? realpathSync(path) : path;
+  return join(realpathSync(workspace), basename(path));
+}
+
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

@@ -8,7 +8,8 @@ import { view } from "../chain/view.ts";
 import { chainCost } from "../costs/report.ts";
 import { chainIds, paddedId } from "../store/chains.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
-import { contextsOf, wire, type Caller, type CommonFlags } from "./app.ts";
+import { contextsOf, shelfOf, wire, type Caller, type CommonFlags } from "./app.ts";
+import type { Home } from "./places.ts";
 import { statsOf } from "./stats.ts";
 import { beginning, limitsOf, settingsOf } from "./turns.ts";
 
@@ -29,7 +30,7 @@ export async function runPrompt(input: Run, caller: Caller) {
   const prompt = await deps.library.find(input.name);
   const { renderPrompt } = await import("../library/render.ts");
   const wanted = (name: string) => Object.hasOwn(prompt.inputs, name) && !Object.hasOwn(input.values, name);
-  const inputs = { ...(await known(input, caller, contextsOf(home), wanted)), ...input.values };
+  const inputs = { ...(await known(input, caller, home, wanted)), ...input.values };
   // Said before anything is paid for.
   renderPrompt(prompt, inputs);
 
@@ -43,8 +44,9 @@ export async function runPrompt(input: Run, caller: Caller) {
   };
   const settings = await settingsOf(deps, config, { approve_policy: "ask", ...input });
   const goal = input.values["focus"] ?? input.values["question"] ?? input.values["gap"] ?? prompt.purpose;
-  const contexts = join(contextsOf(home), "runs");
-  const chain = createChain(beginning(listening, contexts), {
+  const begun = beginning(listening, home);
+  const runs = { ...begun, contexts: join(begun.contexts, "runs"), home: join(begun.home, "runs") };
+  const chain = createChain(runs, {
     goal,
     size: "normal",
     ...settings,
@@ -87,7 +89,7 @@ function unfinished(ending: Ending, name: string, file: string, { signal }: Call
 async function known(
   input: Run,
   caller: Caller,
-  contexts: string,
+  home: Home,
   wanted: (name: string) => boolean,
 ): Promise<Record<string, string>> {
   const values: Record<string, string> = {};
@@ -97,14 +99,14 @@ async function known(
     const message = `${input.name} has no open input that --chain fills: chain, history or costs.`;
     throw new UserError("chain_unused", message, "Leave --chain out.", exitCodes.usage);
   }
-  const all = chainIds(contexts);
+  const all = chainIds(contextsOf(home));
   const ids = input.chain === "all" ? all : input.chain.split(",").map(paddedId);
   const missing = ids.find((id) => !all.includes(id));
   if (missing !== undefined || ids.length === 0) {
     const message = missing === undefined ? "There is no chain yet." : `No chain ${missing}.`;
     throw new UserError("no_chain", message, "List chains with: claude-exec status all");
   }
-  const read = ids.slice(-20).map((id) => readChain(contexts, id));
+  const read = ids.slice(-20).map((id) => readChain(shelfOf(home, caller.world.env), id));
   const views = read.map(({ context, lines }) => {
     const { engine: _engine, ...seen } = view(context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" });
     return seen;

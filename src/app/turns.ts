@@ -4,6 +4,7 @@ import { sha256 } from "../util/hash.ts";
 import { quoted, quotedLine } from "../util/quoting.ts";
 import { asJson, type Json } from "../util/json.ts";
 import { paddedId, chainPaths, dropMessage } from "../store/chains.ts";
+import { adoptChain } from "../chain/adopt.ts";
 import type { Context } from "../chain/context.ts";
 import { renewedRequest } from "../chain/consent.ts";
 import { isEditable, misfit } from "../chain/edits.ts";
@@ -15,10 +16,12 @@ import type { Deps } from "../chain/deps.ts";
 import { readAnswers } from "./answers.ts";
 import type { Config } from "./config.ts";
 import { shownChange } from "./changes.ts";
-import { contextsOf, locateHome, wire, type Caller, type CommonFlags } from "./app.ts";
+import { locateHome, shelfOf, wire, type Caller, type CommonFlags } from "./app.ts";
 import type { Running } from "./flags.ts";
 import type { Answer } from "./operation.ts";
-import { liesApart, packageVersion, userFolders } from "./places.ts";
+import type { UserSeal } from "./key.ts";
+import { ownChain } from "./own.ts";
+import { packageVersion, userFolders, type Home } from "./places.ts";
 import { flagsAgain, resumable } from "./trouble.ts";
 
 /** Says something to a chain, and goes on with it. Where another process is at work, that one takes it in. */
@@ -28,42 +31,56 @@ export async function tell(
   message: PersonMessage,
   until?: (chain: Chain) => boolean,
 ): Promise<Answer> {
-  const { home, deps } = await wire(caller, input, workspaceOf(input, caller));
-  const id = paddedId(input.chain);
-  const context = readOne(input, caller);
+  const own = await ownChain(input, caller);
+  const { home, deps } = await wire(caller, input, own.workspace);
+  const shelf = shelfOf(home, caller.world.env);
+  const { context, lines } = readChain(shelf, own.id);
   const objected = objection(context, message);
   if (objected) throw objected;
-  const request = message.type === "allow" && renewedRequest(context, context.worktree?.folder ?? deps.workspace.root);
+  const folder = (await folderOf(own.workspace, context, caller)) ?? deps.workspace.root;
+  const request = message.type === "allow" && renewedRequest(context, folder);
   if (request) {
     // The chain asks anew, so that the id in the refusal is one that can be allowed.
     await goOn(input, caller, {}, () => true);
     throw objection({ ...context, engine: { ...context.engine, request } }, message);
   }
-  dropMessage(chainPaths(contextsOf(home), id).inbox, { by: caller.by, message }, caller.world.now());
+  const inbox = { folder: chainPaths(shelf.contexts, own.id).inbox, seal: shelf.seal, chain: lines[0]?.hash ?? "" };
+  dropMessage(inbox, { by: caller.by, message }, caller.world.now());
   try {
     return await goOn(input, caller, {}, until);
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== "locked") throw error;
-    return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, delivered: true } };
+    return { exit: exitCodes.done, data: { schema_version: 1, chain_id: own.id, delivered: true } };
   }
+}
+
+interface GoingOn {
+  readonly accept_edit?: boolean | undefined;
+  readonly discard_edit?: boolean | undefined;
+  readonly mode?: WorkMode | undefined;
+  /** A foreign chain may be adopted, where a person says so. */
+  readonly mayAdopt?: boolean;
 }
 
 export async function goOn(
   input: Running & { chain: string },
   caller: Caller,
-  edit: { accept_edit?: boolean | undefined; discard_edit?: boolean | undefined; mode?: WorkMode | undefined },
+  edit: GoingOn,
   until?: (chain: Chain) => boolean,
 ): Promise<Answer> {
-  const own = workspaceOf(input, caller);
-  const { deps, config, home } = await wire(caller, input, own);
+  const own = await ownChain(input, caller, edit);
+  const { deps, config, home } = await wire(caller, input, own.workspace);
   const policy = policyOf(input);
   const settings = { size: "normal" as const, ...(await settingsOf(deps, config, input)) };
-  const { chain, edits } = openChain(beginning(caller, contextsOf(home)), paddedId(input.chain), settings);
+  const begun = beginning(caller, home);
+  const { chain, edits } = own.adopts
+    ? adoptChain(begun, own.id, { ...settings, mode: edit.mode ?? "tdd" })
+    : openChain(begun, own.id, settings);
   return turn(chain, caller, input, async () => {
     if (edits.length > 0) settleEdits(chain, edits, edit, caller);
     const limits = limitsOf(input);
-    const { worktree } = chain.context;
-    const there = worktree === null ? deps : (await wire(caller, input, own, worktree.folder)).deps;
+    const folder = await folderOf(own.workspace, chain.context, caller);
+    const there = folder === null ? deps : (await wire(caller, input, own.workspace, folder)).deps;
     const mode = edit.mode === undefined || edit.mode === chain.context.mode ? {} : { mode: edit.mode };
     const changed = {
       limits,
@@ -78,11 +95,6 @@ export async function goOn(
     }
     return runTurn(chain, there, policy, caller.signal, until);
   });
-}
-
-/** Where a home lies apart from its projects, a chain goes on in its own, wherever its user stands now. */
-function workspaceOf(input: { chain: string; home?: string | undefined }, caller: Caller): string | undefined {
-  return liesApart(locateHome(caller, input)) ? readOne(input, caller).workspace : undefined;
 }
 
 /** What a chain begins with, beside its task. */
@@ -263,12 +275,13 @@ export function limitsOf(input: Running): Partial<Limits> {
   };
 }
 
-export function beginning(caller: Caller, contexts: string): Beginning {
-  return { contexts, engine: packageVersion(), by: caller.by, now: caller.world.now, listen: caller.listen };
+export function beginning(caller: Caller, home: Home): Beginning & UserSeal {
+  const { world, by, listen } = caller;
+  return { ...shelfOf(home, world.env, true), engine: packageVersion(), by, now: world.now, listen };
 }
 
 export function readOne(input: { chain: string; home?: string | undefined }, caller: Caller) {
-  return readChain(contextsOf(locateHome(caller, input)), paddedId(input.chain)).context;
+  return readChain(shelfOf(locateHome(caller, input), caller.world.env), paddedId(input.chain)).context;
 }
 
 /** Where a chain works beside its user's files; it is there before the chain begins. */
@@ -276,10 +289,29 @@ export async function inWorktree(deps: Deps, input: CommonFlags, caller: Caller)
   const { addWorktree } = await import("../tools/worktree.ts");
   const root = deps.workspace.root;
   const name = `${basename(root)}-${sha256(root).slice(0, 6)}-${caller.world.now().toString(36)}`;
-  const made = await addWorktree(root, join(userFolders(caller.world.env).state, "worktrees", name));
+  const made = await addWorktree(root, join(worktreesOf(caller), name));
   if ("type" in made) {
     throw new UserError("no_worktree", made.text, "Leave --worktree out, or mend that first.", exitCodes.usage);
   }
   const { path, folder, head, dirty } = made;
   return { deps: (await wire(caller, input, root, folder)).deps, worktree: { path, folder, head, dirty } };
+}
+
+function worktreesOf({ world }: Caller): string {
+  return join(userFolders(world.env).state, "worktrees");
+}
+
+/** The folder of a chain's worktree, or null where it has none: only one that we made in our own folder, and for this repository, counts. */
+export async function folderOf(workspace: string, { worktree }: Context, caller: Caller): Promise<string | null> {
+  if (worktree === null) return null;
+  const { path } = worktree;
+  const { ownWorktree } = await import("../tools/git_folder.ts");
+  const folder = ownWorktree(workspace, path, worktreesOf(caller));
+  if (typeof folder === "string") return folder;
+  throw new UserError(
+    "not_our_worktree",
+    `${path} does not count as this chain's worktree: ${folder.text} Nothing was done.`,
+    'Begin again: claude-exec new "…" --worktree',
+    exitCodes.conflict,
+  );
 }

@@ -34,7 +34,7 @@ export type Progress =
   | { readonly type: "thinking"; readonly key: string; readonly prompt: string; readonly model: string }
   | { readonly type: "receiving"; readonly key: string; readonly characters: number }
   | { readonly type: "retrying"; readonly key: string; readonly delay_ms: number; readonly reason: string }
-  | { readonly type: "sandbox" | "settings"; readonly line: string }
+  | { readonly type: "sandbox" | "notice"; readonly line: string }
   | { readonly type: "using"; readonly key: string; readonly tool: string; readonly input: string };
 
 export interface Work {

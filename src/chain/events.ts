@@ -18,8 +18,18 @@ export type { WorkMode };
 export type Body = Unstamped<Header | Intent | Result | ChainEvent>;
 export type ChainLine = Line<Body>;
 
-/** Line 1. */
-export type Header = { type: "header"; format: 1; chain_id: string; engine: string };
+/**
+ * Line 1. Format 2 is sealed: `key` is the id of the key that its hashes are made with, `home` the path of the home that
+ * it was begun in. Format 1 has neither, and hashes that anybody can make.
+ */
+export type Header = {
+  type: "header";
+  format: 1 | 2;
+  chain_id: string;
+  engine: string;
+  key?: string;
+  home?: string;
+};
 
 /** Written before money is spent or the world is touched: it freezes what is about to happen. */
 export type Intent =
@@ -116,8 +126,15 @@ interface Events {
     limits: Limits;
     test_command: readonly string[] | null;
   };
-  /** `parts`: what counts of it besides its knowledge; left out by chains from before these could be taken over. */
-  imported: { context: Readonly<Record<string, Json>>; parts?: readonly ImportedPart[] };
+  /**
+   * `parts`: what counts of it besides its knowledge; left out by chains from before these could be taken over.
+   * `adopted`: it was the journal of a foreign chain, and under which name that is kept.
+   */
+  imported: {
+    context: Readonly<Record<string, Json>>;
+    parts?: readonly ImportedPart[];
+    adopted?: { why: string; kept_as: string };
+  };
   context_edited: { changes: readonly Edit[] };
   epoch_opened: { number: number; tools: string; system: readonly string[]; bytes: number; digest: string | null };
   ledger_extended: { text: string };

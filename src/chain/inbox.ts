@@ -44,12 +44,19 @@ export function takeInbox(chain: Chain, workspace: Workspace): void {
       const by: Actor = read.success ? read.data.by : { kind: "person", name: "unknown", door: "inbox" };
       const events = read.success
         ? follow(chain, read.data.message, name, workspace)
-        : [event("message_ignored", { reason: "It could not be read.", from: name })];
+        : [
+            event("message_ignored", {
+              reason: message === undefined ? unsealed : "It could not be read.",
+              from: name,
+            }),
+          ];
       chain.append(withLedger(by, events));
     }
     removeMessage(chain.inbox, name);
   }
 }
+
+const unsealed = "A message carries no seal of this chain, so you did not send it.";
 
 /** Why a message cannot be meant now, said before it is sent; undefined: it can. */
 export function objection(context: Context, message: PersonMessage): UserError | undefined {

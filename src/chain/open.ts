@@ -1,27 +1,29 @@
-import { copyFileSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { writeAtomic, readTextIfThere } from "../util/files.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { isRecord, parseJson, type Json } from "../util/json.ts";
-import { Journal, readJournal, type Actor, type Reading } from "../store/journal.ts";
-import { chainPaths, contextFiles, takeChainId } from "../store/chains.ts";
+import { Journal, readFirstLine, readJournal, type Actor, type Reading } from "../store/journal.ts";
+import { chainPaths, contextFiles, removeLeftovers, takeChainId, type Inbox } from "../store/chains.ts";
 import { openBlobs, type Blobs } from "../store/blobs.ts";
 import { openSpare } from "../store/spare.ts";
 import { tryLock, type Lock } from "../store/lock.ts";
+import { sealText, unsealText } from "../store/seal.ts";
 import { apply, replay } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { event, type Body, type ChainEvent, type ChainLine, type Edit, type EventNamed } from "./events.ts";
 import { allParts } from "./import_context.ts";
 import { ledgerText } from "./ledger.ts";
+import { notOwn, ownershipOf, type Ownership, type Shelf } from "./ownership.ts";
 import { standing, writeView } from "./view.ts";
 
 /** A chain that this process holds. Whoever opens it closes it. */
 export interface Chain {
   readonly id: string;
   readonly blobs: Blobs;
-  /** The state of all files before the command that is running. */
-  readonly tree: { read(): string | undefined; write(text: string): void; remove(): void };
-  readonly inbox: string;
+  /** The state of all files before the command that is running. Null: somebody else wrote what lies there. */
+  readonly tree: { read(): string | undefined | null; write(text: string): void; remove(): void };
+  readonly inbox: Inbox;
   /** Where what a command made and may not make is kept. */
   readonly aside: string;
   readonly viewPath: string;
@@ -37,8 +39,7 @@ export type Listener = (line: ChainLine) => void;
 
 export const engineActor: Actor = { kind: "engine", name: "claude-exec", door: "engine" };
 
-export interface Beginning {
-  readonly contexts: string;
+export interface Beginning extends Shelf {
   readonly engine: string;
   readonly by: Actor;
   readonly now: () => number;
@@ -55,6 +56,7 @@ export function createChain(beginning: Beginning, started: Started): Chain {
   const viewPath = join(contexts, `chain-${id}-${slug}-${stamp(beginning.now())}.json`);
   let chain: Chain | undefined;
   try {
+    removeLeftovers(contexts, id);
     chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lockOf(contexts, id));
     begin(chain, beginning, [event("chain_started", { ...started, slug })]);
     return chain;
@@ -66,14 +68,15 @@ export function createChain(beginning: Beginning, started: Started): Chain {
 }
 
 /** Header and task in one batch: a chain whose task is not on disk has not begun. */
-function begin(chain: Chain, { engine, by }: Beginning, events: readonly ChainEvent[]): void {
+export function begin(chain: Chain, { engine, by, seal, home }: Beginning, events: readonly ChainEvent[]): void {
   const { bodies } = withLedger(by, events);
-  chain.append({ by, bodies: [{ type: "header", format: 1, chain_id: chain.id, engine }, ...bodies] });
+  const header: Body = { type: "header", format: 2, chain_id: chain.id, engine, key: seal.id, home };
+  chain.append({ by, bodies: [header, ...bodies] });
 }
 
 /**
  * Takes up a chain that is there: proves its journal, cuts what a crash left torn, and sees to its context file. A
- * context file without a journal begins one, with `settings`.
+ * context file without a journal begins one, with `settings`. A chain that is not this user's own is refused.
  */
 export function openChain(
   beginning: Beginning,
@@ -85,7 +88,9 @@ export function openChain(
   const file = contextFiles(contexts).get(id);
   const lock = lockOf(contexts, id);
   try {
-    const reading = readingOf(paths.journal, id);
+    const { reading, ownership } = readOwned(beginning, id) ?? {};
+    if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
+    if (reading?.damage) throw damaged(paths.journal, id, reading);
     if (!reading || reading.lines.length === 0) {
       if (!file || !settings) throw neverBegun(id);
       return { chain: importChain(beginning, id, file, lock, settings), edits: [] };
@@ -105,12 +110,48 @@ export function openChain(
   }
 }
 
-/** Reads a chain without holding it: for whoever only wants to know. */
-export function readChain(contexts: string, id: string): { context: Context; lines: readonly ChainLine[] } {
-  const reading = readingOf(chainPaths(contexts, id).journal, id);
-  if (!reading) throw noChain(id);
+/** Reads a chain without holding it: for whoever only wants to know. What is foreign can be read all the same. */
+export function readChain(
+  shelf: Shelf,
+  id: string,
+): { context: Context; lines: readonly ChainLine[]; ownership: Ownership } {
+  const { reading, ownership } = readOwned(shelf, id) ?? {};
+  if (!reading || !ownership) throw noChain(id);
+  if (reading.damage && (ownership.type !== "foreign" || reading.lines.length === 0))
+    throw damaged(chainPaths(shelf.contexts, id).journal, id, reading);
   if (reading.lines.length === 0) throw neverBegun(id);
-  return { context: replay(reading.lines), lines: reading.lines };
+  const context = ownership.type === "foreign" ? replayForeign(id, reading.lines) : replay(reading.lines);
+  return { context, lines: reading.lines, ownership };
+}
+
+/** Whose chain this is, by the first line of its journal alone; undefined where there is no journal. */
+export function ownershipIn(shelf: Shelf, id: string): Ownership | undefined {
+  const { journal } = chainPaths(shelf.contexts, id);
+  if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
+  return ownershipOf(readFirstLine<Body>(journal, shelf.seal), id, shelf);
+}
+
+/** Reads and proves a journal, and says whose it is; undefined where there is none. */
+export function readOwned(shelf: Shelf, id: string): { reading: Reading<Body>; ownership: Ownership } | undefined {
+  const { journal } = chainPaths(shelf.contexts, id);
+  if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
+  const reading = readJournal<Body>(journal, shelf.seal);
+  return { reading, ownership: ownershipOf(reading, id, shelf) };
+}
+
+/** Lines that we did not write can hold anything. */
+export function replayForeign(id: string, lines: readonly ChainLine[]): Context {
+  try {
+    return replay(lines);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new UserError(
+      "journal_unreadable",
+      `The journal of chain ${id} is foreign, and it cannot be read: ${error.message}. Nothing was done with it.`,
+      'Begin your own: claude-exec new "…"',
+      exitCodes.conflict,
+    );
+  }
 }
 
 function importChain(
@@ -120,7 +161,8 @@ function importChain(
   lock: Lock,
   settings: Omit<Started, "goal">,
 ): Chain {
-  const context = parseJson(readTextIfThere(file) ?? "");
+  const text = readTextIfThere(file) ?? "";
+  const context = parseJson(text);
   if (!isRecord(context) || typeof context["goal"] !== "string") {
     throw new UserError(
       "context_unreadable",
@@ -128,9 +170,9 @@ function importChain(
       'Begin anew: claude-exec new "…"',
     );
   }
-  const { journal } = chainPaths(beginning.contexts, id);
-  writeAtomic(journal, "");
-  copyFileSync(file, `${file}.imported`);
+  writeAtomic(chainPaths(beginning.contexts, id).journal, "");
+  removeLeftovers(beginning.contexts, id);
+  writeAtomic(`${file}.imported`, text);
   const chain = hold(beginning, id, file, { lines: [], bytes: 0 }, lock);
   const { goal } = context;
   begin(chain, beginning, [
@@ -149,17 +191,20 @@ export function hold(
   reading: Pick<Reading<Body>, "lines" | "bytes">,
   lock: Lock,
 ): Chain {
-  const { contexts, now, listen } = beginning;
+  const { contexts, now, listen, seal } = beginning;
   const paths = chainPaths(contexts, id);
   const spare = openSpare(paths.spare);
   const blobs = openBlobs(paths.blobs);
-  const journal = new Journal<Body>(paths.journal, reading, now);
+  const journal = new Journal<Body>(paths.journal, reading, now, seal);
   let context = replay(reading.lines);
+  let first = reading.lines[0]?.hash ?? "";
   let written = { n: -1, at: 0 };
   return {
     id,
     viewPath,
-    inbox: paths.inbox,
+    get inbox() {
+      return { folder: paths.inbox, seal, chain: first };
+    },
     aside: paths.aside,
     blobs: {
       ...blobs,
@@ -167,8 +212,11 @@ export function hold(
       putBytes: (bytes) => spare.keeping(() => blobs.putBytes(bytes)),
     },
     tree: {
-      read: () => readTextIfThere(paths.tree),
-      write: (text) => writeAtomic(paths.tree, text, { durable: false }),
+      read() {
+        const sealed = readTextIfThere(paths.tree);
+        return sealed === undefined ? undefined : (unsealText(seal, ["tree", first], sealed) ?? null);
+      },
+      write: (text) => writeAtomic(paths.tree, sealText(seal, ["tree", first], text), { durable: false }),
       remove: () => rmSync(paths.tree, { force: true }),
     },
     get context() {
@@ -178,6 +226,7 @@ export function hold(
       const begins = batches.some(({ bodies }) => bodies.some(({ type }) => type === "intent"));
       const write = () => journal.append(...batches);
       for (const line of begins ? spare.beginning(write) : spare.keeping(write)) {
+        if (line.n === 1) first = line.hash;
         context = apply(context, line);
         listen(line);
       }
@@ -205,18 +254,13 @@ export function withLedger(by: Actor, events: readonly ChainEvent[]): { by: Acto
   return { by, bodies: text ? [...events, event("ledger_extended", { text })] : events };
 }
 
-function readingOf(path: string, id: string): Reading<Body> | undefined {
-  if (!statSync(path, { throwIfNoEntry: false })) return undefined;
-  const reading = readJournal<Body>(path);
-  if (reading.damage) {
-    throw new UserError(
-      "journal_damaged",
-      `The journal of chain ${id} is damaged at line ${reading.damage.line}: ${reading.damage.why}. The ${reading.lines.length} lines before it are whole.`,
-      `Restore ${path} from a backup, or go on from line ${reading.lines.length}: claude-exec recover ${id}`,
-      exitCodes.conflict,
-    );
-  }
-  return reading;
+function damaged(path: string, id: string, { damage, lines }: Reading<Body>): UserError {
+  return new UserError(
+    "journal_damaged",
+    `The journal of chain ${id} is damaged at line ${damage?.line}: ${damage?.why}. The ${lines.length} lines before it are whole.`,
+    `Restore ${path} from a backup, or go on from line ${lines.length}: claude-exec recover ${id}`,
+    exitCodes.conflict,
+  );
 }
 
 export function lockOf(contexts: string, id: string): Lock {

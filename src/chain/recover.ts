@@ -1,13 +1,13 @@
-import { existsSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
-import { readJournal } from "../store/journal.ts";
 import { engineCall } from "./called.ts";
 import type { Context } from "./context.ts";
-import { event, type Body } from "./events.ts";
-import { hold, lockOf, viewName, type Beginning, type Chain } from "./open.ts";
+import { event } from "./events.ts";
+import { notOwn } from "./ownership.ts";
+import { hold, lockOf, readOwned, viewName, type Beginning, type Chain } from "./open.ts";
 
 export interface Recovered {
   readonly lost_lines: number;
@@ -26,8 +26,9 @@ export function recoverChain(beginning: Beginning, id: string): Recovered {
   const lock = lockOf(contexts, id);
   let chain: Chain | undefined;
   try {
-    if (!existsSync(path)) throw nothingToRecover(id);
-    const reading = readJournal<Body>(path);
+    const { reading, ownership } = readOwned(beginning, id) ?? {};
+    if (!reading || !ownership) throw nothingToRecover(id);
+    if (ownership.type !== "own") throw notOwn(id, ownership);
     const text = readTextIfThere(path) ?? "";
     const lost_lines = text.split("\n").filter(Boolean).length - reading.lines.length;
     const file = contextFiles(contexts).get(id);

@@ -1,8 +1,16 @@
 import { readSnapshot, type Snapshot } from "../tools/snapshot.ts";
-import type { Chain } from "./open.ts";
+import { event } from "./events.ts";
+import { engineActor, type Chain } from "./open.ts";
 
-/** How the workspace lay before the command that was running when the chain last stopped; undefined: there was none. */
-export function notedTree({ tree }: Chain): Snapshot | undefined {
-  const text = tree.read();
-  return text === undefined ? undefined : readSnapshot(text);
+/**
+ * How the workspace lay before the command that was running when the chain last stopped; undefined: there was none.
+ * What somebody else wrote there is removed, and the journal says so.
+ */
+export function notedTree(chain: Chain): Snapshot | undefined {
+  const text = chain.tree.read();
+  if (text !== null) return text === undefined ? undefined : readSnapshot(text);
+  const reason = "The note about the files before a command carries no seal of this chain.";
+  chain.append({ by: engineActor, bodies: [event("message_ignored", { reason, from: `${chain.id}.tree` })] });
+  chain.tree.remove();
+  return undefined;
 }

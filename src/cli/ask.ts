@@ -148,8 +148,22 @@ export async function askWhatElse(signal: AbortSignal): Said<string> {
 }
 
 export async function askTrust(signal: AbortSignal): Said<boolean> {
-  const clack = await import("@clack/prompts");
   const message = "Do you know what is in it? Its prompts, rules and settings would count, and its files be read.";
+  return confirmed(message, signal);
+}
+
+export async function askAdopt(signal: AbortSignal): Said<boolean> {
+  const message =
+    "Adopt it? What it knows and what it cost would count; its approvals and permissions would not, and its journal is kept aside.";
+  return confirmed(message, signal);
+}
+
+export async function askMoved(signal: AbortSignal): Said<boolean> {
+  return confirmed("Did you move it here? Then its chains go on here.", signal);
+}
+
+async function confirmed(message: string, signal: AbortSignal): Said<boolean> {
+  const clack = await import("@clack/prompts");
   return said(clack.confirm({ message, initialValue: false, signal }));
 }
 

@@ -8,7 +8,7 @@ import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { isRecord } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { readArguments, type Order } from "./arguments.ts";
-import { askApproval, askModels, askQuestion, askTrust, type Next, type Question } from "./ask.ts";
+import { askAdopt, askApproval, askModels, askMoved, askQuestion, askTrust, type Next, type Question } from "./ask.ts";
 import { helpText } from "./help.ts";
 import { narrate } from "./narrate.ts";
 import { askPermission } from "./permission.ts";
@@ -94,7 +94,7 @@ function rehearse(order: Order, interactive: boolean, screen: Screen): Order {
   return { ...order, input: { answers: demoAnswers, ...order.input, approve_policy: "auto" } };
 }
 
-/** The order as its user meant it in the end, and what came of it. */
+/** The order as its user meant it in the end, and what came of it: what it was refused for may be asked about first. */
 async function withTrust(
   order: Order,
   caller: Caller,
@@ -117,13 +117,19 @@ async function withTrust(
 
 /** What a person is asked before anything begins: their answer as flags; undefined where there is nothing to ask. */
 async function askBefore(error: UserError, { operation }: Order, caller: Caller, screen: Screen) {
-  const ask = { untrusted: askTrust, models_cost_more: askModels }[error.code];
+  const ask = {
+    untrusted: askTrust,
+    models_cost_more: askModels,
+    moved: askMoved,
+    foreign: operation.name === "resume" ? askAdopt : undefined,
+  }[error.code];
   if (ask === undefined) return undefined;
   screen.print(error.message);
   const said = await ask(caller.signal);
   if (said === undefined)
     throw new UserError("left", "Left without an answer. Nothing was begun.", error.hint, exitOfLeaving(caller));
   if (ask === askModels) return { project_models: said ? "use" : "ignore" };
+  if (ask === askMoved || ask === askAdopt) return said ? { adopt: true } : undefined;
   if (said) return { trust: true };
   if (!("permission" in operation.input.shape)) return undefined;
   screen.print("Then it is only looked at (--permission read): nothing in it counts, and nothing is written there.");

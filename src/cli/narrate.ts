@@ -14,7 +14,12 @@ export function narrate(line: ChainLine, screen: Screen): void {
       if (line.worktree?.dirty) say(style("yellow", "!"), "What you have not committed is not in it.");
       return screen.print(`\n${style("bold", "Requirements clarification")}`);
     case "imported":
-      return say("·", "What a context file knows is taken over.");
+      return say(
+        "·",
+        line.adopted
+          ? `Adopted. The foreign journal is kept as ${line.adopted.kept_as}.`
+          : "What a context file knows is taken over.",
+      );
     case "decision_taken":
       return say(style("dim", "→"), line.action.say);
     case "report_recorded":

@@ -57,11 +57,11 @@ export function openLive(screen: Screen, now: () => number): Live {
           if (known) doing.set(sign.key, { ...known, characters: sign.characters });
           return undefined;
         }
-        case "settings":
+        case "notice":
         case "sandbox": {
           if (told.has(sign.line)) return undefined;
           told.add(sign.line);
-          const style = sign.type === "settings" || sign.line.startsWith("sandbox: OFF") ? "yellow" : "dim";
+          const style = sign.type === "notice" || sign.line.startsWith("sandbox: OFF") ? "yellow" : "dim";
           return screen.print(screen.style(style, `  ${harmless(sign.line)}`));
         }
       }

@@ -56,7 +56,7 @@ function textOf(operation: string, data: Data): string {
     case "recover":
       return recoverText(data);
     case "diff":
-      return diffText(data);
+      return [...foreignLines(data), diffText(data)].join("\n");
     case "rewind":
       return rewindText(data);
     default:
@@ -190,6 +190,8 @@ function statusText(data: Data): string {
 function statusLine(chain: Data): string {
   const id = word(chain["chain_id"]);
   if (chain["problem"]) return `${id}  damaged    ${word(chain["problem"])}`;
+  if (chain["foreign"])
+    return `${id}  foreign    ${word(chain["goal"]).split("\n")[0]!.slice(0, 70)}  (${word(chain["foreign"])})`;
   const status = record(chain["status"]);
   const scores = record(chain["confidence_scores"]);
   return `${id}  ${word(status["state"]).padEnd(9)}  ${percent(number(scores["overall"])).padStart(4)}  ${money(record(chain["cost_tracking"])["estimated_cost"]).padStart(7)}  ${word(chain["goal"]).split("\n")[0]!.slice(0, 70)}`;
@@ -213,7 +215,7 @@ function statusBlock(chain: Data): string {
       (phase === word(chain["current_phase"]) && word(status["state"]) !== "completed");
     return current ? `→ ${title(phase)}` : `✓ ${doneWords[phase] ?? title(phase)} (${time})`;
   });
-  const lines = [`Chain ${id}: ${word(chain["goal"])}`, ...phases];
+  const lines = [...foreignLines(chain), `Chain ${id}: ${word(chain["goal"])}`, ...phases];
   lines.push(`Total time: ${minutes(spans.reduce((sum, { ms }) => sum + ms, 0))}`);
   lines.push(`Total cost: ${money(record(chain["cost_tracking"])["estimated_cost"])}`);
   lines.push(`Confidence: ${percent(number(record(chain["confidence_scores"])["overall"]))}`);
@@ -226,6 +228,13 @@ function statusBlock(chain: Data): string {
   if (status["hint"]) lines.push(`Next: ${word(status["hint"])}`);
   if (chain["context_file"]) lines.push(`Context: ${word(chain["context_file"])}`);
   return lines.join("\n");
+}
+
+/** First of all that is shown of a chain: whether it is one's own. */
+function foreignLines(chain: Data): string[] {
+  return chain["foreign"]
+    ? [`This chain is foreign: ${word(chain["foreign"])}. Nothing is done with it until you adopt it.`]
+    : [];
 }
 
 const doneWords: Record<string, string> = {
@@ -255,6 +264,7 @@ function costText(data: Data): string {
   const width = Math.max(10, ...rows.map((row) => word(row["name"]).length));
   const kinds = record(data["by_kind"]);
   return [
+    ...foreignLines(data),
     `Chain ${word(data["chain_id"])} (${word(data["goal"])}):`,
     `  - Total tokens: ${number(data["tokens"]).toLocaleString("en")} (fresh ${number(kinds["input"]).toLocaleString("en")}, cache read ${number(kinds["cache_read"]).toLocaleString("en")}, cache written ${number(kinds["cache_write"]).toLocaleString("en")}, output ${number(kinds["output"]).toLocaleString("en")})`,
     `  - Estimated cost: ${money(data["usd"])}${data["complete"] === false ? `, without ${number(data["unpriced_calls"])} calls whose price is not known` : ""}`,

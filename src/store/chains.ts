@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { readTextIfThere, writeAtomic } from "../util/files.ts";
+import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { writeAtomic } from "../util/files.ts";
 import { parseJson } from "../util/json.ts";
-import { systemCode, UserError } from "../util/errors.ts";
+import { exitCodes, systemCode, UserError } from "../util/errors.ts";
+import { sealText, unsealText, type Seal } from "./seal.ts";
 
 /** Where the files of chains lie below a `contexts` folder. */
 export function chainPaths(contexts: string, id: string) {
@@ -60,22 +61,58 @@ export function contextFiles(contexts: string): Map<string, string> {
   return files;
 }
 
-/** Puts a message where the process that next works on the chain takes it in. Any process may do so. */
-export function dropMessage(inbox: string, message: object, now: number): void {
-  const name = `${String(now).padStart(15, "0")}-${crypto.randomUUID()}.json`;
-  writeAtomic(join(inbox, name), JSON.stringify(message));
+/** Where messages to one chain lie, and what seals them for it: `chain` is the hash of its first line. */
+export interface Inbox {
+  readonly folder: string;
+  readonly seal: Seal;
+  readonly chain: string;
 }
 
-/** The messages that wait, oldest first. They stay until `removeMessage`: taken in first, removed after. */
-export function waitingMessages(inbox: string): { name: string; message: unknown }[] {
-  return namesIn(inbox)
+/** Puts a message where the process that next works on the chain takes it in. Any process of its user may do so. */
+export function dropMessage({ folder, seal, chain }: Inbox, message: object, now: number): void {
+  refuseLinks(folder);
+  const name = `${String(now).padStart(15, "0")}-${crypto.randomUUID()}.json`;
+  writeAtomic(join(folder, name), sealText(seal, ["message", chain, name], JSON.stringify(message)));
+}
+
+/**
+ * The messages that wait, oldest first. They stay until `removeMessage`: taken in first, removed after. Without its
+ * seal a message is undefined: somebody else put it there, or wrote it for another chain.
+ */
+export function waitingMessages({ folder, seal, chain }: Inbox): { name: string; message: unknown }[] {
+  refuseLinks(folder);
+  return namesIn(folder)
     .filter((name) => name.endsWith(".json") && !name.startsWith("."))
     .sort()
-    .map((name) => ({ name, message: parseJson(readTextIfThere(join(inbox, name)) ?? "") }));
+    .map((name) => {
+      // What is no plain file (a pipe, a device) would keep whoever reads it waiting.
+      const isFile = lstatSync(join(folder, name), { throwIfNoEntry: false })?.isFile();
+      const text = unsealText(seal, ["message", chain, name], isFile ? readFileSync(join(folder, name), "utf8") : "");
+      return { name, message: text === undefined ? undefined : parseJson(text) };
+    });
 }
 
-export function removeMessage(inbox: string, name: string): void {
-  rmSync(join(inbox, name), { force: true });
+export function removeMessage({ folder }: Inbox, name: string): void {
+  rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+/** What lies under a number before its chain begins was put there by somebody else. */
+export function removeLeftovers(contexts: string, id: string): void {
+  const { inbox, tree, spare } = chainPaths(contexts, id);
+  refuseLinks(inbox);
+  for (const path of [inbox, tree, spare]) rmSync(path, { recursive: true, force: true });
+}
+
+/** Files are removed from an inbox: behind a link they would be somebody else's. */
+function refuseLinks(inbox: string): void {
+  const link = [dirname(inbox), inbox].find((path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink());
+  if (link === undefined) return;
+  throw new UserError(
+    "inbox_is_link",
+    `${link} is a link. Messages to a chain lie in a real folder. Nothing was read or removed.`,
+    `Look where it leads, and remove the link: rm ${link}`,
+    exitCodes.conflict,
+  );
 }
 
 function namesIn(folder: string): string[] {

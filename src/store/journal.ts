@@ -1,5 +1,6 @@
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
+import { closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, readSync } from "node:fs";
 import { sha256 } from "../util/hash.ts";
+import type { Seal } from "./seal.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import { writeFully } from "../util/files.ts";
 import { systemCode, UserError } from "../util/errors.ts";
@@ -32,14 +33,18 @@ export interface Reading<Body> {
   readonly torn: number;
   /** The first line that is whole and yet not what was written: a flipped bit, or somebody's edit. */
   readonly damage: { readonly line: number; readonly why: string } | undefined;
+  /** The id of the key that line 1 says the journal was sealed with; undefined: it was written without a key. */
+  readonly key?: string | undefined;
 }
 
 /**
  * Reads and proves a journal. Each line's hash covers the line and the hash before it, so that a torn tail (the
- * ordinary end of a crash) is told from damage in the middle (never ordinary).
+ * ordinary end of a crash) is told from damage in the middle (never ordinary). The hashes of a journal that was sealed
+ * with another key than `seal` cannot be checked: its lines are read as they are.
  */
-export function readJournal<Body>(path: string): Reading<Body> {
+export function readJournal<Body>(path: string, seal?: Seal): Reading<Body> {
   const bytes = readFileSync(path);
+  const { key, hash } = keyNamedBy(bytes, seal);
   const lines: Line<Body>[] = [];
   let start = 0;
   let previous = "";
@@ -48,7 +53,7 @@ export function readJournal<Body>(path: string): Reading<Body> {
   let damage: Reading<Body>["damage"];
   for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
     const line = bytes.subarray(start, end);
-    const proved = prove<Body>(line, previous, lines.length + 1);
+    const proved = prove<Body>(line, previous, lines.length + 1, hash);
     if (typeof proved === "string") {
       // After power loss the last write may come back with holes of zero bytes: torn, not damaged.
       const torn = line.includes(0) && end === bytes.length - 1;
@@ -64,16 +69,36 @@ export function readJournal<Body>(path: string): Reading<Body> {
     }
   }
   lines.length = batchLength;
-  return { lines, bytes: batchStart, torn: damage ? 0 : bytes.length - batchStart, damage };
+  return { lines, bytes: batchStart, torn: damage ? 0 : bytes.length - batchStart, damage, key };
+}
+
+/** Line 1 alone, proved as `readJournal` does: all that tells whose journal it is. No lines where it is not whole. */
+export function readFirstLine<Body>(path: string, seal: Seal): Pick<Reading<Body>, "lines" | "key"> {
+  const bytes = Buffer.alloc(64 * 1024);
+  const fd = openSync(path, "r");
+  const length = readSync(fd, bytes, 0, bytes.length, 0);
+  closeSync(fd);
+  const end = bytes.subarray(0, length).indexOf(10);
+  const { key, hash } = keyNamedBy(bytes, seal);
+  const proved = end < 0 ? "it is not whole" : prove<Body>(bytes.subarray(0, end), "", 1, hash);
+  return { lines: typeof proved === "string" ? [] : [proved], key };
+}
+
+/** The key that line 1 names, and how its hashes are made; undefined: with a key that is not ours. */
+function keyNamedBy(bytes: Buffer, seal: Seal | undefined): { key?: string; hash: Seal["hash"] | undefined } {
+  const first = parseJson(bytes.subarray(0, Math.max(0, bytes.indexOf(10))).toString());
+  if (!isRecord(first) || typeof first["key"] !== "string") return { hash: sha256 };
+  const { key } = first as { key: string };
+  return { key, hash: key === seal?.id ? seal.hash : undefined };
 }
 
 /** Over the bytes as they lie there: different bytes can read as the same text. */
-function prove<Body>(line: Buffer, previous: string, n: number): Line<Body> | string {
+function prove<Body>(line: Buffer, previous: string, n: number, hash: Seal["hash"] | undefined): Line<Body> | string {
   const text = line.toString();
   const seal = /,"hash":"([0-9a-f]{64})"\}$/.exec(text);
   if (!seal) return "it carries no hash";
   const body = line.subarray(0, line.length - seal[0].length);
-  if (sha256(previous, body, "}") !== seal[1]) return "its content does not match its hash";
+  if (hash && hash(previous, body, "}") !== seal[1]) return "its content does not match its hash";
   const parsed = parseJson(text);
   if (!isRecord(parsed) || parsed["n"] !== n) return `it is not line ${n}`;
   return parsed as Line<Body>;
@@ -86,13 +111,15 @@ function prove<Body>(line: Buffer, previous: string, n: number): Line<Body> | st
 export class Journal<Body extends object> {
   readonly #fd: number;
   readonly #now: () => number;
+  readonly #hashOf: Seal["hash"];
   #bytes: number;
   #n: number;
   #hash: string;
 
-  constructor(path: string, reading: Pick<Reading<Body>, "lines" | "bytes">, now: () => number) {
+  constructor(path: string, reading: Pick<Reading<Body>, "lines" | "bytes">, now: () => number, seal?: Seal) {
     this.#fd = openSync(path, "r+");
     this.#now = now;
+    this.#hashOf = seal?.hash ?? sha256;
     this.#bytes = reading.bytes;
     this.#n = reading.lines.length;
     this.#hash = reading.lines.at(-1)?.hash ?? "";
@@ -119,7 +146,7 @@ export class Journal<Body extends object> {
         const more = bodies.length - index - 1;
         const stamped = { n: ++n, at, by, ...body, ...(more ? { more } : {}) };
         const json = JSON.stringify(stamped);
-        hash = sha256(hash, json);
+        hash = this.#hashOf(hash, json);
         text += `${json.slice(0, -1)},"hash":"${hash}"}\n`;
         lines.push({ ...stamped, hash });
       }

@@ -18,7 +18,9 @@ const spareBytes = 256 * 1024;
  */
 export function openSpare(path: string): Spare {
   try {
-    writeFileSync(path, Buffer.alloc(spareBytes), { mode: 0o600 });
+    rmSync(path, { force: true });
+    // Never through a link that somebody put there.
+    writeFileSync(path, Buffer.alloc(spareBytes), { mode: 0o600, flag: "wx" });
   } catch (error) {
     rmSync(path, { force: true });
     throw error;

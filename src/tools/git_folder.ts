@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, resolve, sep } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { systemCode } from "../util/errors.ts";
 import { readBytes } from "./file.ts";
 import { isInside, statsOf } from "./place.ts";
@@ -39,6 +39,22 @@ export async function withRepository<Result>(
   } finally {
     fs.rmSync(stand, { recursive: true, force: true });
   }
+}
+
+/**
+ * The folder that stands for `root` in the worktree at `path`, if it is a worktree of the same repository and lies
+ * directly in `parent`.
+ */
+export function ownWorktree(root: string, path: string, parent: string): string | Refused {
+  const real = realPath(path);
+  if (real === undefined) return no("It is not there any more.");
+  if (dirname(real) !== realPath(parent)) return no("It was not made by claude-exec.");
+  const [main, tree] = [findRepository(realPath(root) ?? root), findRepository(real)];
+  if (main.type === "refused") return main;
+  if (tree.type === "refused") return tree;
+  if (tree.top !== real || tree.own === tree.common || tree.common !== realPath(main.common))
+    return no("It belongs to another repository.");
+  return join(real, relative(main.top, realPath(root) ?? root));
 }
 
 interface Found {

@@ -58,7 +58,7 @@ test("a folder laid out as in the first design is a home, and its config.json an
   const caller = callerAt(
     place.workspace,
     { ...place.env, ANTHROPIC_BASE_URL: server.url },
-    { progress: (sign) => sign.type === "settings" && said.push(sign.line) },
+    { progress: (sign) => sign.type === "notice" && said.push(sign.line) },
   );
   expect((await operate("new", { task, trust: true }, caller)).exit).toBe(10);
   expect(said).toEqual([

@@ -80,6 +80,7 @@ test("status of a chain by its number is what its context file says", async () =
   expect(chain).toEqual({
     ...Object.fromEntries(Object.keys(chain ?? {}).map((key) => [key, context[key]])),
     chain_id: "001",
+    foreign: null,
     context_file: place.contextFile("001"),
   });
   expect(chain).toMatchObject({ status: { state: "completed" }, confidence_scores: { overall: 0.92 } });

@@ -30,7 +30,7 @@ function project(files: Record<string, string> = {}) {
   const told = async () => {
     const lines: string[] = [];
     const progress = (sign: { type: string; line?: string }) =>
-      sign.type === "settings" && sign.line !== undefined && lines.push(sign.line);
+      sign.type === "notice" && sign.line !== undefined && lines.push(sign.line);
     await operate("prompts list", {}, callerAt(place.workspace, place.env, { progress }));
     return lines;
   };

@@ -16,6 +16,7 @@ import { openSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { ada } from "../chain/lines.ts";
+import { shelfAt } from "../support/sealed.ts";
 import { callerAt } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
@@ -184,7 +185,7 @@ async function wrongOf(scene: Scene, place: Place, injection: Injection, at: num
   const lines: ChainLine[] = [];
   const now = scene.deps.world.now;
   const beginning: Beginning = {
-    contexts: scene.contexts,
+    ...shelfAt(scene.contexts),
     engine: "0.1.0",
     by: ada,
     now,
@@ -461,7 +462,9 @@ function stuck(beginning: Beginning, { chain, ending }: Ran): string[] {
   return [
     ...(edits.length > 0 ? ["the context file was edited"] : []),
     ...(next === follows[ending.type] ? [] : [`after ${ending.type} comes ${next}`]),
-    ...(fs.existsSync(chain.inbox) && fs.readdirSync(chain.inbox).length > 0 ? ["the inbox is not empty"] : []),
+    ...(fs.existsSync(chain.inbox.folder) && fs.readdirSync(chain.inbox.folder).length > 0
+      ? ["the inbox is not empty"]
+      : []),
   ];
 }
 

@@ -127,7 +127,7 @@ async function endless(config: object) {
   closing.push(server.close);
   const env = { ...place.env, ANTHROPIC_API_KEY: "own-key", ANTHROPIC_BASE_URL: server.url };
   const said: string[] = [];
-  const progress = (sign: { type: string; line?: string }) => sign.type === "settings" && said.push(sign.line ?? "");
+  const progress = (sign: { type: string; line?: string }) => sign.type === "notice" && said.push(sign.line ?? "");
   return { place, said, caller: callerAt(place.workspace, env, { progress }), requests: server.requests };
 }
 

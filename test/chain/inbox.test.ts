@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { event, type Body, type ChainEvent } from "../../src/chain/events.ts";
@@ -29,7 +29,7 @@ function takenIn(message: PersonMessage, ...before: Body[]): ChainEvent[] {
   const [{ name } = { name: "" }] = waitingMessages(chain.inbox);
   takeInbox(chain, deps.workspace);
   chain.close();
-  expect(readdirSync(chain.inbox)).toEqual([]);
+  expect(readdirSync(chain.inbox.folder)).toEqual([]);
   const events = lines.slice(known).map(({ n: _n, at: _at, by, hash: _hash, more: _more, ...body }) => {
     expect(by).toEqual(ada);
     return { ...body, ...("from" in body && body.from === name ? { from: "this message" } : {}) } as ChainEvent;
@@ -168,26 +168,28 @@ test("an area is set aside with its reason, and a measurement is queued", () => 
 test("a message that a crash left behind, although it was taken in, does not count twice", () => {
   const { chain, deps, lines, say } = workbench({});
   say({ type: "waive", area: "speed", reason: "one user" });
-  const [waiting] = waitingMessages(chain.inbox);
+  const path = join(chain.inbox.folder, waitingMessages(chain.inbox)[0]!.name);
+  const left = readFileSync(path);
   takeInbox(chain, deps.workspace);
   const known = lines.length;
-  writeFileSync(join(chain.inbox, waiting!.name), JSON.stringify(waiting!.message));
+  writeFileSync(path, left);
   takeInbox(chain, deps.workspace);
   chain.close();
-  expect([lines.length, readdirSync(chain.inbox)]).toEqual([known, []]);
+  expect([lines.length, readdirSync(chain.inbox.folder)]).toEqual([known, []]);
 });
 
 test("what is no message is put aside aloud, and the next one is taken in", () => {
   const { chain, deps, events, say } = workbench({});
   dropMessage(chain.inbox, { by: ada, message: { type: "dance" } }, 1);
   dropMessage(chain.inbox, { by: { kind: "engine", name: "x", door: "x" }, message: { type: "check" } }, 2);
-  writeFileSync(join(chain.inbox, "000000000000003-x.json"), "{");
+  writeFileSync(join(chain.inbox.folder, "000000000000003-x.json"), "{");
   say({ type: "check" });
   takeInbox(chain, deps.workspace);
   chain.close();
   const [first, second, third, ...rest] = events().slice(2);
   const unread = { event: "message_ignored", reason: "It could not be read.", by: { name: "unknown", door: "inbox" } };
-  expect([first, second, third]).toMatchObject([unread, unread, unread]);
+  const reason = "A message carries no seal of this chain, so you did not send it.";
+  expect([first, second, third]).toMatchObject([unread, unread, { ...unread, reason }]);
   expect(rest.map((one) => one.event)).toEqual(["prompts_queued"]);
 });
 

@@ -12,6 +12,7 @@ import {
   type Chain,
 } from "../../src/chain/open.ts";
 import { UserError } from "../../src/util/errors.ts";
+import { shelfAt } from "../support/sealed.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
 import { ada, after, engine, noon, recorded, started } from "./lines.ts";
 
@@ -23,7 +24,14 @@ const { goal: _goal, ...settings } = begun;
 function place(): Beginning & { heard: ChainLine[] } {
   const heard: ChainLine[] = [];
   const contexts = join(folderWith({}), "contexts");
-  return { contexts, engine: "0.1.0", by: ada, now: () => Date.parse(noon), listen: (line) => heard.push(line), heard };
+  return {
+    ...shelfAt(contexts),
+    engine: "0.1.0",
+    by: ada,
+    now: () => Date.parse(noon),
+    listen: (line) => heard.push(line),
+    heard,
+  };
 }
 
 /** A new chain with its context file, as it is once it runs. */
@@ -50,7 +58,18 @@ test("a chain begins with its header, its task and what the model is told of it,
   const chain = create(beginning);
   chain.close();
   expect(beginning.heard.map(({ hash: _, ...line }) => line)).toEqual([
-    { n: 1, at: noon, by: ada, type: "header", format: 1, chain_id: "001", engine: "0.1.0", more: 2 },
+    {
+      n: 1,
+      at: noon,
+      by: ada,
+      type: "header",
+      format: 2,
+      chain_id: "001",
+      engine: "0.1.0",
+      key: beginning.seal.id,
+      home: beginning.home,
+      more: 2,
+    },
     { n: 2, at: noon, by: ada, ...started, more: 1 },
     {
       n: 3,
@@ -72,7 +91,7 @@ test("lines are on disk and in the context before anybody hears of them", () => 
   chain.close();
   const { chain: again } = open({
     ...beginning,
-    listen: (line) => seen.push([line.n, readChain(beginning.contexts, "001").lines.length, again.context.goal]),
+    listen: (line) => seen.push([line.n, readChain(beginning, "001").lines.length, again.context.goal]),
   });
   again.append({ by: engine, bodies: [event("gap_reported", { gaps: [] }), event("gap_reported", { gaps: [] })] });
   again.close();
@@ -92,7 +111,7 @@ test("a chain that is opened again is what its journal says", () => {
   expect([again.chain.context, again.edits, again.chain.viewPath]).toEqual([chain.context, [], chain.viewPath]);
   expect(again.chain.context.discovered).toEqual({ stack: "node" });
   again.chain.close();
-  expect(readChain(beginning.contexts, "001").context).toEqual(chain.context);
+  expect(readChain(beginning, "001").context).toEqual(chain.context);
 });
 
 test("a context file that is missing or old is written anew from the journal", () => {
@@ -152,7 +171,7 @@ test("a chain that somebody holds cannot be opened, and can be read", () => {
     "Watch it: claude-exec status 001",
     14,
   ]);
-  expect(readChain(beginning.contexts, "001").context.goal).toBe("Add a product function");
+  expect(readChain(beginning, "001").context.goal).toBe("Add a product function");
   chain.close();
   open(beginning).chain.close();
 });
@@ -162,7 +181,7 @@ test("a chain that is not there is said not to be, and leaves nothing behind", (
   create(beginning).close();
   const missing = ["no_chain", "No chain 404.", "List chains with: claude-exec status all", 1];
   expect(caught(() => open(beginning, "404"))).toEqual(missing);
-  expect(caught(() => readChain(beginning.contexts, "404"))).toEqual(missing);
+  expect(caught(() => readChain(beginning, "404"))).toEqual(missing);
   expect(readdirSync(join(beginning.contexts, "journal")).sort()).toEqual(["001.jsonl", "001.lock"]);
 });
 
@@ -178,7 +197,7 @@ test("a damaged journal is refused with the line and what can be done, and its l
     `Restore ${path} from a backup, or go on from line 0: claude-exec recover 001`,
     14,
   ];
-  expect(caught(() => readChain(beginning.contexts, "001"))).toEqual(refused);
+  expect(caught(() => readChain(beginning, "001"))).toEqual(refused);
   expect([caught(() => open(beginning)), caught(() => open(beginning))]).toEqual([refused, refused]);
   expect(readFileSync(path, "utf8")).toBe(damaged);
 });

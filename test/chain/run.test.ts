@@ -58,7 +58,7 @@ test("a whole way waits for answers and for an approval, sees red and then green
     "implementation",
   ]);
   expect(context.approval_history.map(({ user_response, by }) => [user_response, by])).toEqual([["approved", "ada"]]);
-  expect(readChain(bench.contexts, bench.chain.id).context).toEqual(context);
+  expect(readChain(bench.beginning, bench.chain.id).context).toEqual(context);
 });
 
 let whole: ReturnType<typeof runAlone> | undefined;

@@ -14,6 +14,7 @@ import { compile } from "../../src/permissions/judge.ts";
 import { openSandbox } from "../../src/sandbox/sandbox.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { realWorld } from "../../src/util/world.ts";
+import { shelfAt } from "../support/sealed.ts";
 import { recordingAt, type Replies } from "../support/script.ts";
 import { quickApp } from "../support/ways.ts";
 import { folderWith } from "../tools/folders.ts";
@@ -41,7 +42,13 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
   const { model, requests } = listening(openRecorded(recordingAt(folder, replies, "replies.json"), world));
   const lines: ChainLine[] = [];
   const signs: Progress[] = [];
-  const beginning: Beginning = { contexts, engine: "0.1.0", by: ada, now, listen: (line) => lines.push(line) };
+  const beginning: Beginning = {
+    ...shelfAt(contexts),
+    engine: "0.1.0",
+    by: ada,
+    now,
+    listen: (line) => lines.push(line),
+  };
   const deps: Deps = {
     world,
     model,

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { tryLock } from "../../src/store/lock.ts";
 import { replayHandler, startMessagesServer } from "../models/messages-server.ts";
 import { placeWith } from "../support/cli.ts";
+import { sealedMessage } from "../support/sealed.ts";
 import { action, productSolution, recordingAt, report, uses } from "../support/script.ts";
 import { asksFirst, present, productTest, quickApp, tiny, tinyWay } from "../support/ways.ts";
 
@@ -82,7 +83,7 @@ test("a message that a crash left in the inbox after it was taken in is not take
   const { place, replay } = await presented();
   const inbox = join(place.home, "contexts", "inbox", "001");
   const name = "001763640000000-7e4f.json";
-  const message = JSON.stringify({
+  const message = sealedMessage(place.env, join(place.home, "contexts", "journal", "001.jsonl"), name, {
     by: { kind: "person", name: "somebody", door: "test" },
     message: { type: "change", request: "Shorter." },
   });
@@ -94,7 +95,9 @@ test("a message that a crash left in the inbox after it was taken in is not take
   writeFileSync(join(inbox, name), message);
   expect((await place.run(["resume", "1", replay])).code).toBe(10);
   expect(place.events("changes_requested")).toMatchObject([{ request: "Shorter.", from: name }]);
-  expect(place.events("message_ignored")).toMatchObject([{ reason: "It could not be read." }]);
+  expect(place.events("message_ignored")).toMatchObject([
+    { reason: "A message carries no seal of this chain, so you did not send it." },
+  ]);
   expect(readdirSync(inbox)).toEqual([]);
 });
 

@@ -126,7 +126,7 @@ test("a provider that falls silent in the middle is asked again, and the chain g
     idleMs: 150,
   });
   const signs: string[] = [];
-  const begun = beginning(caller, `${home.path}/contexts`);
+  const begun = beginning(caller, home);
   const { createChain } = await import("../../src/chain/open.ts");
   const settings = { size: "tiny" as const, ...(await settingsOf(deps, config, input)) };
   const chain = createChain(begun, { goal: "Add a product function", ...settings });

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -6,10 +7,14 @@ import {
   chainPaths,
   contextFiles,
   dropMessage,
+  removeLeftovers,
   removeMessage,
   takeChainId,
   waitingMessages,
+  type Inbox,
 } from "../../src/store/chains.ts";
+import { sealWith } from "../../src/store/seal.ts";
+import { testSeal } from "../support/sealed.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
 import { child, wholeOutput } from "./children.ts";
 
@@ -72,7 +77,7 @@ test("only journals and context files count as chains", () => {
 });
 
 test("messages wait in the order of their time until they are removed", () => {
-  const inbox = join(folderWith({}), "inbox", "001");
+  const inbox = inboxIn(join(folderWith({}), "inbox", "001"));
   expect(waitingMessages(inbox)).toEqual([]);
   for (const [now, message] of [
     [1_000_000, { say: "second" }],
@@ -88,6 +93,49 @@ test("messages wait in the order of their time until they are removed", () => {
 });
 
 test("what is no message yet, or cannot be read, stops nothing", () => {
-  const inbox = folderWith({ ".1.tmp": "{", ".2.json": "{}", README: "x", "000-torn.json": '{"by":' });
+  const inbox = inboxIn(folderWith({ ".1.tmp": "{", ".2.json": "{}", README: "x", "000-torn.json": '{"by":' }));
   expect(waitingMessages(inbox)).toEqual([{ name: "000-torn.json", message: undefined }]);
 });
+
+test("a message counts for one chain, one key and one name, and only as it was written", () => {
+  const inbox = inboxIn(join(folderWith({}), "inbox", "001"));
+  dropMessage(inbox, { say: "yes" }, 1);
+  const [{ name, message } = { name: "", message: "none" }] = waitingMessages(inbox);
+  expect(message).toEqual({ say: "yes" });
+  const sealed = fs.readFileSync(join(inbox.folder, name), "utf8");
+  const seen = (other: Partial<Inbox>) => waitingMessages({ ...inbox, ...other }).map((one) => one.message);
+  expect([seen({ chain: "another chain" }), seen({ seal: sealWith(Buffer.alloc(32, 8)) })]).toEqual([
+    [undefined],
+    [undefined],
+  ]);
+  fs.rmSync(join(inbox.folder, name));
+  for (const [file, text] of Object.entries({
+    "000000000000002-copy.json": sealed,
+    "000000000000003-changed.json": sealed.replace("yes", "no"),
+    "000000000000004-bare.json": '{"say":"yes"}',
+  }))
+    fs.writeFileSync(join(inbox.folder, file), text);
+  fs.mkdirSync(join(inbox.folder, "000000000000005-folder.json"));
+  execFileSync("mkfifo", [join(inbox.folder, "000000000000006-pipe.json")]);
+  expect(seen({})).toEqual([undefined, undefined, undefined, undefined, undefined]);
+  for (const one of waitingMessages(inbox)) removeMessage(inbox, one.name);
+  expect(seen({})).toEqual([]);
+});
+
+test("an inbox behind a link is neither read nor emptied, since its files may be somebody else's", () => {
+  const folder = folderWith({ "documents/001/letter.json": "{}" });
+  fs.mkdirSync(join(folder, "contexts"));
+  fs.symlinkSync(join(folder, "documents"), join(folder, "contexts", "inbox"));
+  const inbox = inboxIn(join(folder, "contexts", "inbox", "001"));
+  for (const work of [
+    () => waitingMessages(inbox),
+    () => dropMessage(inbox, {}, 1),
+    () => removeLeftovers(join(folder, "contexts"), "001"),
+  ])
+    expect(work).toThrow(expect.objectContaining({ code: "inbox_is_link", exitCode: 14 }) as Error);
+  expect(fs.readdirSync(join(folder, "documents", "001"))).toEqual(["letter.json"]);
+});
+
+function inboxIn(folder: string): Inbox {
+  return { folder, seal: testSeal, chain: "the hash of its first line" };
+}

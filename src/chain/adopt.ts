@@ -1,0 +1,98 @@
+import { existsSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { writeAtomic } from "../util/files.ts";
+import { asJson, type Json } from "../util/json.ts";
+import { chainPaths, contextFiles, removeLeftovers } from "../store/chains.ts";
+import { UserError } from "../util/errors.ts";
+import type { Context } from "./context.ts";
+import { event } from "./events.ts";
+import {
+  begin,
+  hold,
+  lockOf,
+  readOwned,
+  replayForeign,
+  slugOf,
+  viewName,
+  type Beginning,
+  type Chain,
+  type Started,
+} from "./open.ts";
+
+/**
+ * Begins a chain of this user's own under the number of a foreign one, whose journal is kept under another name. Only
+ * what the foreign chain knows and what it cost is taken over; all else comes from `settings`.
+ */
+export function adoptChain(
+  beginning: Beginning,
+  id: string,
+  settings: Omit<Started, "goal">,
+): { chain: Chain; edits: [] } {
+  const { contexts, now } = beginning;
+  const { journal } = chainPaths(contexts, id);
+  const lock = lockOf(contexts, id);
+  let chain: Chain | undefined;
+  try {
+    const { reading, ownership } = readOwned(beginning, id) ?? {};
+    if (!reading || ownership?.type !== "foreign") throw new Error(`Chain ${id} is not foreign.`);
+    const context = replayForeign(id, reading.lines);
+    const knowledge = knowledgeOf(context, settings.gates.unproven);
+    const at = new Date(now()).toISOString().replace(/[:.]/g, "-");
+    const kept_as = `${id}.jsonl.foreign-${at}`;
+    const goal = typeof context.goal === "string" && context.goal !== "" ? context.goal : undefined;
+    if (goal === undefined) throw noGoal(id);
+    const viewPath = contextFiles(contexts).get(id) ?? join(contexts, viewName(id, reading.lines));
+    renameSync(journal, join(journal, "..", kept_as));
+    if (existsSync(viewPath)) renameSync(viewPath, `${viewPath}.foreign-${at}`);
+    removeLeftovers(contexts, id);
+    writeAtomic(journal, "");
+    chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lock);
+    begin(chain, beginning, [
+      event("chain_started", { ...settings, goal, slug: slugOf(goal) }),
+      event("imported", {
+        context: { ...knowledge, cost_tracking: asJson(context.cost_tracking) },
+        parts: ["costs"],
+        adopted: { why: ownership.why, kept_as },
+      }),
+    ]);
+    chain.writeView(true);
+    return { chain, edits: [] };
+  } catch (error) {
+    if (chain) chain.close();
+    else lock.release();
+    throw error;
+  }
+}
+
+/**
+ * Scores count as far as scores without evidence do. Nothing here was seen by this engine: what a person answered or was
+ * shown there becomes a note.
+ */
+function knowledgeOf(context: Context, unproven: number): Record<string, Json> {
+  const { discovered, uncertainties, confidence_scores: scores, decisions, session_memory: memory } = context;
+  const answers = context.questions.flatMap(({ question, answer }) =>
+    answer === null ? [] : [`Asked there: ${question} Answered: ${answer}`],
+  );
+  const solution = context.solution ? [`Proposed there: ${context.solution.text}`] : [];
+  const capped = Object.entries(scores).map(([area, score]) => [area, Math.min(score, unproven)]);
+  return asJson({
+    discovered,
+    uncertainties,
+    confidence_scores: Object.fromEntries(capped) as object,
+    decisions,
+    session_memory: {
+      ...memory,
+      files_modified: [],
+      tests_written: [],
+      notes: [...memory.notes, ...answers, ...solution],
+    },
+  });
+}
+
+function noGoal(id: string): UserError {
+  return new UserError(
+    "no_goal",
+    `The journal of chain ${id} names no task, so nothing can be taken over.`,
+    'Begin your own: claude-exec new "…"',
+  );
+}

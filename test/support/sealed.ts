@@ -1,0 +1,52 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { userSeal } from "../../src/app/key.ts";
+import type { Shelf } from "../../src/chain/ownership.ts";
+import { sealText, sealWith, type Seal } from "../../src/store/seal.ts";
+import { sha256 } from "../../src/util/hash.ts";
+
+export const testSeal = sealWith(Buffer.alloc(32, 7));
+
+/** Chains of a user whose key a test knows, in a home that was never moved. */
+export function shelfAt(contexts: string, seal: Seal = testSeal): Shelf {
+  return { contexts, seal, home: join(contexts, ".."), movedTo: () => undefined };
+}
+
+/** The seal of the user whose environment this is, made if there is none yet. */
+export function sealOfUser(env: Record<string, string>): Seal {
+  return userSeal(env, true).seal;
+}
+
+/** Hashes for lines that a test wrote or changed itself: with a key as its user's own, without one as anybody can. */
+export function withHashes(lines: readonly object[], seal?: Seal): string {
+  let hash = "";
+  const hashed = lines.map((line) => {
+    const { hash: _, ...body } = line as Record<string, unknown>;
+    const json = JSON.stringify(body);
+    hash = seal ? seal.hash(hash, json) : sha256(hash, json);
+    return `${json.slice(0, -1)},"hash":"${hash}"}\n`;
+  });
+  return hashed.join("");
+}
+
+/** Changes the lines of a journal as somebody does who knows the key, or (without `seal`) as anybody can. */
+export function rewriteJournal(
+  path: string,
+  seal: Seal | undefined,
+  change: (line: Record<string, unknown>) => object,
+) {
+  const lines = readFileSync(path, "utf8").split("\n").filter(Boolean);
+  writeFileSync(
+    path,
+    withHashes(
+      lines.map((line) => change(JSON.parse(line) as Record<string, unknown>)),
+      seal,
+    ),
+  );
+}
+
+/** The text of a message's file, as the user of this place would have left it for the chain of this journal. */
+export function sealedMessage(env: Record<string, string>, journal: string, name: string, message: object): string {
+  const { hash } = JSON.parse(readFileSync(journal, "utf8").split("\n")[0] ?? "") as { hash: string };
+  return sealText(sealOfUser(env), ["message", hash, name], JSON.stringify(message));
+}
