@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 // Runs on any Node that knows ES modules, so that an old one is told apart from a broken program.
-import { existsSync, readdirSync, readFileSync, statSync, writeSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync, writeSync } from "node:fs";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const file = realpathSync(fileURLToPath(import.meta.url));
+const root = join(dirname(file), "..");
+/** The child of a launcher knows itself by this name; unlike a variable, it is not inherited by what the child starts. */
+const startedByLauncher = "claude-exec";
 const [major, minor] = process.versions.node.split(".").map(Number);
 
 if (["--version", "-v", "-V"].includes(process.argv[2])) {
@@ -13,7 +16,7 @@ if (["--version", "-v", "-V"].includes(process.argv[2])) {
   console.error("claude-exec runs on Linux, macOS and WSL2. On Windows, start it inside WSL2.");
   process.exitCode = 78;
 } else if (major < 24 || (major === 24 && minor < 15)) {
-  await goOnWithLocalNode();
+  await startNewerNode();
 } else {
   await start();
 }
@@ -28,25 +31,42 @@ function printVersion() {
   }
 }
 
-/** The project brings a Node of its own; whoever started this with an older one need not notice. */
-async function goOnWithLocalNode() {
-  const local = [join(root, "node_modules", ".bin", "node"), join(process.cwd(), "node_modules", ".bin", "node")];
-  const found = local.find((path) => existsSync(path));
-  if (!found || process.env.CLAUDE_EXEC_NODE) {
+/**
+ * Only a Node that was installed together with this program is started: below this package, or beside it in a
+ * node_modules folder that holds it. The current folder may be a stranger's, and what runs here sees the API key.
+ */
+async function startNewerNode() {
+  const folders = [join(root, "node_modules")];
+  for (let folder = root; dirname(folder) !== folder; folder = dirname(folder))
+    if (basename(folder) === "node_modules") folders.push(folder);
+  const newer = folders.map((folder) => join(folder, "node", "bin", "node")).find((path) => existsSync(path));
+  if (!newer || process.argv0 === startedByLauncher) {
     console.error(
-      `claude-exec needs Node 24.15 or later; this is ${process.version}. Install it, or add it to your project: npm install --save-dev node@24`,
+      `claude-exec needs Node 24.15 or later; this is ${process.version}. Install a newer Node, or type where claude-exec is installed: npm install node@24`,
     );
     process.exitCode = 78;
     return;
   }
   const { spawn } = await import("node:child_process");
-  const child = spawn(found, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: "inherit",
-    env: { ...process.env, CLAUDE_EXEC_NODE: found },
-  });
+  const { constants } = await import("node:os");
+  // The channel ends with this process, however that ends; src/cli/stop.ts listens to it.
+  const stdio = ["inherit", "inherit", "inherit", "ipc"];
+  const child = spawn(newer, [file, ...process.argv.slice(2)], { stdio, argv0: startedByLauncher });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
-    process.on(signal, () => signal === "SIGINT" || child.kill(signal));
-  child.on("exit", (code) => (process.exitCode = code ?? 1));
+    process.on(signal, () => child.connected && child.send(signal, () => {}));
+  process.on("SIGTSTP", () => child.kill("SIGSTOP") && process.kill(process.pid, "SIGSTOP"));
+  process.on("SIGCONT", () => child.kill("SIGCONT"));
+  child.on("error", (error) => {
+    console.error(`claude-exec could not start ${newer}: ${error.message}`);
+    process.exitCode = 78;
+  });
+  child.on("exit", (code, signal) => {
+    // The terminal is gone: a Node that exits would try to reset it, and abort.
+    if (signal === "SIGHUP") process.removeAllListeners(signal).kill(process.pid, signal);
+    process.exitCode = code ?? 128 + constants.signals[signal];
+    if (signal && process.stdout.isTTY) process.stdout.write("\x1b[?25h");
+    if (signal === "SIGKILL") console.error("claude-exec was killed. What it had done is kept: claude-exec status");
+  });
 }
 
 async function start() {

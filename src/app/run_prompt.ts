@@ -7,7 +7,7 @@ import { runTurn, type Ending } from "../chain/run.ts";
 import { view } from "../chain/view.ts";
 import { chainCost } from "../costs/report.ts";
 import { chainIds, paddedId } from "../store/chains.ts";
-import { exitCodes, UserError } from "../util/errors.ts";
+import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
 import { contextsOf, shelfOf, wire, type Caller, type CommonFlags } from "./app.ts";
 import type { Home } from "./places.ts";
 import { statsOf } from "./stats.ts";
@@ -81,8 +81,7 @@ function unfinished(ending: Ending, name: string, file: string, { signal }: Call
     const [more] = /--budget-\w+ [\d.]+$/.exec(ending.hint) ?? [];
     return new UserError(ending.code, ending.message, `${again}${more ? ` with ${more}` : ""}.`, ending.exit);
   }
-  const exit = signal.reason === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted;
-  return new UserError("interrupted", `${name} was interrupted.`, `${again}.`, exit);
+  return new UserError("interrupted", `${name} was interrupted.`, `${again}.`, exitCodeOfStop(signal));
 }
 
 /** What the engine itself knows for a prompt's inputs of these names. */

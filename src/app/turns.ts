@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { exitCodes, UserError } from "../util/errors.ts";
+import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { quoted, quotedLine } from "../util/quoting.ts";
 import { asJson, type Json } from "../util/json.ts";
@@ -159,9 +159,7 @@ export async function turn(
         ? { diff: null, proposed: null, ...shownChange(chain.context, chain.blobs) }
         : {};
     const answer = answerOf(chain.context, chain.viewPath, { ...ending, ...shown }, flags);
-    return ending.type === "interrupted" && caller.signal.reason === "SIGTERM"
-      ? { ...answer, exit: exitCodes.terminated }
-      : answer;
+    return ending.type === "interrupted" ? { ...answer, exit: exitCodeOfStop(caller.signal) } : answer;
   } catch (error) {
     throw resumable(error, chain.id, flags);
   } finally {

@@ -178,11 +178,15 @@ export async function askModels(signal: AbortSignal): Said<boolean> {
 async function said<T>(answer: Promise<T>): Said<Exclude<T, symbol>> {
   const gone = Promise.withResolvers<undefined>();
   const leave = () => gone.resolve(undefined);
+  // Node's readline pauses the input when a stopped process goes on (fg), and nobody else resumes it.
+  const resume = () => setImmediate(() => process.stdin.resume());
   process.stdin.once("end", leave).once("close", leave);
+  process.on("SIGCONT", resume);
   try {
     const value = await Promise.race([answer, gone.promise]);
     return typeof value === "symbol" ? undefined : (value as Exclude<T, symbol> | undefined);
   } finally {
-    process.stdin.off("end", leave).off("close", leave);
+    process.stdin.off("end", leave).off("close", leave).pause();
+    process.off("SIGCONT", resume);
   }
 }

@@ -4,7 +4,7 @@ import type { Caller } from "../app/app.ts";
 import type { Answer, ChainLine } from "../app/operation.ts";
 import { operations } from "../app/operations.ts";
 import { demoAnswers } from "../app/setup.ts";
-import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
+import { exitCodeOfStop, exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { isRecord } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { readArguments, type Order } from "./arguments.ts";
@@ -14,6 +14,7 @@ import { narrate } from "./narrate.ts";
 import { askPermission } from "./permission.ts";
 import { openLive } from "./progress.ts";
 import { reportText, standing } from "./report.ts";
+import { stopOnRequest } from "./stop.ts";
 import { harmless, harmlessJson, openScreen, type Screen } from "./terminal.ts";
 
 process.stdout.on("error", quietly);
@@ -58,7 +59,7 @@ async function carryOut(order: Order): Promise<number> {
     },
     progress: live.sign,
   };
-  const release = stopOnSignals(stop);
+  const release = stopOnRequest(stop);
   running = order.operation.permission === "run";
   try {
     const rehearsed = order.operation.name === "demo" ? rehearse(order, interactive, screen) : order;
@@ -127,7 +128,12 @@ async function askBefore(error: UserError, { operation }: Order, caller: Caller,
   screen.print(error.message);
   const said = await ask(caller.signal);
   if (said === undefined)
-    throw new UserError("left", "Left without an answer. Nothing was begun.", error.hint, exitOfLeaving(caller));
+    throw new UserError(
+      "left",
+      "Left without an answer. Nothing was begun.",
+      error.hint,
+      exitCodeOfStop(caller.signal),
+    );
   if (ask === askModels) return { project_models: said ? "use" : "ignore" };
   if (ask === askMoved || ask === askAdopt) return said ? { adopt: true } : undefined;
   if (said) return { trust: true };
@@ -172,11 +178,7 @@ async function converse(
 }
 
 function paused({ data }: Answer, caller: Caller): Answer {
-  return { exit: exitOfLeaving(caller), data: { ...data, ending: { type: "interrupted" } } };
-}
-
-function exitOfLeaving({ signal }: Caller): number {
-  return signal.reason === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted;
+  return { exit: exitCodeOfStop(caller.signal), data: { ...data, ending: { type: "interrupted" } } };
 }
 
 async function ask(
@@ -240,19 +242,11 @@ function explain(error: unknown, wantsJson: boolean): number {
   return error.exitCode;
 }
 
-/** The first signal pauses at the next safe place; the second leaves at once: the journal allows both. */
-function stopOnSignals(stop: AbortController): () => void {
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(signal === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted);
-    stop.abort(signal);
-  };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  return () => process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-}
-
 function quietly(error: unknown): void {
   const code = systemCode(error);
   if (code === undefined) throw error;
+  // The terminal is gone, and the run was asked to stop: stop.ts.
+  if (code === "EIO" && process.stderr.isTTY) return;
   if (code === "EPIPE") process.exit(running ? exitCodes.interrupted : exitCodes.done);
   writeSync(2, `What was to be printed could not be (${code}). What a chain did is kept all the same.\n`);
   process.exit(exitCodes.failed);

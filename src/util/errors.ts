@@ -27,9 +27,16 @@ export const exitCodes = {
   conflict: 14,
   usage: 64,
   notConfigured: 78,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;
+
+/** The exit code of a run that was asked to stop; the reason of its AbortSignal is the name of the process signal. */
+export function exitCodeOfStop({ reason }: AbortSignal): number {
+  if (reason === "SIGHUP") return exitCodes.hungUp;
+  return reason === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted;
+}
 
 /** The code of a system error such as ENOSPC, or undefined for anything else. */
 export function systemCode(error: unknown): string | undefined {

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { followed, userEnv, type Ran } from "../support/cli.ts";
+import { oldNode, oldVersion } from "../support/old_node.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const folders: string[] = [];
@@ -22,10 +23,15 @@ afterAll(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A copy of what is shipped to start with, and nothing else of this repository. */
-function copy(files: Record<string, string> = {}): string {
+function temporary(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "claude-exec-bin-")));
   folders.push(folder);
+  return folder;
+}
+
+/** A copy of what is shipped to start with, and nothing else of this repository. */
+function copy(files: Record<string, string> = {}): string {
+  const folder = temporary();
   for (const name of ["bin", "package.json"]) cpSync(join(root, name), join(folder, name), { recursive: true });
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
@@ -52,11 +58,7 @@ function run(...given: Parameters<typeof start>): Promise<Ran> {
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 const echo = "console.log(process.version, ...process.argv.slice(2)); process.exitCode = 10;\n";
 
-const oldNode = "/usr/bin/node";
-const oldVersion = spawnSync(oldNode, ["--version"], { encoding: "utf8" }).stdout?.trim() ?? "";
-const hasOldNode = Number(/^v(\d+)/.exec(oldVersion)?.[1] ?? 99) < 24;
-if (!hasOldNode) console.warn(`${oldNode} is not there, or is not old: what an old Node is told is not tried.`);
-const tooOld = `claude-exec needs Node 24.15 or later; this is ${oldVersion}. Install it, or add it to your project: npm install --save-dev node@24\n`;
+const tooOld = `claude-exec needs Node 24.15 or later; this is ${oldVersion}. Install a newer Node, or type where claude-exec is installed: npm install node@24\n`;
 
 test("--version prints the version, and needs nothing but package.json", async () => {
   const folder = copy({ "dist/cli.js": "throw new Error('loaded');", "src/cli/main.ts": "throw new Error('loaded');" });
@@ -65,45 +67,58 @@ test("--version prints the version, and needs nothing but package.json", async (
   }
 });
 
-test.skipIf(!hasOldNode)("an old Node too prints the version", async () => {
+test.skipIf(!oldNode)("an old Node too prints the version", async () => {
   expect(await run(copy(), ["--version"], oldNode)).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
 });
 
-test.skipIf(!hasOldNode)("an old Node says in one line what is needed", async () => {
+test.skipIf(!oldNode)("an old Node says in one line what is needed", async () => {
   const folder = copy({ "dist/cli.js": echo });
   expect(await run(folder, ["status"], oldNode)).toEqual({ code: 78, stdout: "", stderr: tooOld });
 });
 
-test.skipIf(!hasOldNode).each(["of the program", "of the project"])(
-  "an old Node goes on with the local Node %s",
-  async (whose) => {
-    const folder = copy({ "dist/cli.js": echo });
-    const project = copy();
-    linkNode(whose === "of the program" ? folder : project, process.execPath);
-    expect(await run(folder, ["status", "a b"], oldNode, project)).toEqual({
-      code: 10,
-      stdout: `${process.version} status a b\n`,
-      stderr: "",
-    });
+/** Where a newer Node may be installed together with the program, which is always the first folder. */
+const installations = {
+  "below the program": ["claude-exec", "claude-exec/node_modules"],
+  "beside the program": ["lib/node_modules/claude-exec", "lib/node_modules"],
+  "above the store of a package manager": ["p/node_modules/.store/c/node_modules/claude-exec", "p/node_modules"],
+} as const;
+
+test.skipIf(!oldNode).for(Object.entries(installations))(
+  "an old Node goes on with the newer Node that is installed %s, also through a link",
+  async ([, [program, modules]]) => {
+    const folder = temporary();
+    cpSync(copy({ "dist/cli.js": echo }), join(folder, program), { recursive: true });
+    installNode(join(folder, modules), process.execPath);
+    symlinkSync(join(folder, program, "bin", "claude-exec.js"), join(folder, "linked.js"));
+    const expected = { code: 10, stdout: `${process.version} status a b\n`, stderr: "" };
+    expect(await run(join(folder, program), ["status", "a b"], oldNode)).toEqual(expected);
+    const linked = spawnSync(oldNode ?? "", [join(folder, "linked.js"), "status", "a b"], { encoding: "utf8" });
+    expect(linked).toMatchObject({ status: 10, stdout: expected.stdout, stderr: "" });
   },
 );
 
-test.skipIf(!hasOldNode)("a local Node that is old as well ends it, not in circles", async () => {
+test.skipIf(!oldNode)("a Node in the current folder, or above the program, is never started", async () => {
   const folder = copy({ "dist/cli.js": echo });
-  linkNode(folder, oldNode);
+  const project = temporary();
+  installNode(join(project, "node_modules"), process.execPath);
+  expect(await run(folder, ["status"], oldNode, project)).toEqual({ code: 78, stdout: "", stderr: tooOld });
+  cpSync(folder, join(project, "tools", "claude-exec"), { recursive: true });
+  const below = join(project, "tools", "claude-exec");
+  expect(await run(below, ["status"], oldNode, project)).toEqual({ code: 78, stdout: "", stderr: tooOld });
+});
+
+test.skipIf(!oldNode)("an installed Node that is old as well ends it, not in circles", async () => {
+  const folder = copy({ "dist/cli.js": echo });
+  installNode(join(folder, "node_modules"), oldNode ?? "");
   expect(await run(folder, ["status"], oldNode)).toEqual({ code: 78, stdout: "", stderr: tooOld });
 });
 
-test.skipIf(!hasOldNode)("a signal reaches the Node that does the work", async () => {
-  const folder = copy({
-    "dist/cli.js":
-      "process.on('SIGTERM', () => process.exit(143)); setInterval(() => {}, 1000); console.error('working');\n",
-  });
-  linkNode(folder, process.execPath);
-  const { child, said, ended } = start(folder, ["status"], oldNode);
-  await said("working");
-  child.kill("SIGTERM");
-  expect(await ended).toMatchObject({ code: 143 });
+test.skipIf(!oldNode)("an installed Node that cannot be started is named", async () => {
+  const folder = copy({ "dist/cli.js": echo });
+  installNode(join(folder, "node_modules"), join(folder, "package.json"));
+  const node = join(folder, "node_modules", "node", "bin", "node");
+  const stderr = `claude-exec could not start ${node}: spawn ${node} EACCES\n`;
+  expect(await run(folder, ["status"], oldNode)).toEqual({ code: 78, stdout: "", stderr });
 });
 
 test("a build that is as new as its sources is run, and so is one that was shipped without sources", async () => {
@@ -141,9 +156,11 @@ test("without a build the sources themselves run, and that is said", async () =>
   expect(JSON.parse(ran.stdout)).toMatchObject({ schema_version: 1, problems: [] });
 });
 
-function linkNode(folder: string, node: string): void {
-  mkdirSync(join(folder, "node_modules", ".bin"), { recursive: true });
-  symlinkSync(node, join(folder, "node_modules", ".bin", "node"));
+function installNode(modules: string, node: string): void {
+  mkdirSync(join(modules, "node", "bin"), { recursive: true });
+  symlinkSync(node, join(modules, "node", "bin", "node"));
+  mkdirSync(join(modules, ".bin"), { recursive: true });
+  symlinkSync(node, join(modules, ".bin", "node"));
 }
 
 function touch(folder: string, path: string, seconds: number): void {

@@ -1,19 +1,14 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { followed, placeWith, program, type Place } from "../support/cli.ts";
 import { action, report, type Replies } from "../support/script.ts";
+import { asked, ctrlC, ctrlZ, enter, hasPython, typeInto, type Typed } from "../support/terminal.ts";
 import { asksFirst, present, quickApp, quickTests, runs, task, tiny, tinyWay } from "../support/ways.ts";
 
-const python = spawnSync("python3", ["-c", "import pty"]).status === 0;
-beforeEach(({ skip }) => skip(!python, "Without python3 there is no terminal to type into."));
-const driver = join(import.meta.dirname, "..", "support", "terminal.py");
+beforeEach(({ skip }) => skip(!hasPython, "Without python3 there is no terminal to type into."));
 
-const ctrlC = "\x03";
-const enter = "\r";
-/** A question is marked so while it waits; once answered it is shown again with another mark. */
-const asked = (question: string) => `◆  ${question}`;
 const approval = asked("Approve this approach?");
 const second = asked("Must big integers work?");
 const first = asked("What is it called?");
@@ -21,24 +16,8 @@ const trust = asked("Do you know what is in it?");
 const why = asked("Why not?");
 const what = asked("What would you like to know?");
 
-type Typed = readonly [expected: string, typed: string | null];
-
-async function type(place: Place, argv: readonly string[], ...steps: Typed[]) {
-  const order = {
-    argv: [process.execPath, program, ...argv],
-    cwd: place.workspace,
-    env: { ...place.env, TERM: "xterm-256color" },
-    steps,
-    seconds: 15,
-  };
-  const { stdout, stderr } = await followed(
-    spawn("python3", [driver, JSON.stringify(order)], { stdio: ["ignore", "pipe", "pipe"] }),
-  ).ended;
-  expect(stderr).toBe("");
-  const { code, output, missed } = JSON.parse(stdout) as { code: number | string; output: string; missed: string[] };
-  expect({ missed, output: missed.length > 0 ? output : "" }).toEqual({ missed: [], output: "" });
-  return { code, output };
-}
+const type = (place: Place, argv: readonly string[], ...steps: Typed[]) =>
+  typeInto(place, [process.execPath, program, ...argv], steps);
 
 /** First two questions, then the way of a tiny task. */
 const withQuestions: Replies = { ...tinyWay, ...asksFirst, "requirements-clarification/2/controller/turn-1": present };
@@ -134,7 +113,8 @@ test.for([
 ] as const)("a terminal that goes away at %s answers nothing, and the chain waits", async ([, replies, question]) => {
   const place = placeWith(quickApp);
   const replay = place.replay(replies);
-  await type(place, [...tiny, replay], [question, null]);
+  const { code } = await type(place, [...tiny, replay], [question, null]);
+  expect(code).toBe("SIGHUP");
   expect(place.context()).toMatchObject({ status: { state: "waiting" }, approval_history: [] });
   expect((await place.run(["resume", "1", replay])).code).toBe(10);
 });
@@ -201,6 +181,7 @@ test("answers from a file and --approve-policy auto hold for the whole conversat
 test.for([
   ["SIGINT", 130],
   ["SIGTERM", 143],
+  ["SIGHUP", 129],
 ] as const)("%s from outside at a question leaves with %i, and approves nothing", async ([signal, exit]) => {
   const place = placeWith(quickApp);
   const replay = place.replay(tinyWay);
@@ -208,6 +189,28 @@ test.for([
   expect(code).toBe(exit);
   expect(output).toContain(paused(replay.replace("=", " ")));
   expect(place.context()).toMatchObject({ approval_history: [], solution: { standing: "presented" } });
+});
+
+test("a question that was left with Ctrl+Z can be answered after fg", async () => {
+  const place = placeWith(quickApp);
+  const command = [process.execPath, program, ...tiny, place.replay(withQuestions)]
+    .map((word) => `'${word}'`)
+    .join(" ");
+  const { code } = await typeInto(
+    place,
+    ["/bin/bash", "--norc", "-i"],
+    [
+      ["$ ", `${command}\n`],
+      [first, ctrlZ],
+      ["$ ", "fg\n"],
+      [program, "product"],
+      ["product█", enter],
+      [second, ctrlC],
+      ["$ ", "exit\n"],
+    ],
+  );
+  expect(code).toBe(130);
+  expect(place.events("question_answered")).toMatchObject([{ id: "api_name", answer: "product" }]);
 });
 
 test("without a terminal nothing is asked, whatever the input holds", async () => {

@@ -29,7 +29,7 @@ export interface Place {
   run(argv: readonly string[], options?: { env?: Record<string, string>; cwd?: string }): Promise<Ran>;
   start(argv: readonly string[], options?: { env?: Record<string, string>; cwd?: string }): Started;
   /** Writes a recording and returns the flag that plays it. */
-  replay(replies: Replies, name?: string): string;
+  replay(replies: Replies, name?: string, more?: object): string;
   readonly answers: string;
   /** Writes the user's own settings. */
   configure(settings: object): void;
@@ -69,7 +69,7 @@ export function placeWith(files: Record<string, string>): Place {
     answers,
     run: (argv, options) => place.start(argv, options).ended,
     start: (argv, options = {}) => start(argv, options.cwd ?? workspace, { ...env, ...options.env }),
-    replay: (replies, name) => `--replay=${recordingAt(beside, replies, name)}`,
+    replay: (replies, name, more) => `--replay=${recordingAt(beside, replies, name, more)}`,
     configure: settle,
     events: (name, id) => place.journal(id).flatMap((line) => (isNamed(line, name) ? [line] : [])),
     journal: (id = "001") => journalLines(join(home, "contexts", "journal", `${id}.jsonl`)),

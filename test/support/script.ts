@@ -28,7 +28,7 @@ export function uses(...calls: [name: string, input: object][]) {
   };
 }
 
-export function recordingAt(folder: string, replies: Replies, name = "replies.json"): string {
+export function recordingAt(folder: string, replies: Replies, name = "replies.json", more: object = {}): string {
   const path = join(folder, name);
   const recording = {
     format: 1,
@@ -36,6 +36,7 @@ export function recordingAt(folder: string, replies: Replies, name = "replies.js
     recorded_at: "2026-11-20T10:00:00.000Z",
     note: "written for a test",
     replies,
+    ...more,
   };
   writeFileSync(path, JSON.stringify(recording));
   return path;
