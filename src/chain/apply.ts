@@ -209,8 +209,9 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "permission_given":
       return permitted(context, event);
     case "permission_refused": {
-      const { id, reason, question } = event;
-      return withEngine(context, { request: null, consent: { id, type: "refused", reason, question } });
+      const { id, reason, question, lost = [] } = event;
+      const consent = { id, type: "refused", reason, question } as const;
+      return withEngine(question ? context : withLosses(context, lost, false), { request: null, consent });
     }
     case "file_changed":
       return recordChange(context, event);
@@ -224,16 +225,17 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         {
           ...context,
           evidence: {
+            ...context.evidence,
             runs: [...context.evidence.runs, event],
             red: context.evidence.red || event.verdict === "red",
             green: event.verdict === "green",
-            since: context.evidence.since,
-            changed_after_red: context.evidence.changed_after_red,
             reviewed: event.verdict === "green" ? context.evidence.reviewed : [],
           },
         },
         { untested: false },
       );
+    case "red_repeated":
+      return repeated(context, event);
     case "cost_alerted":
       return withEngine(context, { alerted: true });
     case "parked":
@@ -286,7 +288,27 @@ function without({ engine }: Context, key: string): Pick<Context["engine"], "ite
   };
 }
 
-function permitted(context: Context, { id, always, edited }: EventNamed<"permission_given">): Context {
+/** A green run that was repeated in vain is not green: its tests pass without the code as well. */
+function repeated(context: Context, { why, unrepeated }: EventNamed<"red_repeated">): Context {
+  const { evidence, not_checked } = context;
+  const last = evidence.runs.at(-1);
+  if (why === null || last?.verdict !== "green") {
+    const unchecked = unrepeated === undefined ? not_checked : [...not_checked, unrepeated];
+    return { ...context, not_checked: unchecked, evidence: { ...evidence, repeated: why === null } };
+  }
+  const runs = [...evidence.runs.slice(0, -1), { ...last, verdict: "unproven" as const, why }];
+  return { ...context, evidence: { ...evidence, runs, green: false, repeated: false, reviewed: [] } };
+}
+
+function withLosses(context: Context, lost: readonly string[], allowed: boolean): Context {
+  if (lost.length === 0) return context;
+  const losses = { ...context.evidence.losses, ...Object.fromEntries(lost.map((name) => [name, allowed])) };
+  const untested = allowed || context.engine.untested;
+  return withEngine({ ...context, evidence: { ...context.evidence, losses } }, { untested });
+}
+
+function permitted(before: Context, { id, always, edited, lost = [] }: EventNamed<"permission_given">): Context {
+  const context = withLosses(before, lost, true);
   const { request, permits } = context.engine;
   const allowed = request?.kind === "command" ? [request] : [];
   const more = {
@@ -332,7 +354,8 @@ function provenAnew(context: Context): Context {
   const tests = (solution?.solution.files ?? []).filter(({ role }) => role === "test");
   const failing = evidence.red && evidence.runs.at(-1)?.exit_code !== 0;
   const red = failing && tests.some(({ path }) => memory.tests_written.includes(path));
-  const anew = { ...evidence, since: evidence.runs.length, red, green: false, changed_after_red: [], reviewed: [] };
+  const none = { green: false, repeated: false, losses: {}, changed_after_red: [], reviewed: [] };
+  const anew = { ...evidence, since: evidence.runs.length, red, ...none };
   return withEngine({ ...context, evidence: anew }, { files: {}, untested: false });
 }
 

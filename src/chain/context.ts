@@ -117,6 +117,10 @@ export type Proof = Readonly<{
   green: boolean;
   /** Tests that were changed after they had been seen to fail. */
   changed_after_red: readonly string[];
+  /** Since the last command, today's tests were seen to fail on a copy without the new code. */
+  repeated: boolean;
+  /** Tests that no longer run, by name: true where a person allowed it, false where they did not. */
+  losses: Readonly<Record<string, boolean>>;
   /** Prompts whose report came after the last change and the last green run. */
   reviewed: readonly string[];
 }>;
@@ -258,7 +262,16 @@ export const emptyContext: Context = {
   last_response: null,
   last_gap_detected: null,
   solution: null,
-  evidence: { runs: [], since: 0, red: false, green: false, changed_after_red: [], reviewed: [] },
+  evidence: {
+    runs: [],
+    since: 0,
+    red: false,
+    green: false,
+    changed_after_red: [],
+    repeated: false,
+    losses: {},
+    reviewed: [],
+  },
   worktree: null,
   git_advice: null,
   not_checked: [],

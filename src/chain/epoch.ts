@@ -62,7 +62,7 @@ function digest(context: Context, why: string, carried: string): string {
     uncertainties,
     answers: Object.fromEntries(questions.map(({ question, answer }) => [question, answer])),
     session_memory,
-    test_runs: evidence.runs.slice(-2),
+    test_runs: evidence.runs.slice(-2).map(({ setup: _setup, failing: _failing, touched: _touched, ...run }) => run),
   };
   const presented = solution ? `\n\n## Solution (${solution.standing})\n${solution.text}` : "";
   return `## Task\n${goal}\n\n## What is known so far\n${why} This replaces the earlier record.\n${JSON.stringify(known)}${presented}${carried && `\n\n${carried}`}`;

@@ -168,8 +168,9 @@ interface Events {
   message_ignored: { reason: string; from: string };
   permission_asked: { request: Request };
   /** `always`: also what is like it, for the rest of the chain. `edited`: the text that a person put in place of the model's. */
-  permission_given: { id: string; always: boolean; edited?: string; from?: string };
-  permission_refused: { id: string; reason: string; question: boolean; from?: string };
+  permission_given: { id: string; always: boolean; edited?: string; lost?: readonly string[]; from?: string };
+  /** `lost`, here and above: what no longer runs, where that is what was asked about. */
+  permission_refused: { id: string; reason: string; question: boolean; lost?: readonly string[]; from?: string };
   file_changed: { path: string; role: Role; before: string | null; after: string | null; touched?: Touched };
   /** What a command did to the files, beside what it printed. */
   files_touched: {
@@ -193,6 +194,28 @@ interface Events {
     output_sha256: string;
     tree_sha256: string;
     output: string;
+    /** What it was measured with: the blob of a `TestSetup`. Left out by older chains, as is all that follows. */
+    setup?: string;
+    /** Names of the tests that failed; where red was repeated, of those that failed there. */
+    failing?: readonly string[];
+    skipped?: number;
+    /** What the run itself changed in the workspace. */
+    touched?: readonly Touched[];
+    /** Why tests that passed prove nothing. */
+    why?: string;
+  };
+  /** Today's tests and runner ran on a copy in which the code is as it was at red. `why` null: what passed counts. */
+  red_repeated: {
+    argv: readonly string[];
+    exit_code: number | null;
+    duration_ms: number;
+    output: string;
+    failing: readonly string[];
+    /** What differs from red, of the tests and the runner. */
+    differs: readonly string[];
+    why: string | null;
+    /** It could not be repeated, although nothing differs. */
+    unrepeated?: string;
   };
   cost_alerted: { usd: number; threshold: number };
   parked: { code: string; exit: number; message: string; hint: string };
@@ -208,10 +231,10 @@ export type ImportedPart = "phase" | "costs" | "approvals" | "generated_prompts"
 export type Counted = { area: string; score: number; claimed: number; missing: readonly string[] };
 
 /**
- * `unproven`: the tests pass although only tests were written, so they prove nothing about what is missing.
- * `broken`: they fail because they could not run, which is not the reason they should fail for.
+ * `unproven`: the tests pass, but nobody saw them fail without the code.
+ * `broken`: no test ran, so there is nothing to be told from it.
  */
-export type Verdict = "baseline" | "red" | "unproven" | "broken" | "failing" | "green";
+export type Verdict = "baseline" | "failing at baseline" | "red" | "unproven" | "broken" | "failing" | "green";
 
 /**
  * What a person is asked to allow before it is done. `id` is bound to exactly this. `files` are those that the line of a
@@ -225,6 +248,8 @@ export type Request = {
 } & (
   | { kind: "change"; path: string; role: Role; before: string | null; after: string | null }
   | { kind: "command"; line: string; why: string; sandboxed: boolean; files?: NamedFiles }
+  /** Tests that were there and no longer run, by the name of their file or their own. */
+  | { kind: "lost_tests"; lost: string[] }
 );
 
 export type Edit = { path: readonly string[]; before: Json | undefined; after: Json | undefined };

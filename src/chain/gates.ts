@@ -53,6 +53,17 @@ function confidenceGate(context: Context): string[] {
 }
 
 function implementationGate(context: Context): string[] {
+  const reasons = reasonsAgainstDone(context);
+  if (reasons.length > 0 || !isRepeatable(context)) return reasons;
+  return ["The last green run has not been repeated without the new code. The engine does this by itself."];
+}
+
+/** Everything else is done: then the last green run is repeated without the new code. */
+export function isRepeatDue(context: Context): boolean {
+  return isRepeatable(context) && reasonsAgainstDone(context).length === 0;
+}
+
+function reasonsAgainstDone(context: Context): string[] {
   const { evidence, engine, solution } = context;
   const reasons: string[] = [];
   const byTests = solution?.solution.verification.kind === "tests";
@@ -84,6 +95,19 @@ function implementationGate(context: Context): string[] {
     reasons.push(`The simplicity score is ${simplicity}; it must be below ${engine.gates.simplicity}.`);
   }
   return reasons;
+}
+
+/** Whether its proof rests on tests that were seen to fail, and nobody looked again since the last command. */
+function isRepeatable({ engine, evidence }: Context): boolean {
+  const { runs, green, repeated } = evidence;
+  // Older chains did not record what red was measured with.
+  const red = evidence.red && runs.some(({ verdict, setup }) => verdict === "red" && setup !== undefined);
+  return red && green && !repeated && engine.test_command !== null && productOf(engine).length > 0;
+}
+
+/** The files of the solution that are not tests, as they were before: with them a copy is as it was at red. */
+export function productOf({ files }: Context["engine"]): { path: string; before: string | null }[] {
+  return Object.entries(files).flatMap(([path, { role, before }]) => (role === "test" ? [] : [{ path, before }]));
 }
 
 export function blocking(context: Context) {

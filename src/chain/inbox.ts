@@ -177,6 +177,7 @@ function follow(chain: Chain, message: PersonMessage, from: string, workspace: W
   if (objected) return [event("message_ignored", { reason: objected.message, from })];
   const hash = context.solution?.hash ?? "";
   const resume = context.state.type === "parked" ? [event("resumed", {})] : [];
+  const lost = request?.kind === "lost_tests" ? { lost: request.lost } : {};
   switch (message.type) {
     case "answer":
       return [
@@ -187,11 +188,14 @@ function follow(chain: Chain, message: PersonMessage, from: string, workspace: W
       return approval(context, workspace, "A person approved the solution.", from);
     case "allow": {
       const edited = message.text === undefined ? {} : { edited: chain.blobs.put(message.text) };
-      return [...resume, event("permission_given", { id: message.id, always: message.always, ...edited, from })];
+      const given = { id: message.id, always: message.always, ...edited, ...lost, from };
+      return [...resume, event("permission_given", given)];
     }
     case "reject":
-      if (request)
-        return [event("permission_refused", { id: request.id, reason: message.reason, question: false, from })];
+      if (request) {
+        const refusal = { id: request.id, reason: message.reason, question: false, ...lost, from };
+        return [event("permission_refused", refusal)];
+      }
       return [
         event("approval_refused", { solution: hash, reason: message.reason, from }),
         queue(
@@ -205,7 +209,9 @@ function follow(chain: Chain, message: PersonMessage, from: string, workspace: W
       return [event("changes_requested", { solution: hash, request: message.request, from })];
     case "ask":
       if (request) {
-        return [event("permission_refused", { id: request.id, reason: message.question, question: true, from })];
+        return [
+          event("permission_refused", { id: request.id, reason: message.question, question: true, ...lost, from }),
+        ];
       }
       return [
         ...resume,

@@ -20,8 +20,10 @@ export function applyIntent(context: Context, intent: Intent): Context {
     }
     case "change":
       return begun(context, intent);
-    case "command":
-      return begun(context, intent, intent.purpose === "tests" ? { runs: runs + 1 } : {});
+    case "command": {
+      const unsure = { ...context, evidence: { ...context.evidence, repeated: false } };
+      return begun(unsure, intent, intent.purpose === "tests" ? { runs: runs + 1 } : {});
+    }
   }
 }
 

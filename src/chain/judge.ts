@@ -362,7 +362,7 @@ const unseenLetters = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 /** Stands in `Facts.base` for a path that may never be written. */
 export const refusedPath = "refused";
 
-function refuse(context: Context, to: string, reasons: readonly string[]): Judged {
+export function refuse(context: Context, to: string, reasons: readonly string[]): Judged {
   const refused = event("gate_refused", { to, reasons });
   if (context.engine.refusals < 2) return [refused];
   return [refused, stuck(context, `The model insists on "${to}", which is refused: ${reasons[0] ?? ""}`)];

@@ -78,7 +78,18 @@ function tell(event: ChainEvent): string[] {
       ];
     case "tests_judged":
       return [
-        `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.\n<output kind="data">\n${lastLines(event.output, 2_000).replaceAll("</output", "<\\/output")}\n</output>`,
+        `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.${event.why === undefined ? "" : ` ${event.why}`}\n<output kind="data">\n${lastLines(event.output, 2_000).replaceAll("</output", "<\\/output")}\n</output>`,
+      ];
+    case "red_repeated":
+      return [
+        `The tests ran again on a copy without the new code (exit ${event.exit_code ?? "none"}). ${event.why ?? event.unrepeated ?? "They fail there, as they must: green counts."}`,
+      ];
+    case "permission_given":
+      return event.lost ? [`A person allowed that these tests no longer run: ${event.lost.join(", ")}`] : [];
+    case "permission_refused":
+      if (!event.lost) return [];
+      return [
+        `A person ${event.question ? "asks about" : "does not allow"} these tests that no longer run: ${event.lost.join(", ")}. ${event.reason}`,
       ];
     case "reply_rejected":
     case "prompts_queued":
@@ -86,8 +97,6 @@ function tell(event: ChainEvent): string[] {
     case "ledger_extended":
     case "message_ignored":
     case "permission_asked":
-    case "permission_given":
-    case "permission_refused":
     case "rewound":
     case "cost_alerted":
     case "parked":

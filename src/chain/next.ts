@@ -1,4 +1,5 @@
 import { called } from "./called.ts";
+import { isRepeatDue } from "./gates.ts";
 import { itemAt, queueKey } from "./item.ts";
 import type { AskedQuestion, Context, Item, PresentedSolution, State } from "./context.ts";
 import type { QueuedPrompt, Request } from "./events.ts";
@@ -17,6 +18,8 @@ export type Step =
   | { readonly type: "settle"; readonly keys: readonly string[] }
   | { readonly type: "run_tool"; readonly key: string; readonly call: { readonly id: string; readonly tool: string } }
   | { readonly type: "run_tests"; readonly key: string }
+  /** Today's tests on a copy in which the code is as it was when they failed. */
+  | { readonly type: "repeat_red"; readonly key: string }
   | { readonly type: "queue"; readonly why: string; readonly prompts: readonly QueuedPrompt[] }
   | { readonly type: "complete"; readonly summary: string }
   | { readonly type: "wait_for_answers"; readonly questions: readonly AskedQuestion[] }
@@ -114,6 +117,10 @@ export function stepOf(context: Context, key: string): Step | undefined {
 function implementation(context: Context): Step | undefined {
   const { engine, evidence } = context;
   if (engine.test_command && (engine.untested || evidence.runs.length === evidence.since)) return testRun(context);
+  if (isRepeatDue(context)) {
+    const number = engine.decisions["implementation"] ?? 0;
+    return { type: "repeat_red", key: `implementation/${number}/tests-${engine.runs + 1}-without-code` };
+  }
   if (context.size !== "tiny") return undefined;
   const done = context.phase_history.at(-1)?.prompts_executed ?? [];
   const follows = (name: string, why: string): Step => ({

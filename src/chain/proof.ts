@@ -1,20 +1,95 @@
+import { differencesOf, type TestSetup } from "../tools/test_setup.ts";
 import type { CommandRun } from "../tools/types.ts";
 import type { Context } from "./context.ts";
 import type { Verdict } from "./events.ts";
+import { looksLikeCode } from "./solution.ts";
 
 /** What a run of the tests proves, from what had been changed when it ran. */
 export function verdict({ engine, evidence, mode }: Context, run: Proving): Verdict {
   const roles = new Set(Object.values(engine.files).map(({ role }) => role));
+  const tests = Object.keys(engine.files).filter((path) => engine.files[path]?.role === "test");
   const passed = run.exit_code === 0;
-  if (roles.size === 0) return "baseline";
+  if (roles.size === 0) {
+    if (passed) return hasNoTests(run) ? "broken" : "baseline";
+    return couldRun(run, tests) ? "failing at baseline" : "broken";
+  }
   const onlyTests = roles.has("test") && !roles.has("code");
+  if (passed && hasNoTests(run)) return "broken";
   if (passed) return onlyTests && mode === "tdd" ? "unproven" : "green";
   if (!onlyTests) return "failing";
-  const baseline = evidence.runs.slice(evidence.since).findLast((earlier) => earlier.verdict === "baseline");
+  const baseline = baselineOf(evidence);
   const passedBefore = baseline === undefined || baseline.exit_code === 0;
   if (!passedBefore) return "failing";
-  const tests = Object.keys(engine.files).filter((path) => engine.files[path]?.role === "test");
   return couldRun(run, tests) ? "red" : "broken";
+}
+
+/** The run before anything was changed. Older chains call it a baseline also where it failed. */
+function baselineOf({ runs, since }: Context["evidence"]) {
+  return runs.slice(since).findLast((run) => run.verdict === "baseline" || run.verdict === "failing at baseline");
+}
+
+/** The run that a passing one is compared with: the last that showed the tests fail without the code, or the baseline. */
+function referenceOf({ evidence }: Context) {
+  if (!evidence.red) return { run: baselineOf(evidence), name: "before anything was changed" };
+  const run = evidence.runs.findLast(({ verdict, failing }) => verdict === "red" || (verdict === "green" && failing));
+  return { run, name: "when the tests failed" };
+}
+
+/** How the tests and the runner of a passing run differ from those of its reference, and which tests are gone. */
+export interface Drift {
+  readonly differs: readonly string[];
+  readonly lost: readonly string[];
+  /** Names of tests that must fail on a copy without the code. */
+  readonly failing: readonly string[];
+  /** When its reference was taken, in words. */
+  readonly since: string;
+}
+
+export function driftOf(context: Context, setups: readonly TestSetup[], read: (setup: string) => TestSetup): Drift {
+  const { evidence } = context;
+  const { run, name } = referenceOf(context);
+  const { setup, failing = [] } = run ?? {};
+  const then = setup === undefined ? undefined : read(setup);
+  const all = then === undefined ? [] : setups.flatMap((now) => differencesOf(then, now));
+  const first = baselineOf(evidence)?.setup;
+  const known = [...(then ? [then] : []), ...(first === undefined ? [] : [read(first)])];
+  const files = known.flatMap(({ tests }) => Object.keys(tests)).filter(looksLikeCode);
+  const gone = files.filter((path) => setups.some(({ tests }) => !Object.hasOwn(tests, path)));
+  const allowed = (path: string) => gone.includes(path) && evidence.losses[path] === true;
+  const differs = [...new Set(all)].filter((path) => !allowed(path));
+  return { differs, lost: [...new Set(gone)], failing, since: name };
+}
+
+/** Why tests that pass prove nothing: what a model is told, and a person sees. Undefined: they count. */
+export function whyUnproven(
+  context: Context,
+  { differs, lost, since }: Pick<Drift, "differs" | "lost" | "since">,
+  copy: "passed" | "failed" | "broken" | "not run",
+): string | undefined {
+  const open = lost.filter((name) => context.evidence.losses[name] !== true);
+  const changed = differs.length === 0 ? "" : ` These are not as they were ${since}: ${listed(differs)}.`;
+  const back = differs.length === 0 ? "" : " Or put them back as they were.";
+  if (open.length > 0) {
+    const refused = open.some((name) => context.evidence.losses[name] === false);
+    return `These tests no longer run: ${listed(open)}. ${refused ? "A person did not allow that: put them back." : "A person must allow that by name; or put them back."}`;
+  }
+  if (copy === "passed")
+    return `The tests pass as well on a copy without the new code, so they prove nothing about it.${changed} Make the tests fail where the new code is missing.${back}`;
+  if (copy === "broken")
+    return `No test could run on a copy without the new code, so nobody saw them fail there.${changed} Make the tests fail there for the missing code.${back}`;
+  return undefined;
+}
+
+export function listed(names: readonly string[]): string {
+  const more = names.length > 10 ? `, and ${names.length - 10} more` : "";
+  return `${names.slice(0, 10).join(", ")}${more}`;
+}
+
+/** Whether a run says that there are no tests at all. */
+export function hasNoTests({ output = "" }: Pick<Proving, "output">): boolean {
+  return (
+    nothingRan.test(output) && !/\b[1-9]\d* pass|\bpass [1-9]|^ok\s/m.test(output) && !somethingFailed.test(output)
+  );
 }
 
 type Proving = Pick<CommandRun, "exit_code"> & Partial<Pick<CommandRun, "output">>;
@@ -23,7 +98,7 @@ type Proving = Pick<CommandRun, "exit_code"> & Partial<Pick<CommandRun, "output"
  * Tests must fail because what they ask for is missing. A runner that cannot be found, that was killed, or a test
  * file that cannot even be parsed fails for another reason.
  */
-function couldRun({ exit_code: code, output = "" }: Proving, tests: readonly string[]): boolean {
+export function couldRun({ exit_code: code, output = "" }: Proving, tests: readonly string[]): boolean {
   if (code === undefined || code === 126 || code === 127 || code > 128) return false;
   if (nothingRan.test(output) && !somethingFailed.test(output)) return false;
   const lines = output.split("\n");

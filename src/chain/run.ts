@@ -14,7 +14,7 @@ import { nextStep, stepOf, type Step } from "./next.ts";
 import { itemAt } from "./item.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
 import { settle, strayed } from "./settle.ts";
-import { runTests } from "./commands.ts";
+import { repeatRed, runTests } from "./test_runs.ts";
 import { useTool } from "./use.ts";
 
 /** Why a turn of a chain ended. The chain is on disk; another turn may follow in any process. */
@@ -113,6 +113,7 @@ function endingOf(step: Step, policy: Policy): Ending | undefined {
     case "settle":
     case "run_tool":
     case "run_tests":
+    case "repeat_red":
     case "queue":
     case "complete":
       return undefined;
@@ -154,6 +155,8 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
       return settleAll(work, step.keys);
     case "run_tests":
       return runTests(work, step.key);
+    case "repeat_red":
+      return repeatRed(work, step.key);
     case "run_tool":
       return useTool(work, step);
     case "call_model": {

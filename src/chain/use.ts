@@ -3,10 +3,11 @@ import { redact } from "../tools/redact.ts";
 import { toolNamed } from "../tools/catalogue.ts";
 import { allows } from "../tools/types.ts";
 import { answer, type ToolStep } from "./answer.ts";
-import { carryOut, runTests } from "./commands.ts";
+import { carryOut } from "./commands.ts";
 import type { Item } from "./context.ts";
 import type { Work } from "./deps.ts";
 import { itemAt } from "./item.ts";
+import { runTests } from "./test_runs.ts";
 import { contentOf } from "./texts.ts";
 import { changed, isMade, write } from "./write.ts";
 

@@ -118,8 +118,13 @@ export function statusOf(context: Context): { state: string; waiting_for: string
         hint: `claude-exec approve ${context.chain_id} ${step.presented.hash}`,
       };
     case "wait_for_permission": {
-      const { kind } = step.request;
-      const what = kind === "change" ? `a change of ${step.request.path}` : `a command: ${step.request.line}`;
+      const { request } = step;
+      const what =
+        request.kind === "change"
+          ? `a change of ${request.path}`
+          : request.kind === "command"
+            ? `a command: ${request.line}`
+            : `tests that no longer run: ${request.lost.join(", ")}`;
       return {
         state: "waiting",
         waiting_for: `permission for ${what}`,
@@ -133,6 +138,7 @@ export function statusOf(context: Context): { state: string; waiting_for: string
     case "settle":
     case "run_tool":
     case "run_tests":
+    case "repeat_red":
     case "queue":
     case "complete":
       return { state: "running", waiting_for: null, hint: `claude-exec resume ${context.chain_id}` };

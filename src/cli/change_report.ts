@@ -1,5 +1,5 @@
 import { extname } from "node:path";
-import { changeText, commandText, type Request, visible, wholeDiff } from "./diff_view.ts";
+import { changeText, commandText, lostTestsText, type Request, visible, wholeDiff } from "./diff_view.ts";
 import { wrap } from "./terminal.ts";
 import { type Data, list, number, path, record, word } from "./values.ts";
 
@@ -25,6 +25,7 @@ function waysToAnswer(request: Request, same: string): string[] {
 
 function requestText(request: Request, diff: string): string[] {
   if (request.kind === "command") return [commandText(request), ...(request.why ? [`    ${request.why}`] : [])];
+  if (request.kind === "lost_tests") return lostTestsText(request.lost);
   return [changeText(request, diff), ...wholeDiff(diff)];
 }
 

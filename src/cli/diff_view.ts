@@ -61,6 +61,10 @@ export function commandText({
   return `  $ ${line.split("\n").map(visible).join("\n    ")}${bound}`;
 }
 
+export function lostTestsText(lost: readonly string[]): string[] {
+  return ["  These tests were there and no longer run:", ...lost.map((name) => `  - ${visible(name)}`)];
+}
+
 /** On one line, with all that would not be seen written as its number: also what only looks like other text. */
 export function visible(text: string): string {
   return text.replace(unseen, (letter) => `<U+${letter.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}>`);

@@ -90,8 +90,14 @@ export function narrate(line: ChainLine, screen: Screen): void {
     case "tests_judged":
       return say(
         verdictMark(line.verdict, style),
-        `${line.argv.join(" ")}: exit ${line.exit_code ?? "none"} in ${(line.duration_ms / 1000).toFixed(1)} s, ${verdictWords[line.verdict]}`,
+        `${line.argv.join(" ")}: exit ${line.exit_code ?? "none"} in ${(line.duration_ms / 1000).toFixed(1)} s, ${line.why === undefined ? verdictWords[line.verdict] : `${line.verdict}. ${line.why}`}`,
       );
+    case "red_repeated": {
+      const came = line.unrepeated ? "It could not run there." : "The tests fail there, as they must.";
+      const counts = line.why === null && !line.unrepeated;
+      const text = `${line.argv.join(" ")}, without the new code: exit ${line.exit_code ?? "none"}. ${line.why ?? came}`;
+      return say(counts ? style("green", "✓") : style("yellow", "!"), text);
+    }
     case "epoch_opened":
       return line.number > 1 ? say("·", "The record was condensed, so that it fits the model's context.") : undefined;
     case "context_edited":
@@ -122,6 +128,7 @@ export function narrate(line: ChainLine, screen: Screen): void {
 
 const verdictWords = {
   baseline: "before any change",
+  "failing at baseline": "failing before any change",
   red: "red: the new tests fail, as they must",
   unproven: "the new tests pass already, so they prove nothing yet",
   broken: "the tests did not run as they should, so they prove nothing",
@@ -155,6 +162,8 @@ function uncheckedIn({ notes = [] }: Report): string[] {
 
 function askedFor(request: Extract<ChainLine, { event: "permission_asked" }>["request"]): string {
   if (request.kind === "command") return `Waits for leave to run: ${visible(request.line)}`;
+  if (request.kind === "lost_tests")
+    return `Waits for leave to go on without tests that no longer run: ${request.lost.map(visible).join(", ")}`;
   const what = request.after === null ? "delete" : "write";
   return `Waits for leave to ${what} ${visible(request.path)} (${request.role})`;
 }

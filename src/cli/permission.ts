@@ -6,12 +6,11 @@ import { unifiedDiff } from "../util/diff.ts";
 import { readTextIfThere } from "../util/files.ts";
 import type { World } from "../util/world.ts";
 import { askLeave, askWhatElse, askWhyNot, type Next, type Said, type Word } from "./ask.ts";
-import { changeText, commandText, diffView, wholeDiff, type Request } from "./diff_view.ts";
+import { changeText, commandText, diffView, lostTestsText, wholeDiff, type Request } from "./diff_view.ts";
 import { openEditor } from "./editor.ts";
 import { harmless, wrap, type Screen } from "./terminal.ts";
 
 type ChangeRequest = Extract<Request, { kind: "change" }>;
-type CommandRequest = Extract<Request, { kind: "command" }>;
 
 interface Desk {
   readonly screen: Screen;
@@ -24,14 +23,21 @@ export function askPermission(ending: Record<string, unknown>, desk: Desk): Said
   const request = ending["request"] as Request;
   const { said } = request;
   desk.screen.print(said.trim() ? `\n${wrap(harmless(said.trim()), desk.screen.columns, "  │ ")}\n` : "");
-  if (request.kind === "command") return askCommand(request, desk);
+  if (request.kind === "command") {
+    desk.screen.print(commandText(request));
+    if (request.why)
+      desk.screen.print(desk.screen.style("dim", wrap(harmless(request.why), desk.screen.columns, "    ")));
+    return askYesOrNo(request, "Run it?", ["ask", "always"], desk);
+  }
+  if (request.kind === "lost_tests") {
+    desk.screen.print(lostTestsText(request.lost).join("\n"));
+    return askYesOrNo(request, "Go on without them?", ["ask"], desk);
+  }
   return askChange(request, ending["diff"] as string, ending["proposed"] as string | null, desk);
 }
 
-async function askCommand(request: CommandRequest, { screen, signal }: Desk): Said<Next> {
-  screen.print(commandText(request));
-  if (request.why) screen.print(screen.style("dim", wrap(harmless(request.why), screen.columns, "    ")));
-  const leave = await askLeave("Run it?", ["ask", "always"], screen, signal);
+async function askYesOrNo(request: Request, question: string, more: Word[], { screen, signal }: Desk): Said<Next> {
+  const leave = await askLeave(question, more, screen, signal);
   switch (leave?.type) {
     case "yes":
       return { name: "allow", request: request.id };

@@ -123,6 +123,7 @@ function chainText(data: Data, operation: string): string {
       break;
     case "parked":
       lines.push(`Chain ${id} is paused. ${word(ending["message"])}`, word(ending["hint"]));
+      if (record(list(data["test_runs"]).at(-1))["why"]) lines.push("", ...tests(data));
       break;
     case "interrupted":
       lines.push(
@@ -166,7 +167,9 @@ function demoText(data: Data, file: string): string[] {
 
 function tests(data: Data): string[] {
   const runs = list(data["test_runs"]).map(record);
-  return runs.length === 0 ? [] : [`Tests: ${runs.map((run) => word(run["verdict"])).join(" → ")}`];
+  const why = runs.at(-1)?.["why"];
+  const words = runs.length === 0 ? [] : [`Tests: ${runs.map((run) => word(run["verdict"])).join(" → ")}`];
+  return typeof why === "string" ? [...words, wrap(why, 100, "  ")] : words;
 }
 
 function confidence(scores: Data): string[] {
@@ -220,6 +223,7 @@ function statusBlock(chain: Data): string {
   lines.push(`Total cost: ${money(record(chain["cost_tracking"])["estimated_cost"])}`);
   lines.push(`Confidence: ${percent(number(record(chain["confidence_scores"])["overall"]))}`);
   const state = word(status["state"]);
+  lines.push(...tests({ test_runs: record(chain["evidence"])["runs"] }));
   lines.push(
     state === "completed"
       ? "Completed."

@@ -22,6 +22,8 @@ export interface Sandbox extends Inside {
   readonly detail: string;
   /** How to get one; null where it is on. */
   readonly hint: string | null;
+  /** Another sandbox, whose commands may write only this folder; left out where it is off. What is closed stays closed. */
+  readonly at?: (folder: string) => Promise<Sandbox>;
   close(): Promise<void>;
 }
 
@@ -172,6 +174,7 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
     async close() {
       session.close();
     },
+    at: (folder) => openSandbox({ ...options, root: folder, conceal: [...conceal, ...findClosed().unreadable] }),
   };
 }
 

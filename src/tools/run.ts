@@ -80,7 +80,7 @@ export interface RunOptions {
 
 /** Runs a program in the workspace, without a shell, and ends all that it started. What it does is never thrown. */
 export async function runCommand(
-  workspace: Workspace,
+  workspace: Pick<Workspace, "root">,
   argv: readonly string[],
   options: RunOptions,
 ): Promise<CommandRun> {
@@ -116,7 +116,7 @@ function couldNotStart(program: string, code: string): string {
 }
 
 async function run(
-  workspace: Workspace,
+  workspace: Pick<Workspace, "root">,
   argv: readonly string[],
   { timeoutMs, signal, world }: RunOptions,
 ): Promise<Omit<CommandRun, "sandboxed">> {

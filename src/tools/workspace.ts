@@ -14,6 +14,7 @@ import { setAside } from "./set_aside.ts";
 import { stateAt, takeSnapshot } from "./snapshot.ts";
 import type { Keep, Snapshot } from "./snapshot.ts";
 import type { FileChange, FileState, Touched } from "./types.ts";
+import { copyWorkspace, type CopyOptions } from "./workspace_copy.ts";
 
 /** The only door to the user's files. Paths are relative, with forward slashes; what leads out is refused. */
 export interface Workspace {
@@ -34,6 +35,8 @@ export interface Workspace {
    * workspace, was kept and is not kept again.
    */
   snapshot(keep: Keep, earlier?: Snapshot): Promise<Snapshot>;
+  /** Makes a copy of the workspace in an empty folder, with some files in another state (null: not there). */
+  copyTo(folder: string, snapshot: Snapshot, instead: CopyOptions["instead"], bytesOf: CopyOptions["bytesOf"]): void;
   /** What a snapshot would say of this path now; null where there is no file, and for a folder. */
   stateOf(path: string): FileState | null | Refused;
   /**
@@ -106,6 +109,7 @@ export function openWorkspace(folder: string, { hide, protect = [], denies = () 
       last = await takeSnapshot(root, isClosed, keep, earlier);
       return last;
     },
+    copyTo: (to, snapshot, instead, bytesOf) => copyWorkspace(to, { root, snapshot, instead, bytesOf, isClosed }),
     stateOf(path) {
       const plain = relativePath(path);
       if (typeof plain !== "string") return plain;

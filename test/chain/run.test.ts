@@ -248,8 +248,8 @@ test("where tests are planned and the old ones fail already, the chain parks bef
   bench.chain.close();
   const { runs } = bench.chain.context.evidence;
   expect(runs.map(({ verdict, exit_code, argv }) => [verdict, exit_code, argv[1]])).toEqual([
-    ["baseline", 3, "check.sh"],
-    ["baseline", 3, "check.sh"],
+    ["failing at baseline", 3, "check.sh"],
+    ["failing at baseline", 3, "check.sh"],
     ["baseline", 0, "quick.sh"],
     ["red", 2, "quick.sh"],
     ["green", 0, "quick.sh"],
@@ -268,7 +268,7 @@ test("a solution without a test file goes on where the tests fail already", asyn
   );
   expect(await bench.run({ approve: "auto" })).toMatchObject({ type: "completed" });
   bench.chain.close();
-  expect(bench.chain.context.evidence.runs.map(({ verdict }) => verdict)).toEqual(["baseline", "green"]);
+  expect(bench.chain.context.evidence.runs.map(({ verdict }) => verdict)).toEqual(["failing at baseline", "green"]);
 });
 
 test("a tiny task that only a check can prove is done when deployment_checker has carried it out", async () => {

@@ -177,7 +177,7 @@ test("what a tool read is freed of secrets before the journal and the model see 
   const ranTests = await answers("tdd_flow_controller", [[["run_tests", {}]]], {
     files: { ...quickApp, "check.sh": `echo ${token}; exit 1` },
   });
-  expect(ranTests.said[0]).toBe("exit 1, recorded as baseline\n[redacted GitHub token]\n");
+  expect(ranTests.said[0]).toBe("exit 1, recorded as failing at baseline\n[redacted GitHub token]\n");
   expect(readFileSync(join(ranTests.contexts, "journal", "001.jsonl"), "utf8")).not.toContain(token);
 });
 
@@ -225,7 +225,7 @@ test("a run proves what had been changed when it ran", () => {
     judged(1, ...both, presented(), approved, ran("baseline", 0), tests),
   ]).toEqual([
     "baseline",
-    "baseline",
+    "failing at baseline",
     "red",
     "unproven",
     "broken",

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configSchema } from "../../src/app/config.ts";
 import type { Deps, Progress } from "../../src/chain/deps.ts";
-import type { ChainEvent, ChainLine, Limits, Size, WorkMode } from "../../src/chain/events.ts";
+import type { ChainEvent, ChainLine, Gates, Limits, Size, WorkMode } from "../../src/chain/events.ts";
 import type { PersonMessage } from "../../src/chain/inbox.ts";
 import { createChain, type Beginning } from "../../src/chain/open.ts";
 import { runTurn, type Ending, type Policy } from "../../src/chain/run.ts";
@@ -28,6 +28,7 @@ interface Wishes {
   readonly size?: Size;
   readonly mode?: WorkMode;
   readonly limits?: Partial<Limits>;
+  readonly gates?: Partial<Gates>;
   readonly test_command?: readonly string[] | null;
   readonly deps?: Partial<Deps>;
 }
@@ -71,7 +72,7 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
     size: wishes.size ?? "normal",
     mode: wishes.mode ?? "tdd",
     workspace: folder,
-    gates,
+    gates: { ...gates, ...wishes.gates },
     limits: { ...limits, ...wishes.limits },
     test_command: wishes.test_command === undefined ? ["sh", "check.sh"] : wishes.test_command,
   };

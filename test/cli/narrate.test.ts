@@ -47,6 +47,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
   };
   const started = { goal: words, slug: "s", workspace: "/w", gates, limits, test_command: null };
   const judged = { argv: ["npm", words], duration_ms: 1_240, output_sha256: "", tree_sha256: "", output: words };
+  const repeated = { argv: ["npm"], exit_code: 1, duration_ms: 9, output: "", failing: [], differs: [], why: null };
   const recorded = { key: "k", prompt: "p", counted: [], assumptions: [], moved: true, grounded: true };
   const asked = { id: "i", key: "k", said: words };
   const say = { kind: "action" as const, say: words, do: { type: "complete" as const, summary: words } };
@@ -250,6 +251,32 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     "an unproven run": [
       event("tests_judged", { ...judged, verdict: "unproven", exit_code: 0 }),
       `  ✗ npm ${words}: exit 0 in 1.2 s, the new tests pass already,\n    so they prove nothing yet`,
+    ],
+    "a run before that fails": [
+      event("tests_judged", { ...judged, verdict: "failing at baseline", exit_code: 1 }),
+      `  ✗ npm ${words}: exit 1 in 1.2 s, failing before any change`,
+    ],
+    "a run that is not proved": [
+      event("tests_judged", { ...judged, verdict: "unproven", exit_code: 0, why: "They pass as well on a copy." }),
+      `  ✗ npm ${words}: exit 0 in 1.2 s, unproven. They pass as well\n    on a copy.`,
+    ],
+    "red repeated": [
+      event("red_repeated", repeated),
+      "  ✓ npm, without the new code: exit 1. The tests fail there,\n    as they must.",
+    ],
+    "red repeated in vain": [
+      event("red_repeated", { ...repeated, exit_code: 0, why: "They pass." }),
+      "  ! npm, without the new code: exit 0. They pass.",
+    ],
+    "red not repeated": [
+      event("red_repeated", { ...repeated, unrepeated: "x" }),
+      "  ! npm, without the new code: exit 1. It could not run\n    there.",
+    ],
+    "tests that are gone": [
+      event("permission_asked", {
+        request: { id: "abc", key: "k", said: "", kind: "lost_tests", lost: ["test/a.test.js", "adds"] },
+      }),
+      "  ? Waits for leave to go on without tests that no longer\n    run: test/a.test.js, adds",
     ],
     "a killed run": [
       event("tests_judged", { ...judged, verdict: "failing", exit_code: null }),

@@ -404,3 +404,17 @@ test("who leaves at a change finds it waiting, and without a terminal it is prin
   const went = await place.run(["allow", "1", id ?? "", ...flags]);
   expect(went.stderr).toMatch(/ {2}✓ Allowed by \S+\n.* {2}\? Waits for leave to write src\/product\.js \(code\)\n/s);
 });
+
+test("tests that no longer run are named, and each answer is about exactly these", async () => {
+  const request: Request = { kind: "lost_tests", id: "abc123", key: "k", said: "", lost: ["test/a.test.js", "adds"] };
+  const ending = { type: "needs_permission", request, diff: null, proposed: null };
+  const go = "◆  Go on without them? [Y/n/ask], or say what should be different";
+  const { output, next } = await ask(ending, [[go, enter]]);
+  expect(next).toEqual({ name: "allow", request: "abc123" });
+  expect(output).toContain("  These tests were there and no longer run:\n  - test/a.test.js\n  - adds\n");
+  expect((await ask(ending, [[go, `Put them back${enter}`]])).next).toEqual({
+    name: "reject",
+    reason: "Put them back",
+    request: "abc123",
+  });
+});

@@ -284,6 +284,34 @@ test("a chain that waits for leave to change a file shows the change, and every 
   expect(text).not.toContain("Edit:");
 });
 
+test("a chain that waits for leave to go on without tests names each, and every way to answer", () => {
+  const request = { id: "abc123", key: "k", kind: "lost_tests", said: "", lost: ["test/a.test.js", "adds\u202e"] };
+  expect(
+    reportText("new", { ...stands, ending: { type: "needs_permission", request, diff: null, proposed: null } }),
+  ).toBe(
+    lines(
+      "Chain 047 waits for leave:",
+      "  These tests were there and no longer run:",
+      "  - test/a.test.js",
+      "  - adds<U+202E>",
+      "",
+      "Allow:   claude-exec allow 047 abc123",
+      'Reject:  claude-exec reject 047 "why" --request abc123',
+      'Ask:     claude-exec ask 047 "your question" --request abc123',
+      ...cost,
+    ),
+  );
+});
+
+test("a paused chain and its status say why its last run of the tests proves nothing", () => {
+  const test_runs = [{ verdict: "red" }, { verdict: "unproven", why: "The tests pass as well on a copy." }];
+  const told = "\nTests: red → unproven\n  The tests pass as well on a copy.\n";
+  const ending = { type: "parked", message: "It is refused.", hint: "Go on." };
+  expect(reportText("resume", { ...stands, test_runs, ending })).toContain(`Go on.\n${told}`);
+  const chain = { chain_id: "047", goal: "g", phase_history: [], evidence: { runs: test_runs }, status: {} };
+  expect(reportText("status", { chains: [chain] })).toContain(told);
+});
+
 test("a chain that waits for leave to run something shows the whole command", () => {
   const request = { id: "abc123", key: "k", kind: "command", said: "", line: "make\nmake b\u202e", why: "No sandbox." };
   expect(

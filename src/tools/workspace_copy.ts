@@ -1,0 +1,89 @@
+import fs from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import { isInside } from "./place.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { FileState } from "./types.ts";
+
+export interface CopyOptions {
+  readonly root: string;
+  readonly snapshot: Snapshot;
+  /** Files that are to lie in the copy in another state than now; null: not at all. */
+  readonly instead: ReadonlyMap<string, FileState | null>;
+  readonly bytesOf: (sha256: string) => Uint8Array;
+  /** Never copied: keys, and what is ours. */
+  readonly isClosed: (path: string) => boolean;
+}
+
+/**
+ * Makes a copy of a workspace in an empty folder. Each package in node_modules is a link to the installed one. Links
+ * between packages of the workspace lead to the copies of these packages.
+ */
+export function copyWorkspace(folder: string, { root, snapshot, instead, bytesOf, isClosed }: CopyOptions): void {
+  const states = new Map<string, FileState | null>([...snapshot.states, ...instead]);
+  const folders = new Set([""]);
+  for (const [path, state] of states) {
+    for (let above = dirname(path); above !== "."; above = dirname(above)) folders.add(above);
+    if (state === null) continue;
+    const to = join(folder, path);
+    fs.mkdirSync(dirname(to), { recursive: true });
+    if (state.type === "link") fs.symlinkSync(state.target, to);
+    else if (state.kept === false) fs.symlinkSync(join(root, path), to);
+    else fs.writeFileSync(to, bytesOf(state.sha256), { mode: state.mode });
+  }
+  for (const path of snapshot.ignored.map((name) => name.replace(/\/$/, ""))) {
+    if (isModules.test(path) || isClosed(path) || states.has(path)) continue;
+    copyIgnored(root, path, folder, isClosed);
+  }
+  for (const path of folders)
+    linkModules(join(root, path, "node_modules"), join(folder, path, "node_modules"), root, folder);
+}
+
+const isModules = /(?:^|\/)node_modules(?:\/|$)/;
+const mostEntries = 20_000;
+const mostBytes = 200_000_000;
+/** These are made anew by whoever needs them. */
+const outputs = /(?:^|\/)(?:target|build|dist|out|coverage|__pycache__|\.[\w.-]+)$/;
+
+/** Tests may need what git ignores. What is too large to be copied is linked, unless it is the output of a build. */
+function copyIgnored(root: string, path: string, folder: string, isClosed: (path: string) => boolean): void {
+  const [from, to] = [join(root, path), join(folder, path)];
+  fs.mkdirSync(dirname(to), { recursive: true });
+  if (isLarge(from)) return outputs.test(path) ? undefined : fs.symlinkSync(from, to);
+  const filter = (each: string) => {
+    const stats = fs.lstatSync(each, { throwIfNoEntry: false });
+    const isPlain = stats?.isFile() || stats?.isDirectory() || stats?.isSymbolicLink();
+    return isPlain === true && !isClosed(each.slice(root.length + 1));
+  };
+  fs.cpSync(from, to, { recursive: true, verbatimSymlinks: true, mode: fs.constants.COPYFILE_FICLONE, filter });
+}
+
+function isLarge(path: string): boolean {
+  let [entries, bytes] = [0, 0];
+  const waiting = [path];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const stats = fs.lstatSync(next, { throwIfNoEntry: false });
+    bytes += stats?.size ?? 0;
+    if ((entries += 1) > mostEntries || bytes > mostBytes) return true;
+    const here = next;
+    if (stats?.isDirectory()) waiting.push(...fs.readdirSync(here).map((name) => join(here, name)));
+  }
+  return false;
+}
+
+/** Caches of runners are left out, so that the copy begins without them and can write its own. */
+function linkModules(from: string, to: string, root: string, folder: string): void {
+  if (fs.lstatSync(from, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  fs.mkdirSync(to, { recursive: true });
+  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
+    const [there, here] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isSymbolicLink()) {
+      const target = fs.readlinkSync(there);
+      const isOwn = isAbsolute(target) && isInside(root, target);
+      fs.symlinkSync(isOwn ? join(folder, target.slice(root.length)) : target, here);
+    } else if (entry.name === ".bin" || entry.name.startsWith("@")) linkModules(there, here, root, folder);
+    else if (!entry.name.startsWith(".") || stores.has(entry.name)) fs.symlinkSync(there, here);
+  }
+}
+
+/** Folders in which package managers keep what the names in node_modules lead to. */
+const stores = new Set([".pnpm", ".store", ".deno", ".package-lock.json", ".modules.yaml"]);
