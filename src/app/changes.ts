@@ -8,7 +8,6 @@ import { chainPaths, paddedId } from "../store/chains.ts";
 import type { FileState, Touched } from "../tools/types.ts";
 import type { Context } from "../chain/context.ts";
 import type { ChainLine } from "../chain/events.ts";
-import type { Chain } from "../chain/open.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import { locateHome, shelfOf, type Caller } from "./app.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
@@ -167,7 +166,6 @@ async function rewind(input: RewindInput, caller: Caller) {
     if (edits.length > 0) throw edited(id);
     const folder = await folderOf(own, chain.context, caller);
     const workspace = openWorkspace(folder ?? own, { hide: folder === null ? ownFolders(home) : [] });
-    await clearStandIns(chain, workspace.root, caller);
     const { sure, unsure } = await unsaid(chain, workspace);
     const told = { key: "rewind", argv: ["what was under way when it stopped"] };
     const bodies = [
@@ -202,13 +200,6 @@ async function rewind(input: RewindInput, caller: Caller) {
     // Its context file follows the history that holds now.
     openChain(begun, id).chain.close();
   }
-}
-
-/** After a crash the sandbox's empty stand-ins lie about; opening the next one clears them. */
-async function clearStandIns(chain: Chain, root: string, { world }: Caller): Promise<void> {
-  if (chain.tree.read() === undefined) return;
-  const { openSandbox } = await import("../sandbox/sandbox.ts");
-  await (await openSandbox({ root, protect: [], conceal: [], world })).close();
 }
 
 function isChanged(path: string, touched: readonly Touched[], workspace: Workspace): boolean {

@@ -27,7 +27,10 @@ export async function run(
   chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose, argv }] });
   const ran = await start(before);
   const fresh = workspace.closed().filter((path) => !closed.has(path));
-  const set_aside = fresh.map((path) => ({ path, to: workspace.setAside(path, chain.aside) }));
+  const set_aside = fresh.flatMap((path) => {
+    const to = workspace.setAside(path, chain.aside);
+    return to === undefined ? [] : [{ path, to }];
+  });
   const after = await workspace.snapshot(keep, before);
   const effects = { touched: compare(before, after), set_aside };
   chain.tree.remove();

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { basename, join } from "node:path";
+import { statsOf } from "../tools/place.ts";
 
 /**
  * A call of bubblewrap as `@anthropic-ai/sandbox-runtime` writes it, ready for any command. What it leaves open is
@@ -11,16 +12,13 @@ export interface Plan {
   readonly argv: readonly string[];
   /** All that is mounted over. */
   readonly targets: readonly string[];
-  /** Those over which nothing real lies: bubblewrap makes an empty file or folder there and leaves it behind. */
-  readonly placeholders: readonly string[];
 }
 
-/** `call` runs the script "command"; `isThere` says what was there before any of our commands ran. */
-export function planOf(
-  call: string,
-  session: { own: string; group: string | null },
-  isThere: (path: string) => boolean,
-): Plan {
+/**
+ * `call` runs the script "command". Where nothing is there, nothing is mounted: bubblewrap would make an empty file or
+ * folder there and leave it behind.
+ */
+export function planOf(call: string, session: { own: string; group: string | null }): Plan {
   const words = inline(wordsOf(call));
   const end = words.indexOf("--");
   // bwrap … -- /bin/sh -c 'NAME=value apply-seccomp /bin/sh -c command'
@@ -40,16 +38,15 @@ export function planOf(
   const own = words.slice(0, end).map((word) => (basename(word).startsWith("claude-empty-") ? empty : word));
   const more = ["--setenv", name, value, "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--seccomp", "8"];
   if (process.geteuid?.() === 0) more.push(...kernelSettings.flatMap((path) => ["--ro-bind-try", path, path]));
-  const mounts = own.flatMap((word, at) =>
-    word === "--ro-bind" ? [{ source: own[at + 1], target: own[at + 2] ?? "" }] : [],
-  );
-  const stoodIn = mounts.filter(
-    ({ source, target }) => (source === "/dev/null" || source === empty) && !isThere(target),
-  );
+  const targets: string[] = [];
+  for (let at = own.indexOf("--ro-bind"); at !== -1; at = own.indexOf("--ro-bind", at + 1)) {
+    const [source = "", target = ""] = own.slice(at + 1);
+    targets.push(target);
+    if ((source === "/dev/null" || source === empty) && statsOf(target) === undefined) own.splice(at--, 3);
+  }
   return {
     argv: ["/bin/sh", "-c", enter, "sh", filter, session.group ?? "", ...own, ...more, "--", ...inner.slice(0, -1)],
-    targets: mounts.map(({ target }) => target),
-    placeholders: stoodIn.map(({ target }) => target),
+    targets,
   };
 }
 

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import type { SandboxManager } from "@anthropic-ai/sandbox-runtime";
 import { messageOf, systemCode, UserError } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
@@ -9,11 +9,12 @@ import { quoted, quotedLine } from "../util/quoting.ts";
 import { knownProcessors, planOf } from "./bubblewrap.ts";
 import type { Plan } from "./bubblewrap.ts";
 import { closedFinder, userSecrets } from "../tools/closed_paths.ts";
+import { holdGitName } from "../tools/git_name.ts";
 import { follow, isInside } from "../tools/place.ts";
 import { pathOutside } from "../tools/path_outside.ts";
 import { findProgram, type Inside } from "../tools/run.ts";
 import { proveSandbox } from "./sandbox_proof.ts";
-import { openSessionFolder, placeholderOver } from "./session_folder.ts";
+import { openSessionFolder } from "./session_folder.ts";
 import type { SessionFolder } from "./session_folder.ts";
 
 /** Where commands run without network, writing to the workspace only. */
@@ -117,7 +118,7 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
   const findClosed = closedFinder(root);
   const secrets = [...userSecrets(world.env["HOME"] ?? homedir()), ...conceal, join(session.own, "secret")];
   const kept = [join(root, ".git"), join(root, ".env"), session.own, runtimeFolder(), ...protect, ...defaults];
-  const running = new WeakMap<readonly string[], Plan>();
+  const running = new WeakMap<readonly string[], () => void>();
   let known: { plan: Plan; key: string } | undefined;
 
   const access = () => {
@@ -125,12 +126,13 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
     const [link] = [...found.links, ...protect.filter((path) => isInside(root, path) && isLink(path))];
     if (link !== undefined) throw refused(`${link} is a symbolic link, and nothing would keep it in its place`);
     const unreadable = [...secrets, ...found.unreadable];
-    // Below a folder that is missing, so that an empty folder stands in for it: programs stumble over an empty file.
-    const hooks = isThere(join(root, ".git")) ? [] : [join(root, ".git", "hooks")];
-    const unwritable = [...kept, ...hooks, ...found.unwritable, ...unreadable];
+    const unwritable = [...kept, ...found.unwritable, ...unreadable];
     return { unreadable, unwritable };
   };
-  const callFor = async (script: string, { unreadable, unwritable }: ReturnType<typeof access>) => {
+  const callFor = async (
+    script: string,
+    { unreadable, unwritable }: Record<"unreadable" | "unwritable", readonly string[]>,
+  ) => {
     const filesystem = {
       denyRead: unreadable.map(literal),
       allowRead: [],
@@ -144,14 +146,14 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
     }
   };
   const planNow = async (): Promise<Plan> => {
-    const paths = access();
-    const { unwritable } = paths;
-    if (known !== undefined && known.key === stateOf([...unwritable, ...known.plan.targets])) return known.plan;
-    const call = await callFor("command", paths);
-    const plan = planOf(call, session, isThere);
-    // It would clear away after this one command; the plan is for many, and what they leave is cleared away here.
+    const { unreadable, unwritable } = access();
+    const keyOf = (targets: readonly string[]) => stateOf([...unwritable, ...targets]);
+    if (known !== undefined && known.key === keyOf(known.plan.targets)) return known.plan;
+    const call = await callFor("command", { unreadable, unwritable });
+    const plan = planOf(call, session);
+    // The runtime would remove what it thinks was made for this command.
     runtime.cleanupAfterCommand();
-    known = { plan, key: stateOf([...unwritable, ...plan.targets]) };
+    known = { plan, key: keyOf(plan.targets) };
     return plan;
   };
   return {
@@ -161,14 +163,18 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
     async wrap(argv) {
       const script = scriptOf(argv, session);
       if (process.platform !== "linux") return ["/bin/sh", "-c", await callFor(script, access())];
-      const plan = await planNow();
-      const wrapped = [...plan.argv, script];
-      session.hold(plan.placeholders);
-      running.set(wrapped, plan);
-      return wrapped;
+      const release = holdGitName(root);
+      try {
+        const wrapped = [...(await planNow()).argv, script];
+        running.set(wrapped, release);
+        return wrapped;
+      } catch (error) {
+        release();
+        throw error;
+      }
     },
     release(wrapped) {
-      session.release(running.get(wrapped)?.placeholders ?? []);
+      running.get(wrapped)?.();
       running.delete(wrapped);
     },
     async close() {
@@ -186,19 +192,13 @@ function refused(why: string): UserError {
   );
 }
 
-function isThere(path: string): boolean {
-  return placeholderOver(path) === undefined && fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
 /** All that a plan depends on: where each path leads, how far it exists, and who may make what is missing. */
 function stateOf(paths: readonly string[]): string {
   const lines = paths.map((path) => {
-    const placeholder = placeholderOver(path);
-    const way = follow(placeholder === undefined ? path : dirname(placeholder));
+    const way = follow(path);
     if (typeof way === "string") return `${path} ${way}`;
     const { mode, uid } = fs.statSync(way.real);
-    const rest = placeholder === undefined ? way.missing.join("/") : relative(way.real, path);
-    return [path, way.real, rest, mode, uid].join(" ");
+    return [path, way.real, way.missing.join("/"), mode, uid].join(" ");
   });
   return [process.cwd(), ...lines].join("\n");
 }

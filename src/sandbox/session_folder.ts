@@ -1,7 +1,6 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { parseJson } from "../util/json.ts";
 import { systemCode } from "../util/errors.ts";
 
 /** A private folder for as long as this process runs commands. What a killed process left is cleared away. */
@@ -12,23 +11,10 @@ export interface SessionFolder {
   readonly temporary: string;
   /** A control group that bounds processes; null where none can be made. Only root can and needs to. */
   readonly group: string | null;
-  /** Empty files and folders that lie at these paths only while a command runs. */
-  hold(placeholders: readonly string[]): void;
-  release(placeholders: readonly string[]): void;
   close(): void;
 }
 
-/** How many running commands of this process need the placeholder at a path. */
-const held = new Map<string, number>();
-
-/** The placeholder that is there now and stands in for this path or for a folder above it. */
-export function placeholderOver(path: string): string | undefined {
-  if (held.has(path)) return path;
-  return held.size === 0 || dirname(path) === path ? undefined : placeholderOver(dirname(path));
-}
-
 const prefix = "claude-exec-sandbox-";
-const ledgerName = "placeholders.json";
 
 export function openSessionFolder(processLimit: number): SessionFolder {
   const parent = fs.realpathSync(tmpdir());
@@ -38,34 +24,10 @@ export function openSessionFolder(processLimit: number): SessionFolder {
   const [own, temporary] = [join(path, "own"), join(path, "tmp")];
   for (const folder of [own, temporary]) fs.mkdirSync(folder);
   const group = makeGroup(path, processLimit);
-  const ledger = join(own, ledgerName);
-  const placeholders = new Set<string>();
-  const write = () => fs.writeFileSync(ledger, JSON.stringify([...placeholders]));
-  write();
   return {
     own,
     temporary,
     group,
-    hold(paths) {
-      const before = placeholders.size;
-      for (const placeholder of paths) {
-        placeholders.add(placeholder);
-        held.set(placeholder, (held.get(placeholder) ?? 0) + 1);
-      }
-      if (placeholders.size > before) write();
-    },
-    release(paths) {
-      for (const placeholder of paths) {
-        const left = (held.get(placeholder) ?? 0) - 1;
-        if (left > 0) held.set(placeholder, left);
-        else {
-          held.delete(placeholder);
-          placeholders.delete(placeholder);
-          removeIfEmpty(placeholder);
-        }
-      }
-      if (placeholders.size === 0) write();
-    },
     close() {
       if (group !== null) removeGroup(group);
       removeFolder(path);
@@ -73,15 +35,10 @@ export function openSessionFolder(processLimit: number): SessionFolder {
   };
 }
 
-/** Only what is ours alone is believed: other users can give a folder this name, too. */
+/** Only what is ours alone is removed: other users can give a folder this name as well. */
 function clearStale(path: string): void {
   const stats = fs.lstatSync(path, { throwIfNoEntry: false });
   if (!stats?.isDirectory() || stats.uid !== process.getuid?.() || (stats.mode & 0o077) !== 0) return;
-  const ledger = join(path, "own", ledgerName);
-  const left = fs.existsSync(ledger) ? parseJson(fs.readFileSync(ledger, "utf8")) : undefined;
-  for (const placeholder of Array.isArray(left) ? left : []) {
-    if (typeof placeholder === "string") removeIfEmpty(placeholder);
-  }
   removeFolder(path);
 }
 
@@ -94,20 +51,15 @@ function staleIn(folder: string): string[] {
   return stale.map((name) => join(folder, name));
 }
 
+/** A process that was killed and not yet collected by its parent (a zombie) runs no more, but can still be signalled. */
 function runs(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return systemCode(error) !== "ESRCH";
   }
-}
-
-/** Somebody may have written there since: then it is theirs. */
-function removeIfEmpty(path: string): void {
-  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
-  if (stats?.isFile() && stats.size === 0) fs.unlinkSync(path);
-  if (stats?.isDirectory() && fs.readdirSync(path).length === 0) fs.rmdirSync(path);
+  const status = `/proc/${pid}/status`;
+  return !fs.existsSync(status) || !/^State:\s+[ZX]/m.test(fs.readFileSync(status, "utf8"));
 }
 
 /** A command may have closed its own folders. */

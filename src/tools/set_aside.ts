@@ -1,14 +1,14 @@
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "../util/errors.ts";
-import { closedBecause, follow } from "./place.ts";
+import { follow } from "./place.ts";
 
-/** Only what is closed by its name; a link is moved as a link. */
-export function setAside(root: string, path: string, folder: string): string {
-  if (closedBecause(path, [], "write") === undefined) throw new Error(`${path} is not closed.`);
+/** A link is moved as a link. Undefined: it is gone, since another chain in this workspace moved it. */
+export function setAside(root: string, path: string, folder: string): string | undefined {
   const from = join(root, path);
   const parent = follow(dirname(from));
-  if (typeof parent === "string" || parent.missing.length > 0 || parent.real !== dirname(from)) {
+  if (typeof parent !== "string" && parent.missing.length > 0) return undefined;
+  if (typeof parent === "string" || parent.real !== dirname(from)) {
     throw new Error(`${path} lies behind a link.`);
   }
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -16,6 +16,7 @@ export function setAside(root: string, path: string, folder: string): string {
   try {
     fs.renameSync(from, to);
   } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
     if (systemCode(error) !== "EXDEV") throw error;
     fs.cpSync(from, to, { recursive: true, verbatimSymlinks: true });
     fs.rmSync(from, { recursive: true });

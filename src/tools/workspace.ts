@@ -5,6 +5,7 @@ import { applyAt, readText, isTemporary } from "./file.ts";
 import type { Applied, Fingerprint, Found } from "./file.ts";
 import { listNames, matching } from "./listing.ts";
 import { closedFinder } from "./closed_paths.ts";
+import { isTaken } from "./git_name.ts";
 import { closedBecause, follow, isHidden, isInside, locate, refused, relativePath, slashes } from "./place.ts";
 import type { Place, Purpose, Refused } from "./place.ts";
 import { planOf, restore } from "./restore.ts";
@@ -44,10 +45,10 @@ export interface Workspace {
    * conflict, and then nothing is touched.
    */
   restore(touched: readonly Touched[], bytesOf: (sha256: string) => Uint8Array): Restored;
-  /** What is closed to writing by its name, as it lies there now: `.git`, `.env*`, keys. */
+  /** What no command may make, as it lies there now: `.git`, `.env*`, keys, what is ours, what other programs obey. */
   closed(): readonly string[];
-  /** Moves such a path out of the workspace, into `folder`, as it is, and says where it lies now. */
-  setAside(path: string, folder: string): string;
+  /** Moves such a path out of the workspace, into `folder`, as it is, and says where it lies now. Undefined: it is gone. */
+  setAside(path: string, folder: string): string | undefined;
   /** Takes secrets out of a text that a model or the journal is to see. */
   redact(text: string): string;
 }
@@ -118,7 +119,11 @@ export function openWorkspace(folder: string, { hide, protect = [], denies = () 
       const state = stateAt(root, plain);
       return state?.type === "other" ? refused(path, `is ${state.kind}, not a file`) : state;
     },
-    closed: () => findClosed().unwritable.map((path) => slashes(relative(root, path))),
+    closed: () => {
+      const kept = [...closed, ...obeyedAtRoot.split(" ")].map((path) => join(root, path));
+      const names = new Set([...findClosed().unwritable, ...kept]);
+      return [...names].filter(isTaken).map((path) => slashes(relative(root, path)));
+    },
     setAside: (path, aside) => setAside(root, path, aside),
     redact: redactor(() => findClosed().unreadable),
     restore(touched, bytesOf) {
@@ -126,6 +131,10 @@ export function openWorkspace(folder: string, { hide, protect = [], denies = () 
     },
   };
 }
+
+/** What editors, shells and Claude Code obey by themselves where somebody opens the folder. */
+const obeyedAtRoot =
+  ".vscode .idea .claude .mcp.json .gitmodules .gitconfig .ripgreprc .bashrc .bash_profile .profile .zshrc .zprofile";
 
 function realFolder(folder: string): string {
   const hint = "Name a folder that exists.";

@@ -198,6 +198,24 @@ describe.for(ways)(`as ${user}, $how`, ({ sandboxed, why }) => {
     expect(await whole(bench)).toEqual([{ answer, touched: [".gitignore", "hid/in/evil.js"] }]);
   });
 
+  test.skipIf(skipped)(
+    `what a command makes under a name that is closed, or that other programs obey, is moved away${why}`,
+    async () => {
+      const names = [".env", ".vscode", ".idea", ".claude", ".mcp.json", ".gitmodules", ".bashrc"];
+      const make =
+        "mkdir .vscode .idea .claude; for file in .env .mcp.json .gitmodules .bashrc; do echo evil > $file; done";
+      const files = { "bad.sh": `${make}; echo evil > .vscode/tasks.json; echo evil > .claude/settings.json` };
+      const bench = running({ files, sandboxed });
+      const told = `[It made ${names.join(", ")}, which is closed, and was moved away]`;
+      expect(await whole(bench)).toEqual([{ answer: `exit 0\n\n${told}`, touched: [] }]);
+      const moved = fs.readdirSync(bench.chain.aside, { recursive: true, encoding: "utf8" });
+      expect(moved.filter((name) => name.includes("/")).sort()).toEqual([
+        "claude-1/settings.json",
+        "vscode-1/tasks.json",
+      ]);
+    },
+  );
+
   test.skipIf(skipped)(`a command cannot hide files behind names like ours${why}`, async () => {
     const files = { "bad.sh": "echo evil > src/.evil.claude-exec.tmp" };
     const answer = "exit 0\n\n[It changed src/.evil.claude-exec.tmp]";

@@ -253,16 +253,6 @@ export const rows: readonly Row[] = [
   },
   { idea: "writing secrets", script: "echo x >> .env; rm -f .env; echo x > .env; echo x >> deep/server.key", bites },
   {
-    idea: "our own settings, before there are any",
-    script: "mkdir -p .claude-exec; echo x > .claude-exec/config.json",
-    bites,
-  },
-  {
-    idea: "our own settings by a link",
-    script: "ln -s scratch .claude-exec; mkdir scratch/made; mv scratch/made .claude-exec",
-    bites,
-  },
-  {
     idea: "a concealed folder",
     script:
       'cat "$HIDDEN/file"; find "$HIDDEN" -type f -exec cat {} +; cp -r "$HIDDEN" scratch/hidden; cat scratch/hidden/*',

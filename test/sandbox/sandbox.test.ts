@@ -207,40 +207,41 @@ test.skipIf(lacking)(`a program that is missing ends as it does without a sandbo
 });
 
 test.skipIf(lacking)(
-  `what stood in for missing files is gone after a command, also after two at a time${unlessLacking}`,
+  `the name of a missing repository is held while commands run, and nothing else lies about${unlessLacking}`,
   async () => {
     const root = folderWith({ "a.txt": "" });
-    const protect = [join(root, ".claude-exec"), join(root, "deep/home")];
-    const sandbox = await sandboxAt(root, { protect });
+    const sandbox = await sandboxAt(root, { protect: [join(root, ".claude-exec"), join(root, "deep/home")] });
     const wait = (name: string) => `touch ${name}; while [ -e ${name} ]; do sleep 0.01; done; ls -A`;
     const [first, second] = ["one", "two"].map((name) => run(sandbox, root, ["sh", "-c", wait(name)]));
     while (!["one", "two"].every((name) => fs.existsSync(join(root, name)))) await immediately();
     fs.unlinkSync(join(root, "one"));
     expect((await first)?.exit_code).toBe(0);
-    const blocked = await run(sandbox, root, [
-      "sh",
-      "-c",
-      "mkdir -p .claude-exec/x .git/hooks deep/home || true; echo x > .env || true",
-    ]);
-    expect(blocked.output).toContain(".claude-exec");
-    expect(fs.readdirSync(root).toSorted()).toEqual([".claude-exec", ".env", ".git", "a.txt", "deep", "two"]);
+    const script = "mkdir .git/hooks; mv .git away; rmdir .git; ln -s /tmp .git/x; ls -A";
+    expect((await run(sandbox, root, ["sh", "-c", `{ ${script}; } 2>/dev/null`])).output).toBe(".git\na.txt\ntwo\n");
     fs.unlinkSync(join(root, "two"));
     expect((await second)?.exit_code).toBe(0);
     expect(fs.readdirSync(root)).toEqual(["a.txt"]);
   },
 );
 
-test.skipIf(lacking)(`what somebody wrote in the place of a stand-in stays theirs${unlessLacking}`, async () => {
+test.skipIf(lacking)(`a repository that somebody makes while a command runs stays theirs${unlessLacking}`, async () => {
   const root = folderWith({});
   const sandbox = await sandboxAt(root);
   const running = run(sandbox, root, ["sh", "-c", "touch up; while [ -e up ]; do sleep 0.01; done"]);
   while (!fs.existsSync(join(root, "up"))) await immediately();
-  fs.writeFileSync(join(root, ".env.new"), "KEY=1");
-  fs.renameSync(join(root, ".env.new"), join(root, ".env"));
+  spawnSync("git", ["init", "--quiet"], { cwd: root });
   fs.unlinkSync(join(root, "up"));
   await running;
-  expect(fs.readdirSync(root)).toEqual([".env"]);
-  expect(fs.readFileSync(join(root, ".env"), "utf8")).toBe("KEY=1");
+  expect(fs.existsSync(join(root, ".git/HEAD"))).toBe(true);
+  const script = "echo x > .git/config || echo refused";
+  expect((await run(sandbox, root, ["sh", "-c", `{ ${script}; } 2>/dev/null`])).output).toBe("refused\n");
+});
+
+test.skipIf(lacking)(`an empty folder of somebody else stays${unlessLacking}`, async () => {
+  const root = folderWith({});
+  fs.mkdirSync(join(root, ".git"));
+  await run(await sandboxAt(root), root, ["true"]);
+  expect(fs.readdirSync(root)).toEqual([".git"]);
 });
 
 test.skipIf(lacking)(
@@ -305,11 +306,88 @@ test.skipIf(lacking)(
     child.kill("SIGKILL");
     await once(child, "exit");
     while (processesAt(root).length > 0) await wait(5);
-    expect(fs.readdirSync(root).toSorted()).toEqual([".env", ".git", "beat", "up"]);
+    expect(fs.readdirSync(root).toSorted()).toEqual([".git", "beat", "up"]);
     await sandboxAt(root);
     expect(fs.readdirSync(root).toSorted()).toEqual(["beat", "up"]);
     const left = fs.readdirSync(tmpdir()).filter((name) => name.startsWith(`claude-exec-sandbox-${child.pid}-`));
     expect(left).toEqual([]);
+  },
+);
+
+test.skipIf(lacking)(`a killed process that its parent never collected counts as ended${unlessLacking}`, async () => {
+  const root = folderWith({});
+  const program = new URL("escaping.ts", import.meta.url).pathname;
+  const order = JSON.stringify({ root, protect: [], conceal: [] });
+  const parent = spawn("sh", ["-c", '"$@" & echo $!; exec sleep 1000', "sh", process.execPath, program, order]);
+  try {
+    const [number] = (await once(parent.stdout, "data")) as [Buffer];
+    const pid = Number(String(number).split("\n")[0]);
+    const left = () => fs.readdirSync(tmpdir()).filter((name) => name.startsWith(`claude-exec-sandbox-${pid}-`));
+    while (left().length === 0) await wait(5);
+    process.kill(pid, "SIGKILL");
+    while (!/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, "utf8"))) await wait(5);
+    await sandboxAt(root);
+    expect([left(), fs.readdirSync(root)]).toEqual([[], []]);
+  } finally {
+    parent.kill("SIGKILL");
+  }
+});
+
+test.skipIf(lacking)(
+  `two processes in one folder both have a sandbox, and the last one lets the name of the repository go${unlessLacking}`,
+  async () => {
+    const root = folderWith({});
+    const program = new URL("escaping.ts", import.meta.url).pathname;
+    const order = JSON.stringify({ root, protect: [], conceal: [] });
+    const started = ["one", "two"].map(() => spawn(process.execPath, [program, order]));
+    const opened = await Promise.all(started.map((child) => once(child.stdout, "data")));
+    expect(opened.map(([line]) => (JSON.parse(String(line)) as { on: boolean }).on)).toEqual([true, true]);
+    const [one, two] = started;
+    if (one === undefined || two === undefined) throw new Error("Nothing was started.");
+    const scriptFor = (name: string) =>
+      JSON.stringify({ script: `touch ${name}; while [ -e ${name} ]; do sleep 0.01; done` });
+    for (const [child, name] of [
+      [one, "a"],
+      [two, "b"],
+    ] as const) {
+      child.stdin.write(`${scriptFor(name)}\n`);
+      while (!fs.existsSync(join(root, name))) await wait(5);
+    }
+    fs.unlinkSync(join(root, "a"));
+    await once(one.stdout, "data");
+    expect(fs.readdirSync(root)).toEqual([".git", "b"]);
+    one.stdin.write(`${JSON.stringify({ script: "mkdir .git/hooks 2>&1 || echo refused" })}\n`);
+    const [third] = (await once(one.stdout, "data")) as [Buffer];
+    expect(JSON.parse(String(third))).toMatchObject({ output: expect.stringMatching(/refused\n$/) as unknown });
+    two.kill("SIGKILL");
+    await once(two, "exit");
+    while (processesAt(root).length > 0) await wait(5);
+    fs.unlinkSync(join(root, "b"));
+    one.stdin.end(`${JSON.stringify({ script: "true" })}\n`);
+    await once(one, "exit");
+    expect(fs.readdirSync(root)).toEqual([]);
+  },
+);
+
+const onlyRoot = process.getuid?.() === 0 ? "" : " (skipped: only root can give a folder to somebody else)";
+
+test.skipIf(lacking ?? onlyRoot)(
+  `a folder that only looks left behind, and belongs to another user, stays${onlyRoot || unlessLacking}`,
+  async () => {
+    const theirs = ["closed", "open"].map((name) => {
+      const folder = join(tmpdir(), `claude-exec-sandbox-999999999-${name}-${process.pid}`);
+      fs.mkdirSync(folder, { mode: 0o700 });
+      return folder;
+    });
+    const [closed = "", open = ""] = theirs;
+    fs.chownSync(closed, 65_534, 65_534);
+    fs.chmodSync(open, 0o755);
+    try {
+      await sandboxAt(folderWith({}));
+      expect(theirs.filter((folder) => fs.existsSync(folder))).toEqual(theirs);
+    } finally {
+      for (const folder of theirs) fs.rmSync(folder, { recursive: true, force: true });
+    }
   },
 );
 
