@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { basename, join } from "node:path";
 import { statsOf } from "../tools/place.ts";
+import type { CleanCopy } from "./git_settings.ts";
 
 /**
  * A call of bubblewrap as `@anthropic-ai/sandbox-runtime` writes it, ready for any command. What it leaves open is
@@ -16,9 +17,13 @@ export interface Plan {
 
 /**
  * `call` runs the script "command". Where nothing is there, nothing is mounted: bubblewrap would make an empty file or
- * folder there and leave it behind.
+ * folder there and leave it behind. `over` is mounted last.
  */
-export function planOf(call: string, session: { own: string; group: string | null }): Plan {
+export function planOf(
+  call: string,
+  session: { own: string; group: string | null },
+  over: readonly CleanCopy[] = [],
+): Plan {
   const words = inline(wordsOf(call));
   const end = words.indexOf("--");
   // bwrap … -- /bin/sh -c 'NAME=value apply-seccomp /bin/sh -c command'
@@ -38,6 +43,7 @@ export function planOf(call: string, session: { own: string; group: string | nul
   const own = words.slice(0, end).map((word) => (basename(word).startsWith("claude-empty-") ? empty : word));
   const more = ["--setenv", name, value, "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--seccomp", "8"];
   if (process.geteuid?.() === 0) more.push(...kernelSettings.flatMap((path) => ["--ro-bind-try", path, path]));
+  more.push(...over.flatMap(({ of, copy }) => ["--ro-bind", copy, of]));
   const targets: string[] = [];
   for (let at = own.indexOf("--ro-bind"); at !== -1; at = own.indexOf("--ro-bind", at + 1)) {
     const [source = "", target = ""] = own.slice(at + 1);

@@ -1,18 +1,20 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { SandboxManager } from "@anthropic-ai/sandbox-runtime";
 import { messageOf, systemCode, UserError } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
 import { quoted, quotedLine } from "../util/quoting.ts";
 import { knownProcessors, planOf } from "./bubblewrap.ts";
 import type { Plan } from "./bubblewrap.ts";
-import { closedFinder, userSecrets } from "../tools/closed_paths.ts";
+import { closedFinder } from "../tools/closed_paths.ts";
+import { userSecrets } from "../tools/user_secrets.ts";
 import { holdGitName } from "../tools/git_name.ts";
 import { follow, isInside } from "../tools/place.ts";
 import { pathOutside } from "../tools/path_outside.ts";
 import { findProgram, type Inside } from "../tools/run.ts";
+import { cleanCopies } from "./git_settings.ts";
+import { pipeFinder } from "./named_pipes.ts";
 import { proveSandbox } from "./sandbox_proof.ts";
 import { openSessionFolder } from "./session_folder.ts";
 import type { SessionFolder } from "./session_folder.ts";
@@ -116,7 +118,8 @@ type Found = Exclude<Awaited<ReturnType<typeof findRuntime>>, Lack>;
 function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, session: SessionFolder): Sandbox {
   const { root, protect, conceal, world } = options;
   const findClosed = closedFinder(root);
-  const secrets = [...userSecrets(world.env["HOME"] ?? homedir()), ...conceal, join(session.own, "secret")];
+  const findPipes = pipeFinder(root, world.env);
+  const secrets = [...userSecrets(world.env), ...conceal, join(session.own, "secret")];
   const kept = [join(root, ".git"), join(root, ".env"), session.own, runtimeFolder(), ...protect, ...defaults];
   const running = new WeakMap<readonly string[], () => void>();
   let known: { plan: Plan; key: string } | undefined;
@@ -125,9 +128,13 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
     const found = findClosed();
     const [link] = [...found.links, ...protect.filter((path) => isInside(root, path) && isLink(path))];
     if (link !== undefined) throw refused(`${link} is a symbolic link, and nothing would keep it in its place`);
-    const unreadable = [...secrets, ...found.unreadable];
+    const unreadable = [...secrets, ...found.unreadable, ...findPipes()];
     const unwritable = [...kept, ...found.unwritable, ...unreadable];
-    return { unreadable, unwritable };
+    const gits = found.unwritable.filter((path) => basename(path).toLowerCase() === ".git");
+    // A repository can name any folder as its own: what is concealed there must not come to light by a copy.
+    const isOpen = (path: string) => !unreadable.some((closed) => isInside(closed, path));
+    const copies = cleanCopies(root, gits, world.env["HOME"] ?? "/", session.own).filter(({ of }) => isOpen(of));
+    return { unreadable, unwritable, copies };
   };
   const callFor = async (
     script: string,
@@ -146,11 +153,11 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
     }
   };
   const planNow = async (): Promise<Plan> => {
-    const { unreadable, unwritable } = access();
-    const keyOf = (targets: readonly string[]) => stateOf([...unwritable, ...targets]);
+    const { unreadable, unwritable, copies } = access();
+    const keyOf = (targets: readonly string[]) => `${stateOf([...unwritable, ...targets])}\n${JSON.stringify(copies)}`;
     if (known !== undefined && known.key === keyOf(known.plan.targets)) return known.plan;
     const call = await callFor("command", { unreadable, unwritable });
-    const plan = planOf(call, session);
+    const plan = planOf(call, session, copies);
     // The runtime would remove what it thinks was made for this command.
     runtime.cleanupAfterCommand();
     known = { plan, key: keyOf(plan.targets) };

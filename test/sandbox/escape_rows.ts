@@ -1,7 +1,7 @@
 /**
  * Ways out, as shell scripts. $OUT is a file outside the workspace, $HIDDEN a concealed folder, $PID a process of the
- * same user, $PORT and $UDP servers on this machine, $SOCKET, $DATAGRAMS and $ABSTRACT sockets of it. Only
- * scratch/ may change.
+ * same user, $PORT and $UDP servers on this machine, $SOCKET, $DATAGRAMS and $ABSTRACT sockets of it, $FIFO and
+ * $HOME/fifo named pipes that somebody reads. Only scratch/ may change.
  * Who gets where no command may, but does no harm there, says ESCAPED.
  */
 export interface Row {
@@ -182,6 +182,12 @@ export const rows: readonly Row[] = [
       .join("; "),
     bites,
   },
+  {
+    idea: "a named pipe outside",
+    script:
+      'for pipe in "$FIFO" "$HOME/fifo" scratch/link; do ln -sf "$FIFO" scratch/link; [ -p "$pipe" ] && echo hello > "$pipe"; done; cat "$FIFO" & sleep 0.1; kill $!',
+    bites,
+  },
   { idea: "an abstract socket", script: connects('"\\0" + process.env.ABSTRACT'), bites },
   {
     idea: "sockets of docker, of the session and of keys",
@@ -242,6 +248,18 @@ export const rows: readonly Row[] = [
     bites,
   },
   {
+    idea: "secrets of packages",
+    script:
+      "cat node_modules/.env node_modules/plain/.env node_modules/@scope/one/.env.local; cat node_modules/.pnpm/*/node_modules/*/.env node_modules/plain/node_modules/*/.env",
+    bites,
+  },
+  { idea: "other names of the same files", script: "cat notes.txt src/deep.txt", bites },
+  {
+    idea: "passwords in git's settings",
+    script: "cat .git/config .git/modules/one/config; git config --list; git remote -v",
+    bites,
+  },
+  {
     idea: "copying secrets",
     script: "cp .env scratch/copy; ln .env scratch/hard; ln -s ../.env scratch/link; cat scratch/*",
     bites,
@@ -258,12 +276,13 @@ export const rows: readonly Row[] = [
       'cat "$HIDDEN/file"; find "$HIDDEN" -type f -exec cat {} +; cp -r "$HIDDEN" scratch/hidden; cat scratch/hidden/*',
     bites,
   },
-  { idea: "writing a concealed folder", script: 'echo x > "$HIDDEN/new"; rm -rf "$HIDDEN"', bites },
   {
-    idea: "keys of the user",
-    script: 'cat "$HOME/.ssh/id_ed25519" "$HOME/.aws/credentials" "$HOME/.npmrc" "$HOME/.netrc"',
+    idea: "a concealed folder that is named as a repository",
+    script: 'cat "$HIDDEN/config"; git -C named config --list',
     bites,
   },
+  { idea: "writing a concealed folder", script: 'echo x > "$HIDDEN/new"; rm -rf "$HIDDEN"', bites },
+  { idea: "keys and histories of the user", script: 'find "$HOME" -type f -exec cat {} +', bites },
   { idea: "passwords of the system", script: "head -c 1 /etc/shadow | grep -q . && echo ESCAPED" },
   {
     idea: "what keeps the sandbox up",

@@ -27,6 +27,25 @@ afterAll(() => {
   fs.rmSync(shared, { force: true });
 });
 
+const inPackages = [
+  ".env",
+  "plain/.env",
+  "plain/node_modules/inner/.env",
+  "@scope/one/.env.local",
+  ".pnpm/one@1.0.0/node_modules/one/.env",
+];
+
+/** Where tools keep keys and what was typed. */
+const inHome = `.ssh/id_ed25519 .aws/credentials .npmrc .netrc .config/gh/hosts.yml .docker/config.json .kube/config
+  .config/gcloud/credentials.db .azure/accessTokens.json .terraform.d/credentials.tfrc.json .cargo/credentials.toml
+  .gem/credentials .pypirc .m2/settings.xml .gradle/gradle.properties .git-credentials .config/op/config
+  .password-store/a.gpg .local/share/keyrings/login.keyring .psql_history .mysql_history .rediscli_history
+  .node_repl_history .python_history .sqlite_history .local/share/fish/fish_history .config/glab-cli/config.yml
+  .config/rclone/rclone.conf .config/doctl/config.yaml .config/stripe/config.toml .oci/config .s3cfg .fly/config.yml
+  .kaggle/kaggle.json .cache/huggingface/token .codex/auth.json .config/github-copilot/hosts.json .irb_history
+  .bundle/config .config/containers/auth.json .lesshst .viminfo .thunderbird/profiles.ini .config/pip/pip.conf
+  .mylogin.cnf .config/Signal/config.json .local/state/claude-exec/key .local/share/claude-exec/a`.split(/\s+/);
+
 /** A machine in small: what lies around a workspace, and who listens there. */
 async function placeFor(who: readonly string[]) {
   const base = folderWith({
@@ -37,11 +56,10 @@ async function placeFor(who: readonly string[]) {
     "ws/module/.git": "gitdir: ../.git/modules/module\n",
     "outside/file": "as it was\n",
     "hidden/file": secret,
+    "hidden/config": `[one]\n\tpassword = x\n\tkept = ${secret}\n`,
     "home/.bashrc": "",
-    "home/.netrc": secret,
-    "home/.npmrc": secret,
-    "home/.ssh/id_ed25519": secret,
-    "home/.aws/credentials": secret,
+    ...Object.fromEntries(inPackages.map((name) => [`ws/node_modules/${name}`, secret])),
+    ...Object.fromEntries(inHome.map((name) => [`home/${name}`, secret])),
     "home/.npm/_logs/log": "",
     "home/.claude/debug/log": "",
   });
@@ -54,6 +72,20 @@ async function placeFor(who: readonly string[]) {
   ]) {
     execFileSync("git", ["-c", "user.name=x", "-c", "user.email=x@x", ...args], { cwd: ws });
   }
+  const remote = `url = https://me:${secret}@example.com/x\n`;
+  const header = `extraheader = "AUTHORIZATION: basic ${secret}"\n`;
+  fs.appendFileSync(join(ws, ".git/config"), `[remote "one"]\n\t${remote}[http "https://x/"] ${header}`);
+  for (const [name, text] of [
+    [".git/modules/one/config", `[remote "one"]\n\t${remote}`],
+    ["named/.git", `gitdir: ${join(base, "hidden")}\n`],
+    [".git/modules/one/HEAD", "ref: refs/heads/main\n"],
+    ["../home/.gitconfig", `[credential]\n\thelper = "!f() { echo \\\n\tpassword=${secret}; }; f"\n`],
+  ] as const) {
+    fs.mkdirSync(dirname(join(ws, name)), { recursive: true });
+    fs.writeFileSync(join(ws, name), text);
+  }
+  fs.linkSync(join(ws, ".env"), join(ws, "notes.txt"));
+  fs.linkSync(join(ws, "deep/.env.production"), join(ws, "src/deep.txt"));
   // What is looked up in the workspace runs outside of it.
   for (const name of ["which", "true", "bwrap", "rg", "socat", "npm"]) {
     const file = join(ws, "node_modules/.bin", name);
@@ -86,6 +118,7 @@ async function placeFor(who: readonly string[]) {
   await once(datagrams.stdout, "data");
   heard.length = 0;
   fs.chmodSync(join(base, "datagrams"), 0o777);
+  const pipes = [join(base, "fifo"), join(base, "home/fifo")].map((path) => openPipe(path));
   const [sleep, ...rest] = [...who, "sleep", "7420"];
   const other = spawn(sleep, rest, { stdio: "ignore" });
   const variables: Record<string, string | number | undefined> = {
@@ -96,6 +129,7 @@ async function placeFor(who: readonly string[]) {
     SOCKET: join(base, "socket"),
     DATAGRAMS: join(base, "datagrams"),
     ABSTRACT: abstract,
+    FIFO: join(base, "fifo"),
     PID: other.pid,
     PORT: portOf(servers[0]),
     UDP: udp.address().port,
@@ -105,14 +139,33 @@ async function placeFor(who: readonly string[]) {
     for (const server of servers) server.close();
     udp.close();
     datagrams.kill("SIGKILL");
+    for (const pipe of pipes) fs.closeSync(pipe);
   };
-  return { base, ws, variables, heard, other, close, before: stateOf(base) };
+  const written = () => pipes.map((pipe) => textIn(pipe)).join("");
+  return { base, ws, variables, heard, written, other, close, before: stateOf(base) };
 }
 
 /** A server for datagrams, which Node has none of in the file system. */
 const hearing = `$| = 1; my $text; socket(my $own, AF_UNIX, SOCK_DGRAM, 0);
   bind($own, pack_sockaddr_un($ARGV[0])) or die; print "ready\\n";
   print "a datagram: $text\\n" while defined recv($own, $text, 99, 0)`;
+
+/** Opened for reading and writing, a named pipe can be written by anybody at once, and read without waiting. */
+function openPipe(path: string): number {
+  execFileSync("mkfifo", ["-m", "666", path]);
+  fs.chmodSync(path, 0o666);
+  return fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+}
+
+function textIn(pipe: number): string {
+  const bytes = Buffer.alloc(100);
+  try {
+    return bytes.toString("utf8", 0, fs.readSync(pipe, bytes));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return "";
+    throw error;
+  }
+}
 
 /** Descriptors as `exec 30<> file` in a shell leaves them open: a file and a folder outside of the workspace. */
 function leftOpen(base: string): { stdio: ("ignore" | number)[]; close: () => void } {
@@ -151,6 +204,8 @@ function harmOf(place: Place, { output }: CommandRun): string[] {
   const names = new Set(after.map((line) => line.split(" ")[0]));
   harm.push(...place.before.filter((line) => !names.has(line.split(" ")[0])).map((line) => `gone: ${line}`));
   harm.push(...place.heard.splice(0).map((what) => `heard: ${what}`));
+  const written = place.written();
+  if (written !== "") harm.push(`written to a named pipe: ${written}`);
   if (output.includes(secret)) harm.push("a secret was told");
   if (output.includes("ESCAPED")) harm.push(`it says it got out: ${output}`);
   if (fs.readFileSync(shared, "utf8") !== secret) harm.push("shared memory was changed");
