@@ -53,7 +53,7 @@ export const statusOperation = operation({
         ),
       );
     }
-    return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains } };
+    return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains, again: same } };
   },
 });
 
@@ -140,16 +140,22 @@ function adoptable(chain: Json, id: string): Json {
 
 export const costOperation = operation({
   name: "chain-cost",
-  summary: "What a chain cost, by phase, by prompt and by kind of token",
-  permission: "read",
+  summary: "What a chain cost; with --lost: enter what its lost calls cost",
+  permission: "change",
   positional: ["chain"],
   input: z.object({
     chain: z.string().regex(/^\d+$/, "is a chain's number, such as 001").describe("The chain's number"),
+    lost: z.string().optional().describe("What all its lost calls really cost together, in dollars"),
     home,
   }),
   async run(input, caller) {
-    const { readChain } = await import("../chain/open.ts");
     const id = paddedId(input.chain);
+    if (input.lost !== undefined) {
+      const { enterLostCost } = await import("./turns.ts");
+      const delivered = (await enterLostCost(input, caller, input.lost)) === "delivered";
+      if (delivered) return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, delivered } };
+    }
+    const { readChain } = await import("../chain/open.ts");
     const { trackedByGit, whyForeign } = await import("./own.ts");
     const located = locateHome(caller, input);
     const { context, lines, ownership } = readChain(shelfOf(located, caller.world.env), id);
@@ -165,6 +171,7 @@ export const costOperation = operation({
         duration_ms: duration,
         prompts_executed: context.prompts_executed.length,
         ...report,
+        again: flagsAgain({ home: input.home }),
       },
     };
   },

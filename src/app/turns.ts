@@ -3,14 +3,15 @@ import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { quoted, quotedLine } from "../util/quoting.ts";
 import { asJson, type Json } from "../util/json.ts";
-import { paddedId, chainPaths, dropMessage } from "../store/chains.ts";
+import { paddedId, chainPaths, dropMessage, type Inbox } from "../store/chains.ts";
 import { adoptChain } from "../chain/adopt.ts";
 import type { Context } from "../chain/context.ts";
 import { renewedRequest } from "../chain/consent.ts";
 import { isEditable, misfit } from "../chain/edits.ts";
-import { event, type Edit, type Limits, type WorkMode } from "../chain/events.ts";
+import { event, type ChainLine, type Edit, type Limits, type WorkMode } from "../chain/events.ts";
 import { objection, type PersonMessage } from "../chain/inbox.ts";
 import { openChain, readChain, withLedger, type Beginning, type Chain } from "../chain/open.ts";
+import type { Shelf } from "../chain/ownership.ts";
 import { runTurn, type Ending, type Policy } from "../chain/run.ts";
 import type { Deps } from "../chain/deps.ts";
 import { readAnswers } from "./answers.ts";
@@ -44,14 +45,54 @@ export async function tell(
     await goOn(input, caller, {}, () => true);
     throw objection({ ...context, engine: { ...context.engine, request } }, message);
   }
-  const inbox = { folder: chainPaths(shelf.contexts, own.id).inbox, seal: shelf.seal, chain: lines[0]?.hash ?? "" };
-  dropMessage(inbox, { by: caller.by, message }, caller.world.now());
+  dropMessage(inboxOf(shelf, own.id, lines), { by: caller.by, message }, caller.world.now());
   try {
     return await goOn(input, caller, {}, until);
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== "locked") throw error;
     return { exit: exitCodes.done, data: { schema_version: 1, chain_id: own.id, delivered: true } };
   }
+}
+
+/** A person says what lost calls really cost. No chain goes on by it; another process that has the chain takes it in. */
+export async function enterLostCost(
+  input: { chain: string; home?: string | undefined },
+  caller: Caller,
+  amount: string,
+): Promise<"entered" | "delivered"> {
+  const usd = amount.trim() === "" ? Number.NaN : Number(amount);
+  if (!(usd >= 0 && usd < Number.POSITIVE_INFINITY)) {
+    const hint = "Write what the provider charged for the lost calls, in dollars: --lost 0.07";
+    throw new UserError("wrong_amount", `--lost is "${amount}", which is not an amount.`, hint, exitCodes.usage);
+  }
+  const message = { type: "lost_cost" as const, usd };
+  const check = (context: Context) => {
+    const objected = objection(context, message);
+    if (objected) throw objected;
+  };
+  const { home, id } = await ownChain(input, caller);
+  const begun = beginning(caller, home);
+  try {
+    const { chain, edits } = openChain(begun, id);
+    try {
+      check(chain.context);
+      chain.append({ by: caller.by, bodies: [event("lost_cost_entered", { usd })] });
+      if (edits.length === 0) chain.writeView(true);
+    } finally {
+      chain.close();
+    }
+    return "entered";
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== "locked") throw error;
+    const { context, lines } = readChain(begun, id);
+    check(context);
+    dropMessage(inboxOf(begun, id, lines), { by: caller.by, message }, caller.world.now());
+    return "delivered";
+  }
+}
+
+function inboxOf({ contexts, seal }: Shelf, id: string, lines: readonly ChainLine[]): Inbox {
+  return { folder: chainPaths(contexts, id).inbox, seal, chain: lines[0]?.hash ?? "" };
 }
 
 interface GoingOn {
@@ -192,7 +233,12 @@ export function answerOf(context: Context, contextFile: string, ending: Ending, 
       ending: plain,
       phase: current_phase,
       confidence: { ...confidence_scores },
-      cost: { usd: costs.estimated_cost, tokens: costs.tokens_used, unpriced_calls: costs.unpriced_calls },
+      cost: {
+        usd: costs.estimated_cost,
+        tokens: costs.tokens_used,
+        unpriced_calls: costs.unpriced_calls,
+        lost_calls: asJson(costs.lost_calls),
+      },
       files: memory.files_modified.map((path) => ({
         path,
         new: context.engine.files[path]?.before === null,

@@ -1,5 +1,5 @@
 import { exitCodes } from "../util/errors.ts";
-import { bookAttempts, tokensOf, spentTokens } from "../costs/books.ts";
+import { bookAttempts, spent, tokensOf } from "../costs/books.ts";
 import { reserve, type Reserved } from "../costs/budget.ts";
 import { countOffline, tokensAtMost } from "../costs/estimate.ts";
 import { contextWindowOf, priceOf, worstCase } from "../models/prices.ts";
@@ -7,6 +7,7 @@ import type { Message, ModelRequest, Usage } from "../models/types.ts";
 import type { Context } from "./context.ts";
 import type { Deps } from "./deps.ts";
 import { park, type ChainEvent } from "./events.ts";
+import { blockText, ownBytes } from "./expect.ts";
 
 /**
  * Reserves a call before it is sent. An upper bound of its size is free; it is counted only where that bound would
@@ -20,13 +21,14 @@ export async function reserveCall(
 ): Promise<Reserved> {
   const { engine, cost_tracking: costs } = context;
   const others = reservedFor(context);
+  const before = spent(costs);
   const now = deps.world.now();
   const call = (inputTokens: number) =>
     reserve({
       budgetUsd: engine.limits.budget_usd,
       budgetTokens: engine.limits.budget_tokens,
-      spentUsd: costs.estimated_cost + others.usd,
-      spentTokens: spentTokens(costs) + others.tokens,
+      spentUsd: before.usd + others.usd,
+      spentTokens: before.tokens + others.tokens,
       inputTokens,
       maxTokens: request.maxTokens,
       worstCase: (input, output) => worstCase(request.model, now, input, output, deps.prices),
@@ -51,17 +53,17 @@ export function mayRetry(
   return (attempts) => {
     const context = now();
     const { limits } = context.engine;
-    const { cost_tracking: costs } = context;
+    const before = spent(context.cost_tracking);
     const others = reservedFor(context, key);
     const { usage, usd } = bookAttempts(attempts, price);
     const reservations = 1 + attempts.filter((attempt) => !attempt.usage).length;
-    const worst = (spent: number, paid: number | null, each: number | null) =>
-      paid === null || each === null ? Number.POSITIVE_INFINITY : spent + paid + reservations * each;
+    const worst = (already: number, paid: number | null, each: number | null) =>
+      paid === null || each === null ? Number.POSITIVE_INFINITY : already + paid + reservations * each;
     const { budget_usd, budget_tokens } = limits;
     return (
-      (budget_usd === null || worst(costs.estimated_cost + others.usd, usd, reserved.usd) <= budget_usd) &&
+      (budget_usd === null || worst(before.usd + others.usd, usd, reserved.usd) <= budget_usd) &&
       (budget_tokens === null ||
-        worst(spentTokens(costs) + others.tokens, tokensOf(usage), reserved.tokens) <= budget_tokens)
+        worst(before.tokens + others.tokens, tokensOf(usage), reserved.tokens) <= budget_tokens)
     );
   };
 }
@@ -77,20 +79,10 @@ function reservedFor({ engine: { open } }: Context, except?: string): { usd: num
   };
 }
 
-/** Of everything after the ledger: the step's own text, and what a tool loop has added. */
-function ownBytes({ messages: [first, ...rest] }: ModelRequest): number {
-  const blocks = [first?.content.at(-1), ...rest.flatMap(({ content }): readonly Block[] => content)];
-  return blocks.reduce((sum, block) => sum + (block ? Buffer.byteLength(blockText(block)) : 0), 0);
-}
-
 function wholeText({ system, messages }: ModelRequest): string {
-  return [...system, ...messages.flatMap(({ content }): readonly Block[] => content)].map(blockText).join("\n");
-}
-
-type Block = Message["content"][number];
-
-function blockText(block: Block): string {
-  return "text" in block ? block.text : "content" in block ? block.content : JSON.stringify(block);
+  return [...system, ...messages.flatMap(({ content }): readonly Message["content"][number][] => content)]
+    .map(blockText)
+    .join("\n");
 }
 
 /** Why nothing was sent, and how to go on. */
@@ -100,8 +92,11 @@ export function outOfBudget(
   model: string,
 ): ChainEvent {
   const kept = "Everything is kept. Go on with more: claude-exec resume {id}";
-  const enough = (budget: number, spent: number) => Math.max(budget * 2, spent + refused.needs);
+  const before = spent(costs);
+  const enough = (budget: number, already: number) => Math.max(budget * 2, already + refused.needs);
   const usd = (value: number) => `$${value.toFixed(2)}`;
+  const reserved =
+    before.reserved >= 0.005 ? ` ${usd(before.reserved)} stay reserved for what lost calls may have cost.` : "";
   switch (refused.why) {
     case "price_unknown": {
       const hint =
@@ -115,27 +110,28 @@ export function outOfBudget(
     }
     case "money": {
       const budget = limits.budget_usd ?? 0;
-      const message = `The next call could cost ${usd(refused.needs)}, and ${usd(refused.left)} of ${usd(budget)} are left. Nothing was sent.`;
+      const message = `The next call could cost ${usd(refused.needs)}, and ${usd(refused.left)} of ${usd(budget)} are left. Nothing was sent.${reserved}`;
       return park(
         "budget",
         exitCodes.budget,
         message,
-        `${kept} --budget-usd ${(Math.ceil(enough(budget, costs.estimated_cost) * 100) / 100).toFixed(2)}`,
+        `${kept} --budget-usd ${(Math.ceil(enough(budget, before.usd) * 100) / 100).toFixed(2)}`,
       );
     }
     case "tokens": {
       const budget = limits.budget_tokens ?? 0;
       const message = `The next call could take ${refused.needs} tokens, and ${refused.left} of ${budget} are left. Nothing was sent.`;
-      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${enough(budget, spentTokens(costs))}`);
+      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${enough(budget, before.tokens)}`);
     }
   }
 }
 
 export function budgetLeft({ engine: { limits, turns }, cost_tracking: costs }: Context): string {
   const { budget_usd: usd, budget_tokens: tokens } = limits;
+  const before = spent(costs);
   return [
-    ...(usd === null ? [] : [`$${Math.max(0, usd - costs.estimated_cost).toFixed(2)} of $${usd.toFixed(2)}`]),
-    ...(tokens === null ? [] : [`${Math.max(0, tokens - spentTokens(costs))} of ${tokens} tokens`]),
+    ...(usd === null ? [] : [`$${Math.max(0, usd - before.usd).toFixed(2)} of $${usd.toFixed(2)}`]),
+    ...(tokens === null ? [] : [`${Math.max(0, tokens - before.tokens)} of ${tokens} tokens`]),
     `${Math.max(0, limits.turns - turns)} calls`,
   ].join(", ");
 }

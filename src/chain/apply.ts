@@ -1,3 +1,4 @@
+import { settleLost } from "../costs/books.ts";
 import { applyEdits } from "./edits.ts";
 import { emptyContext, type Context, type Item, type PhaseVisit } from "./context.ts";
 import type { ChainEvent, ChainLine, EventNamed } from "./events.ts";
@@ -40,11 +41,11 @@ function isRewind(line: ChainLine): line is Extract<ChainLine, { event: "rewound
 
 /** As it was then, but what was spent stays spent, and what was said once is not said again. */
 function rewound(now: Context, then: Context, dead: readonly ChainLine[]): Context {
-  const { taken, turns, runs, alerted } = now.engine;
+  const { taken, turns, runs, alerted, outputs, sent } = now.engine;
   // A call that was in the air when it was rewound is as dead as all after that line.
   const ended = dead.flatMap((line) => (line.type === "result" ? [line.key] : []));
   const open = Object.fromEntries(Object.entries(then.engine.open).filter(([key]) => !ended.includes(key)));
-  const kept = { taken, turns, runs, alerted, open, consent: null };
+  const kept = { taken, turns, runs, alerted, outputs, sent, open, consent: null };
   return withEngine({ ...then, cost_tracking: now.cost_tracking }, kept);
 }
 
@@ -236,6 +237,8 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       );
     case "red_repeated":
       return repeated(context, event);
+    case "lost_cost_entered":
+      return { ...context, cost_tracking: settleLost(context.cost_tracking, event.usd) };
     case "cost_alerted":
       return withEngine(context, { alerted: true });
     case "parked":

@@ -5,18 +5,20 @@ import { renderPrompt } from "../library/render.ts";
 import { budgetLeft, mayRetry, outOfBudget, reserveCall } from "./afford.ts";
 import type { Context, Item } from "./context.ts";
 import type { Deps, Work } from "./deps.ts";
+import { expectCall } from "./expect.ts";
 import type { FrozenRequest, Intent, Route } from "./events.ts";
 import { itemAt, newItem } from "./item.ts";
 import type { Step } from "./next.ts";
 import { engineActor } from "./open.ts";
-import { lostCall, takeIn } from "./outcome.ts";
+import { lostCall } from "./lost.ts";
+import { takeIn } from "./outcome.ts";
 import { buildRequest, engineInputs, tailText } from "./request.ts";
 
 type CallStep = Extract<Step, { type: "call_model" }>;
 
 /**
  * One call of a model: reserved, announced in the journal, sent, and taken in. A call that a crash left in the
- * air is sent again from its frozen bytes, and the lost one is booked at what was reserved for it.
+ * air is sent again from its frozen bytes, and the lost one is booked at what was expected of it.
  */
 export async function callModel(work: Work, step: CallStep): Promise<void> {
   const { chain, deps, signal } = work;
@@ -43,6 +45,8 @@ export async function callModel(work: Work, step: CallStep): Promise<void> {
   if (!reserved.ok && work.defer && callsInTheAir(chain.context)) return work.defer(step.key, "budget");
   if (!reserved.ok) return chain.append({ by: engineActor, bodies: [outOfBudget(context, reserved, frozen.model)] });
 
+  const most = { usd: reserved.usd, tokens: reserved.tokens };
+  const sent = { ...request, maxTokens: reserved.maxTokens };
   const call: Extract<Intent, { effect: "model" }> = {
     type: "intent",
     effect: "model",
@@ -50,16 +54,13 @@ export async function callModel(work: Work, step: CallStep): Promise<void> {
     turn: step.turn,
     prompt: source,
     request: { ...frozen, max_tokens: reserved.maxTokens, ...(prompt ? { tail } : {}) },
-    reserved: { usd: reserved.usd, tokens: reserved.tokens },
+    expected: expectCall(chain.context, source.name, sent, frozen, most, deps),
+    reserved: most,
   };
   chain.append({ by: engineActor, bodies: [call] });
   deps.progress({ type: "thinking", key: step.key, prompt: step.item.prompt, model: frozen.model });
-  const sent = {
-    ...request,
-    maxTokens: reserved.maxTokens,
-    mayRetry: mayRetry(() => chain.context, step.key, reserved, deps),
-  };
-  await takeIn(work, call, await ask(deps.model, sent, work, step.key));
+  const again = mayRetry(() => chain.context, step.key, reserved, deps);
+  await takeIn(work, call, await ask(deps.model, { ...sent, mayRetry: again }, work, step.key));
 }
 
 function callsInTheAir({ engine }: Context): boolean {

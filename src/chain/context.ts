@@ -147,6 +147,10 @@ export type Engine = Readonly<{
   epoch: Readonly<{ number: number; tools: string; system: readonly string[]; bytes: number }> | null;
   ledger: readonly string[];
   ledger_bytes: number;
+  /** How many tokens the replies to each prompt had. */
+  outputs: Readonly<Record<string, readonly number[]>>;
+  /** The last call of each model: when, in which epoch, and with how many ledger blocks. */
+  sent: Readonly<Record<string, Readonly<{ at: string; epoch: number; ledger: number }>>>;
   /** Effects that were announced and whose end is not known, by the key of their step. */
   open: Readonly<Record<string, Intent>>;
   /** What a person is asked to allow, and what was said to the last such question. */
@@ -257,6 +261,7 @@ export const emptyContext: Context = {
     unknown_calls: 0,
     unknown_cost: 0,
     unknown_tokens: 0,
+    lost_calls: [],
   },
   prompts_executed: [],
   last_response: null,
@@ -296,6 +301,8 @@ export const emptyContext: Context = {
     epoch: null,
     ledger: [],
     ledger_bytes: 0,
+    outputs: {},
+    sent: {},
     open: {},
     request: null,
     consent: null,

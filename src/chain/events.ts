@@ -40,6 +40,9 @@ export type Intent =
       turn: number;
       prompt: Source;
       request: FrozenRequest;
+      /** What it will probably cost; journals of earlier versions lack it. */
+      expected?: Reserve;
+      /** The most it can cost. */
       reserved: Reserve;
     }
   | Change
@@ -68,7 +71,6 @@ export type Change = {
 /** The prompt as it was when its step began. */
 export type Source = { name: string; scope: string; sha256: string; route: Route; tools: Rights };
 
-/** What a call may cost at most; booked as it stands when the call's fate stays unknown. */
 export type Reserve = { usd: number | null; tokens: number };
 
 /** Everything a request is made of: what is shared by its place, what is its own in full. */
@@ -217,6 +219,8 @@ interface Events {
     /** It could not be repeated, although nothing differs. */
     unrepeated?: string;
   };
+  /** A person says what all lost calls so far really cost together. */
+  lost_cost_entered: { usd: number; from?: string };
   cost_alerted: { usd: number; threshold: number };
   parked: { code: string; exit: number; message: string; hint: string };
   resumed: { limits?: Partial<Limits>; test_command?: readonly string[]; mode?: WorkMode };

@@ -7,6 +7,7 @@ import type { Workspace } from "../tools/workspace.ts";
 import { areas, type Context } from "./context.ts";
 import { event, type ChainEvent } from "./events.ts";
 import { queueKey } from "./item.ts";
+import { lostCostObjection } from "./lost.ts";
 import { nextNumber } from "./next.ts";
 import { withLedger, type Chain } from "./open.ts";
 import { fingerprint } from "./settle.ts";
@@ -21,6 +22,7 @@ export const messageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("change"), request: z.string() }),
   z.object({ type: z.literal("waive"), area: z.string(), reason: z.string() }),
   z.object({ type: z.literal("check") }),
+  z.object({ type: z.literal("lost_cost"), usd: z.number().nonnegative() }),
   z.object({
     type: z.literal("allow"),
     id: z.string(),
@@ -61,6 +63,7 @@ const unsealed = "A message carries no seal of this chain, so you did not send i
 /** Why a message cannot be meant now, said before it is sent; undefined: it can. */
 export function objection(context: Context, message: PersonMessage): UserError | undefined {
   const { chain_id: id, solution } = context;
+  if (message.type === "lost_cost") return lostCostObjection(context, message.usd);
   if (context.state.type === "completed") {
     return new UserError(
       "completed",
@@ -220,6 +223,8 @@ function follow(chain: Chain, message: PersonMessage, from: string, workspace: W
       ];
     case "waive":
       return [...resume, event("area_waived", { area: message.area, reason: message.reason, from })];
+    case "lost_cost":
+      return [event("lost_cost_entered", { usd: message.usd, from })];
     case "check":
       return [...resume, { ...queue(context, "uncertainty_analysis", {}, "A person asked for a measurement."), from }];
   }

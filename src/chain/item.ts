@@ -1,10 +1,10 @@
-import { addBooking } from "../costs/books.ts";
+import { addBooking, type Booking } from "../costs/books.ts";
 import type { Context, Item, Turn } from "./context.ts";
-import type { Intent, Result } from "./events.ts";
+import type { ChainLine, Intent, Result } from "./events.ts";
 
 /** An announced effect is open until its result is there. A model's first turn begins the item it belongs to. */
-export function applyIntent(context: Context, intent: Intent): Context {
-  const { turns, runs } = context.engine;
+export function applyIntent(context: Context, intent: Extract<ChainLine, Intent>): Context {
+  const { turns, runs, sent } = context.engine;
   switch (intent.effect) {
     case "model": {
       const { request, prompt: source } = intent;
@@ -16,7 +16,8 @@ export function applyIntent(context: Context, intent: Intent): Context {
         model: request.model,
         note: request.note ?? null,
       }));
-      return begun(asked, intent, { turns: turns + 1 });
+      const { model, epoch, ledger } = request;
+      return begun(asked, intent, { turns: turns + 1, sent: { ...sent, [model]: { at: intent.at, epoch, ledger } } });
     }
     case "change":
       return begun(context, intent);
@@ -37,7 +38,9 @@ export function applyResult(context: Context, result: Result): Context {
   const closed = withEngine(context, result.effect === "model" ? { open } : { open, consent: null });
   switch (result.effect) {
     case "model": {
-      const booked = { ...closed, cost_tracking: addBooking(closed.cost_tracking, result.booked) };
+      const outputs = withOutput(context.engine.outputs, result.booked);
+      const costs = addBooking(closed.cost_tracking, result.booked);
+      const booked = withEngine({ ...closed, cost_tracking: costs }, { outputs });
       const { outcome } = result;
       if (outcome.type !== "replied") return booked;
       const calls = outcome.calls.map((call) => ({ ...call, answer: null }));
@@ -61,6 +64,12 @@ export function applyResult(context: Context, result: Result): Context {
     case "command":
       return closed;
   }
+}
+
+/** Of the last twenty, which are enough for a median. */
+function withOutput(outputs: Context["engine"]["outputs"], { prompt, usage }: Booking) {
+  const before = Object.hasOwn(outputs, prompt) ? (outputs[prompt] ?? []) : [];
+  return usage.output === 0 ? outputs : { ...outputs, [prompt]: [...before.slice(-19), usage.output] };
 }
 
 function see(context: Context, { kind, ref }: Extract<Result, { effect: "tool" }>["seen"][number]): Context {

@@ -98,6 +98,7 @@ function tell(event: ChainEvent): string[] {
     case "message_ignored":
     case "permission_asked":
     case "rewound":
+    case "lost_cost_entered":
     case "cost_alerted":
     case "parked":
     case "resumed":

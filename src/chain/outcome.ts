@@ -1,13 +1,13 @@
 import { exitCodes } from "../util/errors.ts";
-import { bookAttempts, noUsage, phaseKey } from "../costs/books.ts";
+import { bookAttempts } from "../costs/books.ts";
 import { priceOf } from "../models/prices.ts";
 import type { Outcome, Usage } from "../models/types.ts";
-import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
 import { contextFull, openEpoch } from "./epoch.ts";
 import { park, type ChainEvent, type Intent, type Result, type StoredOutcome } from "./events.ts";
 import { itemAt } from "./item.ts";
 import { reject } from "./judge.ts";
+import { bookingOf, withLost } from "./lost.ts";
 import { engineActor } from "./open.ts";
 import { beside } from "./texts.ts";
 import { settle } from "./settle.ts";
@@ -23,10 +23,16 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
   const item = itemAt(context, call.key) ?? null;
   const price = (model: string, usage: Usage) => priceOf(model, deps.world.now(), usage, deps.prices);
   const problem = outcome.type === "replied" ? whyUnusable(outcome) : undefined;
-  const result = resultOf(call, stored(outcome, problem, work), {
-    ...booking(context, call),
-    ...bookAttempts(outcome.attempts, price),
-  });
+  const booked = { ...bookingOf(context, call), ...bookAttempts(outcome.attempts, price) };
+  const { key, turn } = call;
+  const result: Result = {
+    type: "result",
+    effect: "model",
+    key,
+    turn,
+    outcome: stored(outcome, problem, work),
+    booked: withLost(booked, call, lostAttempts(outcome)),
+  };
   const first = { by: { kind: "model" as const, name: call.request.model, door: deps.model.name }, bodies: [result] };
   const then = (...bodies: ChainEvent[]) => chain.append(first, { by: engineActor, bodies });
   if (problem !== undefined) return then(...reject(item, call.key, [problem]));
@@ -54,31 +60,10 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
   }
 }
 
-/**
- * A call whose fate a crash left unknown: it may have been paid, so it is booked at what was reserved for it. How its
- * tokens would have divided nobody knows: all of them stand under the input.
- */
-export function lostCall(context: Context, call: Call): Result {
-  const outcome: StoredOutcome = {
-    type: "failed",
-    reason: "unknown",
-    message: "The process ended while this call was in the air.",
-  };
-  const { usd, tokens } = call.reserved;
-  const usage = { ...noUsage, input: tokens };
-  return resultOf(call, outcome, { ...booking(context, call), usage, usd, unknown: true });
-}
-
-function resultOf(
-  { key, turn }: Call,
-  outcome: StoredOutcome,
-  booked: Extract<Result, { effect: "model" }>["booked"],
-): Result {
-  return { type: "result", effect: "model", key, turn, outcome, booked };
-}
-
-function booking(context: Context, { prompt, request }: Call) {
-  return { phase: phaseKey(context.current_phase), prompt: prompt.name, model: request.model };
+/** Attempts that may have been paid for and broke off before the provider said what they used. */
+function lostAttempts({ type, attempts }: Outcome): number {
+  const brokeOff = type === "failed" || type === "cancelled" ? attempts : attempts.slice(0, -1);
+  return brokeOff.filter(({ usage }) => !usage).length;
 }
 
 /** A reply with a problem is not kept: it must not become part of a later request. */

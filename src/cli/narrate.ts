@@ -117,6 +117,8 @@ export function narrate(line: ChainLine, screen: Screen): void {
         style("yellow", "!"),
         `This chain has cost $${line.usd.toFixed(2)}, more than the $${line.threshold.toFixed(2)} you wanted to hear of.`,
       );
+    case "lost_cost_entered":
+      return say("·", `What the lost calls really cost: $${line.usd.toFixed(2)}.`);
     case "completed":
     case "parked":
     case "resumed":

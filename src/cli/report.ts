@@ -12,6 +12,7 @@ import {
 } from "./library_report.ts";
 import { harmless, wrap } from "./terminal.ts";
 import { quoted } from "../util/quoting.ts";
+import type { Json } from "../util/json.ts";
 import { type Data, list, money, number, record, word } from "./values.ts";
 
 /** The result of an operation as a person reads it on stdout. */
@@ -142,9 +143,24 @@ function chainText(data: Data, operation: string): string {
     "",
     `${again.includes(" --replay ") ? "Would have cost" : "Cost"}: ${money(cost["usd"])}, ${number(cost["tokens"]).toLocaleString("en")} tokens${unpriced}. Details: claude-exec chain-cost ${id}${home}`,
   );
+  lines.push(...lostCalls(cost["lost_calls"], id, home));
   lines.push(`Context: ${file}`);
   if (demo && word(ending["type"]) === "completed") lines.push(...demoText(data, file));
   return lines.join("\n");
+}
+
+/** What is guessed in a cost, what it can be at most, and how the real one is entered. */
+function lostCalls(given: Json | undefined, id: string, home: string): string[] {
+  const lost = list(given).map(record);
+  if (lost.length === 0) return [];
+  const sum = (key: string) => lost.reduce((total, call) => total + number(call[key]), 0);
+  const count = sum("calls");
+  const calls = count === 1 ? "a call whose reply was lost" : `${count} calls whose replies were lost`;
+  const expected = `Of it ${money(sum("usd"))} are expected for ${calls}; it can be ${money(sum("most_usd"))} at most.`;
+  return [
+    lost.some(({ usd }) => usd === null) ? `What ${calls} cost is not in it, because no price is known.` : expected,
+    `Enter what the provider charged: claude-exec chain-cost ${id}${home} --lost <dollars>`,
+  ];
 }
 
 /** What a person wants to know before they answer: money, tokens, confidence. */
@@ -187,7 +203,7 @@ function statusText(data: Data): string {
   const chains = list(data["chains"]).map(record);
   if (chains.length === 0) return 'No chains yet. Begin one: claude-exec "what is to be done"';
   if (data["all"] === true) return chains.map(statusLine).join("\n");
-  return chains.map(statusBlock).join("\n\n");
+  return chains.map((chain) => statusBlock(chain, word(data["again"]))).join("\n\n");
 }
 
 function statusLine(chain: Data): string {
@@ -200,7 +216,7 @@ function statusLine(chain: Data): string {
   return `${id}  ${word(status["state"]).padEnd(9)}  ${percent(number(scores["overall"])).padStart(4)}  ${money(record(chain["cost_tracking"])["estimated_cost"]).padStart(7)}  ${word(chain["goal"]).split("\n")[0]!.slice(0, 70)}`;
 }
 
-function statusBlock(chain: Data): string {
+function statusBlock(chain: Data, home: string): string {
   const id = word(chain["chain_id"]);
   if (chain["problem"]) return `Chain ${id}: ${word(chain["problem"])}\n${word(chain["hint"])}`;
   const status = record(chain["status"]);
@@ -220,7 +236,8 @@ function statusBlock(chain: Data): string {
   });
   const lines = [...foreignLines(chain), `Chain ${id}: ${word(chain["goal"])}`, ...phases];
   lines.push(`Total time: ${minutes(spans.reduce((sum, { ms }) => sum + ms, 0))}`);
-  lines.push(`Total cost: ${money(record(chain["cost_tracking"])["estimated_cost"])}`);
+  const cost = record(chain["cost_tracking"]);
+  lines.push(`Total cost: ${money(cost["estimated_cost"])}`, ...lostCalls(cost["lost_calls"], id, home));
   lines.push(`Confidence: ${percent(number(record(chain["confidence_scores"])["overall"]))}`);
   const state = word(status["state"]);
   lines.push(...tests({ test_runs: record(chain["evidence"])["runs"] }));
@@ -272,11 +289,7 @@ function costText(data: Data): string {
     `Chain ${word(data["chain_id"])} (${word(data["goal"])}):`,
     `  - Total tokens: ${number(data["tokens"]).toLocaleString("en")} (fresh ${number(kinds["input"]).toLocaleString("en")}, cache read ${number(kinds["cache_read"]).toLocaleString("en")}, cache written ${number(kinds["cache_write"]).toLocaleString("en")}, output ${number(kinds["output"]).toLocaleString("en")})`,
     `  - Estimated cost: ${money(data["usd"])}${data["complete"] === false ? `, without ${number(data["unpriced_calls"])} calls whose price is not known` : ""}`,
-    ...(number(data["unknown_calls"]) > 0
-      ? [
-          `  - Of it ${money(data["unknown_usd"])} for ${number(data["unknown_calls"])} calls whose fate is unknown: counted at what was reserved`,
-        ]
-      : []),
+    ...lostCalls(data["lost_calls"], word(data["chain_id"]), word(data["again"])).map((line) => `  - ${line}`),
     `  - Duration: ${minutes(number(data["duration_ms"]))}`,
     `  - Prompts executed: ${number(data["prompts_executed"])}, calls: ${number(data["calls"])}`,
     `  - Cost per call: ${money(data["usd_per_call"])}`,

@@ -47,11 +47,22 @@ export interface Costs {
     readonly cache_read: number;
     readonly cache_write: number;
   };
-  /** Calls that were sent and whose answer was lost in a crash: counted at what was reserved for them. */
+  /** Calls that were sent and whose answer was lost: counted at what was expected of them. */
   readonly unknown_calls: number;
   readonly unknown_cost: number;
-  /** What was reserved for them in tokens; not in `tokens_used`, and spent as far as a budget goes. */
+  /** What was expected of them in tokens; not in `tokens_used`, and spent as far as a budget goes. */
   readonly unknown_tokens: number;
+  /** Those of them whose real cost no person has entered yet. */
+  readonly lost_calls: readonly (Lost & { readonly phase: string; readonly prompt: string })[];
+}
+
+/** What lost calls of one booking are expected to have cost, which is booked, and what they can have cost at most. */
+export interface Lost {
+  readonly calls: number;
+  readonly usd: number | null;
+  readonly most_usd: number | null;
+  readonly tokens: number;
+  readonly most_tokens: number;
 }
 
 /** One call, as it was booked: `usd` null where the model's price is not known. */
@@ -61,16 +72,45 @@ export interface Booking {
   readonly model: string;
   readonly usage: Usage;
   readonly usd: number | null;
-  /** True where a call was sent and nobody knows what became of it. */
+  /** Calls or attempts of which nobody knows what they cost; `usd` contains what was expected of them. */
+  readonly lost?: Lost;
+  /** In journals of earlier versions: the whole call was lost, and is booked at the most it can have cost. */
   readonly unknown?: boolean;
 }
 
-/** What a budget in tokens counts as spent. */
-export function spentTokens({ tokens_used, unknown_tokens }: Costs): number {
-  return tokens_used + unknown_tokens;
+/** What a budget counts as spent: what is booked, and what lost calls may have cost beyond that. */
+export function spent({ estimated_cost, tokens_used, unknown_tokens, lost_calls }: Costs) {
+  const more = (of: (lost: Lost) => number) => lost_calls.reduce((sum, lost) => sum + of(lost), 0);
+  const reserved = more(({ usd, most_usd }) => (most_usd ?? 0) - (usd ?? 0));
+  const tokens = tokens_used + unknown_tokens + more(({ tokens, most_tokens }) => most_tokens - tokens);
+  return { usd: estimated_cost + reserved, tokens, reserved };
 }
 
-export function addBooking(costs: Costs, { phase, prompt, usage: booked, usd, unknown }: Booking): Costs {
+/** The real cost of all lost calls together takes the place of what was expected of each. */
+export function settleLost(costs: Costs, usd: number): Costs {
+  const { lost_calls: lost } = costs;
+  const expected = lost.reduce((sum, call) => sum + (call.usd ?? 0), 0);
+  const settled = lost.reduce((books, { phase, prompt, usd: booked, calls }) => {
+    const share = expected > 0 ? (booked ?? 0) / expected : 1 / lost.length;
+    const difference = usd * share - (booked ?? 0);
+    const before = books.by_prompt[prompt] ?? { calls, tokens: 0, usd: 0 };
+    return {
+      ...books,
+      estimated_cost: books.estimated_cost + difference,
+      unpriced_calls: books.unpriced_calls - (booked === null ? 1 : 0),
+      by_phase: { ...books.by_phase, [phase]: (books.by_phase[phase] ?? 0) + difference },
+      by_prompt: { ...books.by_prompt, [prompt]: { ...before, usd: before.usd + difference } },
+      unknown_calls: books.unknown_calls - calls,
+      unknown_cost: books.unknown_cost - (booked ?? 0),
+    };
+  }, costs);
+  return { ...settled, lost_calls: [] };
+}
+
+export function addBooking(costs: Costs, booking: Booking): Costs {
+  const { phase, prompt, usage: booked, usd, unknown } = booking;
+  const most = { calls: 1, usd, most_usd: usd, tokens: tokensOf(booked), most_tokens: tokensOf(booked) };
+  const lost = booking.lost ?? (unknown ? most : undefined);
   const usage = unknown ? noUsage : booked;
   const writes = usage.cacheWrite5m + usage.cacheWrite1h;
   const tokens = tokensOf(usage);
@@ -92,9 +132,10 @@ export function addBooking(costs: Costs, { phase, prompt, usage: booked, usd, un
       cache_read: kinds.cache_read + usage.cacheRead,
       cache_write: kinds.cache_write + writes,
     },
-    unknown_calls: costs.unknown_calls + (unknown ? 1 : 0),
-    unknown_cost: costs.unknown_cost + (unknown ? paid : 0),
-    unknown_tokens: costs.unknown_tokens + (unknown ? tokensOf(booked) : 0),
+    unknown_calls: costs.unknown_calls + (lost?.calls ?? 0),
+    unknown_cost: costs.unknown_cost + (lost?.usd ?? 0),
+    unknown_tokens: costs.unknown_tokens + (lost?.tokens ?? 0),
+    lost_calls: lost ? [...costs.lost_calls, { phase, prompt, ...lost }] : costs.lost_calls,
   };
 }
 

@@ -17,6 +17,7 @@ export function chainCost(books: Costs) {
     unknown_calls: books.unknown_calls,
     unknown_usd: books.unknown_cost,
     unknown_tokens: books.unknown_tokens,
+    lost_calls: [...books.lost_calls],
     by_phase: { ...books.by_phase },
     by_prompt: prompts,
     by_kind: { ...books.by_kind },

@@ -98,7 +98,7 @@ test("without any chain there is nothing to show, and nothing is made", async ()
   const { workspace, env } = placeWith({});
   expect(await operate("status", {}, callerAt(workspace, env))).toEqual({
     exit: 0,
-    data: { schema_version: 1, all: false, chains: [] },
+    data: { schema_version: 1, all: false, chains: [], again: "" },
   });
 });
 

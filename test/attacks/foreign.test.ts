@@ -96,6 +96,7 @@ const acting = (id: string): [string, object][] => {
     ["uncertainty-check", flags],
     ["present-solution", flags],
     ["rewind", { chain: id, trust: true }],
+    ["chain-cost", { chain: id, lost: "0.07" }],
     ["recover", { chain: id }],
   ];
 };

@@ -493,6 +493,9 @@ test("every call is booked by phase, by prompt and by kind, the unknown ones apa
     unknown_calls: 1,
     unknown_cost: 0.25,
     unknown_tokens: 15,
+    lost_calls: [
+      { phase: "requirements", prompt: "a", calls: 1, usd: 0.25, most_usd: 0.25, tokens: 15, most_tokens: 15 },
+    ],
   });
 });
 

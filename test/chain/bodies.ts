@@ -167,6 +167,7 @@ export const bodies = fc.oneof(
   happened("approval_voided", { reason: text }),
   happened("message_ignored", { reason: text, from: fc.constant("message-1") }),
   happened("file_changed", file),
+  happened("lost_cost_entered", { usd: score, from }),
   happened("cost_alerted", { usd: score, threshold: score }),
   happened("parked", { code: text, exit: fc.nat(14), message: text, hint: text }),
   happened("resumed", {

@@ -170,6 +170,7 @@ test("the engine's own affairs are not told", () => {
     event("ledger_extended", { text: "x" }),
     event("message_ignored", { reason: "x", from: "y" }),
     event("cost_alerted", { usd: 5, threshold: 5 }),
+    event("lost_cost_entered", { usd: 0.07 }),
     event("parked", { code: "x", exit: 1, message: "x", hint: "x" }),
     event("resumed", {}),
     event("recovered", { lost_lines: 1, kept_as: "x" }),

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { lostCall } from "../../src/chain/outcome.ts";
+import { lostCall } from "../../src/chain/lost.ts";
+import { noUsage } from "../../src/costs/books.ts";
 import { action } from "../support/script.ts";
 import { cleanUp } from "../tools/folders.ts";
 import { workbench } from "./workbench.ts";
@@ -58,7 +59,7 @@ test.each([
   },
 );
 
-test("a lost call is booked with all that was reserved for it, in money and in tokens, and called unknown", async () => {
+test("a lost call is booked at what was expected of it, beside the most it can have cost", async () => {
   const { chain, lines } = await endOf(action("Done.", { type: "give_up", reason: "x" }));
   const call = lines.find((line) => line.type === "intent" && line.effect === "model") as Parameters<
     typeof lostCall
@@ -67,11 +68,45 @@ test("a lost call is booked with all that was reserved for it, in money and in t
   expect(lostCall(chain.context, call)).toMatchObject({
     outcome: { type: "failed", reason: "unknown", message: "The process ended while this call was in the air." },
     booked: {
-      usage: { input: call.reserved.tokens, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
-      usd: call.reserved.usd,
-      unknown: true,
+      usage: noUsage,
+      usd: call.expected?.usd,
+      lost: {
+        calls: 1,
+        usd: call.expected?.usd,
+        most_usd: call.reserved.usd,
+        tokens: call.expected?.tokens,
+        most_tokens: call.reserved.tokens,
+      },
     },
   });
+  expect(call.reserved.usd).toBeGreaterThan(5 * (call.expected?.usd ?? 1));
+});
+
+test("a lost call of which an old journal knows only what was reserved is booked at that", async () => {
+  const { chain, lines } = await endOf(action("Done.", { type: "give_up", reason: "x" }));
+  const { expected: _, ...call } = lines.find((line) => line.type === "intent") as Parameters<typeof lostCall>[1];
+  const { usd, tokens } = call.reserved;
+  expect(lostCall(chain.context, call)).toMatchObject({
+    booked: { usage: noUsage, usd, lost: { calls: 1, usd, most_usd: usd, tokens, most_tokens: tokens } },
+  });
+});
+
+test("attempts that broke off before anything was said of their usage are booked as lost, each once", async () => {
+  const { chain, lines } = await endOf(
+    { outcome: "failed", reason: "network", message: "The line went dead.", usage: null },
+    action("Done.", { type: "give_up", reason: "x" }),
+  );
+  const call = lines.find((line) => line.type === "intent") as Parameters<typeof lostCall>[1];
+  expect(chain.context.cost_tracking).toMatchObject({
+    estimated_cost: call.expected?.usd,
+    unknown_calls: 1,
+    lost_calls: [{ calls: 1, usd: call.expected?.usd, most_usd: call.reserved.usd }],
+  });
+});
+
+test("a reply whose provider never tells its usage is not lost", async () => {
+  const { chain } = await endOf({ ...action("Done.", { type: "give_up", reason: "x" }), usage: null });
+  expect(chain.context.cost_tracking).toMatchObject({ estimated_cost: 0, lost_calls: [] });
 });
 
 test("a step that was not recorded says so, and how a real run is made", async () => {

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { placeWith, type Place, type Ran } from "../support/cli.ts";
+import { journalLines, placeWith, type Place, type Ran } from "../support/cli.ts";
 
 const example = join(import.meta.dirname, "..", "..", "examples", "session-app");
 const recordings = join(example, "..", "recordings");
@@ -49,6 +49,28 @@ test("a score without evidence is seen counted at 60%, and with evidence in full
 test("its tests are red before the code is written, and green at the end", () => {
   expect(demo.stdout).toContain("\nTests: baseline → red → failing → green → green\n");
   expect(demo.stdout).not.toContain("\x1b");
+});
+
+test("what was expected of each call is near what was booked for it", () => {
+  const lines = journalLines(join(folder, ".claude-exec", "contexts", "journal", "001.jsonl"));
+  const calls = lines.flatMap((line) => {
+    if (line.type !== "result" || line.effect !== "model") return [];
+    const { key, turn } = line;
+    const intent = lines.find(
+      (one) => one.type === "intent" && one.effect === "model" && one.key === key && one.turn === turn,
+    );
+    const { expected, reserved } = intent as { expected: { usd: number }; reserved: { usd: number } };
+    return [{ expected: expected.usd, booked: line.booked.usd ?? 0, most: reserved.usd }];
+  });
+  const within = (factor: number) =>
+    calls.filter(({ expected, booked }) => expected < booked * factor && booked < expected * factor).length;
+  const sum = (of: "expected" | "booked") => calls.reduce((total, call) => total + call[of], 0);
+  expect(calls.length).toBeGreaterThan(50);
+  expect(within(2) / calls.length).toBeGreaterThan(0.85);
+  expect(within(4)).toBe(calls.length);
+  expect(sum("expected") / sum("booked")).toBeGreaterThan(0.8);
+  expect(sum("expected") / sum("booked")).toBeLessThan(1.4);
+  expect(calls.every(({ expected, most }) => expected < most / 5)).toBe(true);
 });
 
 test.skipIf(!hasJq)("the jq line it prints works as it stands", () => {

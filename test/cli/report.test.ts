@@ -164,11 +164,22 @@ test("a cost that is not the whole cost says so", () => {
     ...costs,
     complete: false,
     unpriced_calls: 2,
-    unknown_calls: 1,
-    unknown_usd: 0.05,
+    lost_calls: [{ calls: 1, usd: 0.05, most_usd: 1.14 }],
+    again: " --home 'my chains'",
   });
   expect(text).toContain("\n  - Estimated cost: $0.22, without 2 calls whose price is not known\n");
-  expect(text).toContain("\n  - Of it $0.050 for 1 calls whose fate is unknown: counted at what was reserved\n");
+  expect(text).toContain(
+    lines(
+      "",
+      "  - Of it $0.050 are expected for a call whose reply was lost; it can be $1.14 at most.",
+      "  - Enter what the provider charged: claude-exec chain-cost 047 --home 'my chains' --lost <dollars>",
+      "",
+    ),
+  );
+  const unpriced = { calls: 2, usd: null, most_usd: null };
+  expect(reportText("chain-cost", { ...costs, lost_calls: [unpriced] })).toContain(
+    "\n  - What 2 calls whose replies were lost cost is not in it, because no price is known.\n",
+  );
 });
 
 const stands = {

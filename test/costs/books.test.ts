@@ -1,6 +1,14 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { addBooking, bookAttempts, phaseKey, type Booking, type Costs } from "../../src/costs/books.ts";
+import {
+  addBooking,
+  bookAttempts,
+  phaseKey,
+  settleLost,
+  spent,
+  type Booking,
+  type Costs,
+} from "../../src/costs/books.ts";
 import { phases } from "../../src/library/prompt.ts";
 import type { Attempt, Usage } from "../../src/models/types.ts";
 
@@ -54,6 +62,7 @@ const nothing: Costs = {
   unknown_calls: 0,
   unknown_cost: 0,
   unknown_tokens: 0,
+  lost_calls: [],
 };
 
 test("a call is booked by its phase, its prompt and its kinds of token", () => {
@@ -68,6 +77,7 @@ test("a call is booked by its phase, its prompt and its kinds of token", () => {
     unknown_calls: 0,
     unknown_cost: 0,
     unknown_tokens: 0,
+    lost_calls: [],
   };
   expect(addBooking(nothing, booking)).toEqual(once);
   expect(addBooking(once, { ...booking, phase: "implementation", usd: null })).toEqual({
@@ -86,6 +96,76 @@ test("a call is booked by its phase, its prompt and its kinds of token", () => {
     unknown_calls: 1,
     unknown_cost: 0.5,
     unknown_tokens: 15,
+    lost_calls: [
+      { phase: "requirements", prompt: "a", calls: 1, usd: 0.5, most_usd: 0.5, tokens: 15, most_tokens: 15 },
+    ],
+  });
+});
+
+const lost = { calls: 1, usd: 0.25, most_usd: 1, tokens: 100, most_tokens: 900 };
+const lostBooking = (phase: string, prompt: string, more: object = {}) => ({
+  phase,
+  prompt,
+  model: "m",
+  usage: usage(0, 0),
+  usd: 0.25,
+  lost: { ...lost, ...more },
+});
+
+test("a lost call is booked at what was expected of it, and a budget counts the most it can have cost", () => {
+  const paid = addBooking(nothing, { ...lostBooking("requirements", "a"), usage: usage(1, 2, 3, 4, 5), usd: 0.75 });
+  expect(paid).toEqual({
+    ...nothing,
+    tokens_used: 15,
+    estimated_cost: 0.75,
+    by_phase: { requirements: 0.75 },
+    by_prompt: { a: { calls: 1, tokens: 15, usd: 0.75 } },
+    by_kind: { input: 1, output: 2, cache_read: 3, cache_write: 9 },
+    unknown_calls: 1,
+    unknown_cost: 0.25,
+    unknown_tokens: 100,
+    lost_calls: [{ phase: "requirements", prompt: "a", ...lost }],
+  });
+  expect(spent(paid)).toEqual({ usd: 1.5, tokens: 15 + 900, reserved: 0.75 });
+});
+
+test("an old journal's lost call counts as it is booked, which is the most it can have cost", () => {
+  const { lost: _, ...booking } = lostBooking("requirements", "a");
+  const old: Booking = { ...booking, usage: usage(900, 0), usd: 1, unknown: true };
+  expect(spent(addBooking(nothing, old))).toEqual({ usd: 1, tokens: 900, reserved: 0 });
+});
+
+test("the real cost of lost calls takes the place of what was expected of each, by its share", () => {
+  const books = [
+    { phase: "requirements", prompt: "a", model: "m", usage: usage(10, 0), usd: 0.5 },
+    lostBooking("requirements", "a"),
+    { ...lostBooking("implementation", "b", { usd: 0.75, most_usd: 2 }), usd: 0.75 },
+  ].reduce(addBooking, nothing);
+  expect(books.estimated_cost).toBe(1.5);
+  const settled = settleLost(books, 2);
+  expect(settled).toEqual({
+    ...books,
+    estimated_cost: 2.5,
+    by_phase: { requirements: 1, implementation: 1.5 },
+    by_prompt: { a: { calls: 2, tokens: 10, usd: 1 }, b: { calls: 1, tokens: 0, usd: 1.5 } },
+    unknown_calls: 0,
+    unknown_cost: 0,
+    lost_calls: [],
+  });
+  expect(spent(settled)).toEqual({ usd: 2.5, tokens: 10 + 200, reserved: 0 });
+  expect(settleLost(settled, 7)).toEqual(settled);
+});
+
+test("lost calls without a known price have one once their real cost is entered", () => {
+  const books = [
+    { ...lostBooking("requirements", "a", { usd: null, most_usd: null }), usd: null },
+    { ...lostBooking("requirements", "b", { usd: null, most_usd: null }), usd: null },
+  ].reduce(addBooking, nothing);
+  expect([books.unpriced_calls, books.estimated_cost, spent(books).usd]).toEqual([2, 0, 0]);
+  expect(settleLost(books, 0.5)).toMatchObject({
+    estimated_cost: 0.5,
+    unpriced_calls: 0,
+    by_prompt: { a: { usd: 0.25 }, b: { usd: 0.25 } },
   });
 });
 

@@ -9,6 +9,7 @@ const nothing: Costs = {
   unknown_calls: 0,
   unknown_cost: 0,
   unknown_tokens: 0,
+  lost_calls: [],
   by_phase: {},
   by_prompt: {},
   by_kind: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
@@ -22,6 +23,7 @@ test("a chain's cost is told in all, by phase, by kind, and by prompt with the d
     unknown_calls: 1,
     unknown_cost: 0.05,
     unknown_tokens: 900,
+    lost_calls: [],
     by_phase: { requirements: 0.1, context_building: 0.3 },
     by_prompt: {
       stack_detector: { calls: 1, tokens: 50, usd: 0 },
@@ -42,6 +44,7 @@ test("a chain's cost is told in all, by phase, by kind, and by prompt with the d
     unknown_calls: 1,
     unknown_usd: 0.05,
     unknown_tokens: 900,
+    lost_calls: [],
     by_phase: { requirements: 0.1, context_building: 0.3 },
     by_prompt: [
       { name: "component_mapper", calls: 1, tokens: 9_000, usd: 0.2, share: 0.5 },

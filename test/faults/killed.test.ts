@@ -248,6 +248,7 @@ function comparable(place: Place): unknown {
     unknown_calls: ____,
     unknown_cost: _____,
     unknown_tokens: _______,
+    lost_calls: ________,
     by_phase: ______,
     by_prompt,
     ...counts

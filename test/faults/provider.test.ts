@@ -210,7 +210,7 @@ test.for([
   },
 );
 
-test("a call that SIGKILL left in the air is sent again to the byte, and booked at what was reserved for it", async () => {
+test("a call that SIGKILL left in the air is sent again to the byte, and booked at what was expected of it", async () => {
   let well = false;
   const { place, server, begin, resume } = await withProvider((number) => {
     if (well || number !== 3) return undefined;
@@ -223,12 +223,12 @@ test("a call that SIGKILL left in the air is sent again to the byte, and booked 
   expect((await resume()).code).toBe(0);
   expect(asked(server)).toHaveLength(5);
   expect(server.requests[3]?.body).toEqual(server.requests[2]?.body);
-  const [reserved] = place
+  const [expected] = place
     .journal()
     .flatMap((line) =>
-      line.type === "intent" && line.effect === "model" && line.turn === 2 ? [line.reserved.usd] : [],
+      line.type === "intent" && line.effect === "model" && line.turn === 2 ? [line.expected?.usd] : [],
     );
-  expect(place.context()["cost_tracking"]).toMatchObject({ unknown_calls: 1, unknown_cost: reserved });
+  expect(place.context()["cost_tracking"]).toMatchObject({ unknown_calls: 1, unknown_cost: expected });
 });
 
 test("what was recorded from a provider plays again to the same end", async () => {

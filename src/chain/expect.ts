@@ -1,0 +1,78 @@
+import { tokensOf } from "../costs/books.ts";
+import { priceOf } from "../models/prices.ts";
+import type { Message, ModelRequest, Usage } from "../models/types.ts";
+import type { Context } from "./context.ts";
+import type { Deps } from "./deps.ts";
+import type { FrozenRequest, Reserve } from "./events.ts";
+
+/** What a call will probably cost: its input by its size and by what the provider still caches, its output by those before. */
+export function expectCall(
+  context: Context,
+  prompt: string,
+  request: ModelRequest,
+  frozen: Pick<FrozenRequest, "epoch" | "ledger">,
+  most: Reserve,
+  { world, prices }: Pick<Deps, "world" | "prices">,
+): Reserve {
+  const now = world.now();
+  const usage = { ...expectedInput(context, request, frozen, now), output: expectedOutput(context, prompt, request) };
+  const usd = priceOf(request.model, now, usage, prices) ?? null;
+  const tokens = Math.min(most.tokens, tokensOf(usage));
+  return { usd: usd === null ? null : Math.min(most.usd ?? usd, usd), tokens };
+}
+
+/** The median of this prompt in this chain; else that of all its prompts; else a guess. */
+function expectedOutput({ engine: { outputs } }: Context, prompt: string, { maxTokens }: ModelRequest): number {
+  const own = Object.hasOwn(outputs, prompt) ? outputs[prompt] : undefined;
+  const sorted = [...(own ?? Object.values(outputs).flat())].sort((a, b) => a - b);
+  return Math.min(maxTokens, sorted[Math.floor(sorted.length / 2)] ?? 1_500);
+}
+
+/** The last call of the same model left its rules in the provider's cache for an hour, and the rest for five minutes. */
+function expectedInput(
+  { engine }: Context,
+  request: ModelRequest,
+  { epoch, ledger }: Pick<FrozenRequest, "epoch" | "ledger">,
+  now: number,
+): Omit<Usage, "output"> {
+  const last = Object.hasOwn(engine.sent, request.model) ? engine.sent[request.model] : undefined;
+  const age = last?.epoch === epoch ? now - Date.parse(last.at) : Number.POSITIVE_INFINITY;
+  const [keptHour, keptMinutes] = [age < 60 * 60_000, age < 5 * 60_000];
+  const rules = engine.epoch?.bytes ?? 0;
+  const blocks = engine.ledger.slice(0, ledger).map((text) => Buffer.byteLength(text));
+  const known = keptMinutes ? sum(blocks.slice(0, last?.ledger)) : 0;
+  const own = ownBytes(request);
+  const { messages } = request;
+  const isFirst = messages.length === 1;
+  // The second turn is the first to cache the step's own text; a later one adds what was said and answered since.
+  const added = keptMinutes && messages.length > 3 ? sum(messages.slice(-2).map(bytesOf)) : own;
+  return {
+    input: tokens(isFirst ? own : 0),
+    cacheRead: tokens((keptHour ? rules : 0) + known + (isFirst ? 0 : own - added)),
+    cacheWrite5m: tokens(sum(blocks) - known + (isFirst ? 0 : added)),
+    cacheWrite1h: tokens(keptHour ? 0 : rules),
+  };
+}
+
+/** Most texts have three bytes a token, or somewhat more. */
+function tokens(bytes: number): number {
+  return Math.ceil(bytes / 3);
+}
+
+/** Of everything after the ledger: the step's own text, and what a tool loop has added. */
+export function ownBytes({ messages: [first, ...rest] }: ModelRequest): number {
+  const last = first?.content.at(-1);
+  return (last ? Buffer.byteLength(blockText(last)) : 0) + sum(rest.map(bytesOf));
+}
+
+function bytesOf({ content }: Message): number {
+  return sum(content.map((block: Message["content"][number]) => Buffer.byteLength(blockText(block))));
+}
+
+export function blockText(block: Message["content"][number]): string {
+  return "text" in block ? block.text : "content" in block ? block.content : JSON.stringify(block);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,53 @@
+import { noUsage, phaseKey, type Booking, type Lost } from "../costs/books.ts";
+import { exitCodes, UserError } from "../util/errors.ts";
+import type { Context } from "./context.ts";
+import type { Intent, Result } from "./events.ts";
+
+type Call = Extract<Intent, { effect: "model" }>;
+
+/**
+ * A call whose fate a crash left unknown. It may have been paid, so it is booked at what was expected of it; journals
+ * of earlier versions know only the most that it can have cost.
+ */
+export function lostCall(context: Context, call: Call): Result {
+  const { key, turn } = call;
+  const message = "The process ended while this call was in the air.";
+  const booked = { ...bookingOf(context, call), usage: noUsage, usd: 0 };
+  const outcome = { type: "failed", reason: "unknown", message } as const;
+  return { type: "result", effect: "model", key, turn, outcome, booked: withLost(booked, call, 1) };
+}
+
+export function bookingOf(context: Context, { prompt, request }: Call) {
+  return { phase: phaseKey(context.current_phase), prompt: prompt.name, model: request.model };
+}
+
+/** The same booking, with so many attempts of which the provider did not say what they cost. */
+export function withLost(booking: Booking, { reserved, expected = reserved }: Call, calls: number): Booking {
+  if (calls === 0) return booking;
+  const times = (usd: number | null) => (usd === null ? null : usd * calls);
+  const lost: Lost = {
+    calls,
+    usd: times(expected.usd),
+    most_usd: times(reserved.usd),
+    tokens: expected.tokens * calls,
+    most_tokens: reserved.tokens * calls,
+  };
+  return { ...booking, usd: booking.usd === null || lost.usd === null ? null : booking.usd + lost.usd, lost };
+}
+
+/** Why this cannot be what the lost calls of a chain really cost; undefined: it can. */
+export function lostCostObjection({ chain_id: id, cost_tracking: costs }: Context, usd: number): UserError | undefined {
+  const { lost_calls: lost } = costs;
+  if (lost.length === 0) {
+    const message = `Chain ${id} has no lost call whose cost is open. Nothing was changed.`;
+    return new UserError("nothing_lost", message, `See what it cost: claude-exec chain-cost ${id}`, exitCodes.conflict);
+  }
+  // A lost call may have been sent several times before it was lost.
+  const most = lost.reduce((sum, { most_usd }) => sum + (most_usd ?? Number.POSITIVE_INFINITY), 0) * attemptsAtMost;
+  if (usd <= most) return undefined;
+  const message = `The lost calls of chain ${id} cannot have cost $${usd}, but $${most.toFixed(2)} at most. Nothing was changed.`;
+  const hint = `Enter what the provider charged for all of them together: claude-exec chain-cost ${id} --lost 0.07`;
+  return new UserError("lost_too_much", message, hint, exitCodes.usage);
+}
+
+const attemptsAtMost = 6;
