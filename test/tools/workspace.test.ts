@@ -229,6 +229,30 @@ test("a text that is not what was hashed is a bug and is not written", () => {
   expect(() => workspace.apply({ path: "a", before: undefined, after })).toThrow("is not what was hashed");
 });
 
+test("what somebody saves while a change is being written to the disk is not overwritten", async () => {
+  const folder = folderWith({ "a.txt": "before" });
+  const workspace = open(folder);
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  // The other one saves the file as soon as writing has begun; writing so much takes a while.
+  const other = new Worker(
+    `const fs = require("node:fs"); const { stop, folder } = require("node:worker_threads").workerData;
+     const isWriting = () => fs.readdirSync(folder).some((name) => name.endsWith(".claude-exec.tmp"));
+     while (Atomics.load(stop, 0) === 0) if (isWriting()) fs.writeFileSync(folder + "/a.txt", "theirs");`,
+    { eval: true, workerData: { stop, folder } },
+  );
+  const ended = new Promise((resolve) => other.once("exit", resolve));
+  await new Promise((resolve) => other.once("online", resolve));
+  let applied = "";
+  for (let tried = 0; tried < 50 && applied !== "changed_meanwhile"; tried += 1) {
+    fs.writeFileSync(join(folder, "a.txt"), "before");
+    applied = workspace.apply(change(workspace, "a.txt", `${tried} ${"text ".repeat(1_000_000)}`)).type;
+  }
+  Atomics.store(stop, 0, 1);
+  await ended;
+  expect([applied, fs.readFileSync(join(folder, "a.txt"), "utf8")]).toEqual(["changed_meanwhile", "theirs"]);
+  expect(fs.readdirSync(folder)).toEqual(["a.txt"]);
+});
+
 test("links swapped in between check and use never lead out, reading or writing", async () => {
   const outer = folderWith({
     "ws/target.txt": "inside",
