@@ -14,8 +14,19 @@ import type { World } from "../util/world.ts";
 import type { Config } from "./config.ts";
 import { permissionOf } from "./permission.ts";
 import { deniedBy, sandboxIn } from "./sandbox.ts";
+import { isInside } from "../tools/place.ts";
 import { keyFolder, movesOf, userSeal, type UserSeal } from "./key.ts";
-import { findHome, homePath, makeHome, ownFolders, packageFolder, userFolders, type Home } from "./places.ts";
+import {
+  findHome,
+  homePath,
+  makeHome,
+  ownFolders,
+  packageFolder,
+  rulesFiles,
+  rulesName,
+  userFolders,
+  type Home,
+} from "./places.ts";
 import { readDotEnv } from "./settings.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
 
@@ -98,13 +109,15 @@ export async function wire(
     flags.model === undefined ? agreeToModels(settings, home.workspace, flags.project_models, env) : settings.config;
   for (const line of settings.notes) caller.progress({ type: "notice", line });
   const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
-  const hide = ownFolders(home);
+  const hide = alsoIn(folder, home, ownFolders(home));
   const hidden = hide.map((path) => relative(home.workspace, path)).filter((path) => !path.startsWith(".."));
   const permission = permissionOf(config, flags, { trusted: mayRead, hidden, env: world.env });
   makeHome(home);
   const { openWorkspace } = await import("../tools/workspace.ts");
+  const { rulesOf } = await import("./project_rules.ts");
   keepProgramsOutside(home);
-  const protect = [join(home.path, "project_rules.md"), ...promptFolders(home, config, env).map(({ path }) => path)];
+  const prompts = promptFolders(home, config, env).map(({ path }) => path);
+  const protect = alsoIn(folder, home, [...rulesFiles(home), ...prompts]);
   // Made before the first command runs, so that the sandbox closes it.
   userSeal(world.env, true);
   const key = [keyFolder(world.env)].filter((path) => existsSync(path));
@@ -130,14 +143,19 @@ export async function wire(
       workspace: opened,
       permission,
       sandbox,
-      rules:
-        (own && readTextIfThere(join(own.path, "project_rules.md"))) ??
-        readTextIfThere(join(packageFolder, "project_rules.md")) ??
-        "",
+      rules: (own && rulesOf(own, caller.progress)) || (readTextIfThere(join(packageFolder, rulesName)) ?? ""),
       testTimeoutMs: config.tests.timeout_seconds * 1000,
       progress: caller.progress,
     },
   };
+}
+
+/** A worktree holds what is committed of a home too: there it is closed as it is in the workspace. */
+function alsoIn(worktree: string | undefined, { workspace }: Home, paths: readonly string[]): readonly string[] {
+  if (worktree === undefined) return paths;
+  return paths.flatMap((path) =>
+    isInside(workspace, path) ? [path, join(worktree, relative(workspace, path))] : [path],
+  );
 }
 
 async function chooseModel({ world }: Caller, { replay, record }: CommonFlags, apiKey: string): Promise<Model> {

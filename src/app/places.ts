@@ -93,12 +93,21 @@ function isHome(folder: string): boolean {
 /** What a home's config.json names as its schema. */
 export const schemaName = "claude-exec.schema.json";
 
-/** Makes a project's home: nothing in it is ever committed by accident. */
+/** A project may commit its settings, rules, patterns and prompts; chains and keys stay on this machine. */
+const ignored = `# Chains, caches, prompts on trial and keys are not for git; settings, rules, patterns and prompts may be.
+/contexts/
+/cache/
+/prompts/trial/
+.env*
+`;
+
+/** Makes a project's home, and sees to it that git never takes its chains, whatever the project's own files say. */
 export function makeHome({ path, exists }: Home): void {
-  if (exists) return;
   try {
     mkdirSync(join(path, "contexts"), { recursive: true, mode: 0o700 });
-    writeAtomic(join(path, ".gitignore"), "*\n", { mode: 0o644 });
+    if (!exists) writeAtomic(join(path, ".gitignore"), ignored, { mode: 0o644 });
+    const chains = join(path, "contexts", ".gitignore");
+    if (!existsSync(chains)) writeAtomic(chains, "*\n", { mode: 0o644 });
   } catch (error) {
     throw new UserError(
       "home_unwritable",
@@ -107,6 +116,13 @@ export function makeHome({ path, exists }: Home): void {
       exitCodes.notConfigured,
     );
   }
+}
+
+export const rulesName = "project_rules.md";
+
+/** Where a project's rules lie: in its home, and at its own root. */
+export function rulesFiles({ path, workspace }: Home): string[] {
+  return [...new Set([path, workspace])].map((folder) => join(folder, rulesName));
 }
 
 /** What of a workspace is ours: neither listed, nor searched, nor written by tools. */

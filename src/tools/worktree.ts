@@ -29,7 +29,10 @@ export async function addWorktree(root: string, path: string): Promise<Worktree 
   if (head.type === "failed") return no("The repository has no commit yet.");
   const runs = await programsOf(root);
   if (runs !== undefined) return runs;
-  const status = await git(root, ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=all"]);
+  // A home of ours is no work of the user's.
+  const paths = [":(top)", ":(top,exclude,glob)**/.claude-exec", ":(top,exclude,glob)**/.claude-exec/**"];
+  const asked = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=all", "--", ...paths];
+  const status = await git(root, asked);
   if (status.type === "failed") return no(`git status failed: ${status.text}`);
   const inside = prefix.text.replace(/\/?\n$/, "");
   if (inside !== "" && (await git(root, ["cat-file", "-t", `HEAD:${inside}`])).text !== "tree\n")

@@ -57,7 +57,7 @@ test("without a home a new prompt is the user's own; --scope workspace makes the
   expect(existsSync(place.home)).toBe(false);
   const made = await ask("prompts new", { name: "second_one", scope: "workspace" });
   expect(made.data).toMatchObject({ scope: "workspace", file: join(prompts, "second_one.md") });
-  expect(read(join(place.home, ".gitignore"))).toBe("*\n");
+  expect(read(join(place.home, "contexts", ".gitignore"))).toBe("*\n");
   expect((await ask("prompts new", { name: "third_one" })).data["scope"]).toBe("workspace");
   expect((await ask("prompts new", { name: "fourth_one", scope: "user" })).data["file"]).toBe(
     join(user, "fourth_one.md"),
@@ -324,7 +324,7 @@ test("prompts of other tools come in by their scope, ask for less, and go back t
   expect([existsSync(place.home), below(user)]).toEqual([false, []]);
   const { data } = await ask("prompts import", { from: samples, scope: "workspace" });
   expect(data).toEqual({ ...dry.data, dry_run: false });
-  expect(read(join(place.home, ".gitignore"))).toBe("*\n");
+  expect(read(join(place.home, "contexts", ".gitignore"))).toBe("*\n");
   const imported = data["imported"] as { name: string; asked_for: string[]; unchanged: boolean }[];
   const asked = imported.flatMap(({ name, asked_for }) => (asked_for.length > 0 ? [[name, ...asked_for]] : []));
   expect(asked).toEqual([

@@ -114,18 +114,27 @@ test("a home that could not even be made is refused in words", () => {
   );
 });
 
-test("a home that is made is the user's alone, and nothing in it is committed", () => {
+test("a home that is made is the user's alone, and keeps its chains and keys out of git", () => {
   const home = findHome(folder({}), undefined, nobody);
   makeHome(home);
-  expect(readFileSync(join(home.path, ".gitignore"), "utf8")).toBe("*\n");
+  const rules = readFileSync(join(home.path, ".gitignore"), "utf8").split("\n");
+  expect(rules.filter((line) => line !== "" && !line.startsWith("#"))).toEqual([
+    "/contexts/",
+    "/cache/",
+    "/prompts/trial/",
+    ".env*",
+  ]);
+  expect(readFileSync(join(home.path, "contexts", ".gitignore"), "utf8")).toBe("*\n");
   expect(statSync(home.path).mode & 0o777).toBe(0o700);
   expect(statSync(join(home.path, "contexts")).mode & 0o777).toBe(0o700);
 });
 
-test("a home that is there is left as it is", () => {
-  const root = folder({ ".claude-exec/config.json": "{}" });
+test("a home that is there is left as it is, but for its chains, which git never takes", () => {
+  const root = folder({ ".claude-exec/config.json": "{}", ".claude-exec/.gitignore": "*\n" });
   makeHome(findHome(root, undefined, nobody));
-  expect(readdirSync(join(root, ".claude-exec"))).toEqual(["config.json"]);
+  expect(readdirSync(join(root, ".claude-exec")).sort()).toEqual([".gitignore", "config.json", "contexts"]);
+  expect(readFileSync(join(root, ".claude-exec", ".gitignore"), "utf8")).toBe("*\n");
+  expect(readdirSync(join(root, ".claude-exec", "contexts"))).toEqual([".gitignore"]);
 });
 
 test("a home that cannot be made is refused in words", () => {
