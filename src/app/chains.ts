@@ -5,7 +5,7 @@ import type { Context } from "../chain/context.ts";
 import { workModes } from "../chain/modes.ts";
 import type { Ending } from "../chain/run.ts";
 import { contextsOf, locateHome, wire } from "./app.ts";
-import { adopt, chainId, common, running } from "./flags.ts";
+import { adopt, chainId, running } from "./flags.ts";
 import { operation } from "./operation.ts";
 
 /** The engine takes a Node's own start to load: only who lets a chain go on waits for it. */
@@ -191,24 +191,6 @@ export const presentOperation = operation({
       return { ...answerOf(readOne(input, caller), path, ending, input), exit: exitCodes.done };
     }
     return goOn(input, caller, {});
-  },
-});
-
-export const recoverOperation = operation({
-  name: "recover",
-  summary: "Go on from the last whole line of a damaged journal; the damaged one is kept",
-  permission: "change",
-  positional: ["chain"],
-  input: z.object({ chain: chainId, adopt, home: common.home }),
-  async run(input, caller) {
-    const { beginning } = await engine();
-    const { recoverChain } = await import("../chain/recover.ts");
-    const { ownChain } = await import("./own.ts");
-    const { home, id } = await ownChain(input, caller);
-    const { lost_lines, kept_as, viewPath } = recoverChain(beginning(caller, home), id);
-    const kept = kept_as && `journal/${kept_as}`;
-    const data = { schema_version: 1 as const, chain_id: id, lost_lines, kept_as: kept, context_file: viewPath };
-    return { exit: exitCodes.done, data };
   },
 });
 

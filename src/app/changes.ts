@@ -12,6 +12,7 @@ import type { Workspace } from "../tools/workspace.ts";
 import { locateHome, shelfOf, type Caller } from "./app.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
 import { adopt, chainId, common, running } from "./flags.ts";
+import { foreignTo, lookAtChain, problemData } from "./look.ts";
 import { operation } from "./operation.ts";
 import { ownFolders } from "./places.ts";
 import { flagsAgain } from "./trouble.ts";
@@ -62,19 +63,18 @@ export const diffOperation = operation({
   positional: ["chain"],
   input: z.object({ chain: chainId, home: common.home }),
   async run(input, caller) {
-    const { readChain } = await import("../chain/open.ts");
-    const { trackedByGit, whyForeign } = await import("./own.ts");
     const id = paddedId(input.chain);
     const home = locateHome(caller, input);
     const shelf = shelfOf(home, caller.world.env);
-    const { context, lines, ownership } = readChain(shelf, id);
-    const foreign = whyForeign(ownership, id, await trackedByGit(home)) ?? null;
+    const foreign = (await foreignTo(home, shelf))(id);
+    const { context, lines, problem } = await lookAtChain(shelf, id, foreign);
     const blobs = openBlobs(chainPaths(shelf.contexts, id).blobs);
     const { request } = context.engine;
     const waiting = request && { request, diff: shownChange(context, blobs)?.diff ?? null };
     const changes = await changesOf(lines, blobs);
     const again = flagsAgain({ home: input.home });
-    return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, foreign, waiting, changes, again } };
+    const about = { foreign: foreign ?? null, ...problemData(problem, again) };
+    return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, ...about, waiting, changes, again } };
   },
 });
 
@@ -149,7 +149,8 @@ interface RewindInput {
 }
 
 async function rewind(input: RewindInput, caller: Caller) {
-  const { openChain, readChain, engineActor } = await import("../chain/open.ts");
+  const { openChain, engineActor } = await import("../chain/open.ts");
+  const { readChain } = await import("../chain/inspect.ts");
   const { restoreFiles, targetOf, touchedSince, unsaid, unsureSince } = await import("../chain/rewind.ts");
   const { event } = await import("../chain/events.ts");
   const { openWorkspace } = await import("../tools/workspace.ts");

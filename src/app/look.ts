@@ -1,15 +1,17 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
+import type { Inspected } from "../chain/inspect.ts";
 import { exitCodes, messageOf, UserError } from "../util/errors.ts";
-import { readTextIfThere } from "../util/files.ts";
-import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
-import { paddedId, chainIds, contextFiles } from "../store/chains.ts";
+import { asJson, isRecord, type Json } from "../util/json.ts";
+import { chainIds, chainPaths, contextFiles, paddedId } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
 import type { Shelf } from "../chain/ownership.ts";
-import { contextsOf, locateHome, shelfOf, type Caller } from "./app.ts";
+import { locateHome, shelfOf, type Caller } from "./app.ts";
 import { openIndex } from "./library.ts";
-import type { Home } from "./places.ts";
 import { operation } from "./operation.ts";
-import { flagsAgain } from "./trouble.ts";
+import type { Home } from "./places.ts";
+import { denialOf, flagsAgain } from "./trouble.ts";
 
 const home = z.string().optional().describe("Folder that keeps the chains");
 
@@ -28,8 +30,9 @@ export const statusOperation = operation({
   }),
   async run(input, caller) {
     const home = locateHome(caller, input);
-    const contexts = contextsOf(home);
-    const ids = chainIds(contexts);
+    const shelf = shelfOf(home, caller.world.env);
+    const foreign = await foreignTo(home, shelf);
+    const ids = chainIds(shelf.contexts);
     const wanted =
       input.chain === "all"
         ? ids
@@ -37,70 +40,103 @@ export const statusOperation = operation({
     if (input.chain !== "all" && wanted.some((id) => !ids.includes(id))) {
       throw new UserError("no_chain", `No chain ${input.chain}.`, "List chains with: claude-exec status all");
     }
-    const files = contextFiles(contexts);
-    const same = flagsAgain({ home: input.home });
-    const read = input.chain === "all" ? await summaries(files, contexts, caller, input) : new Map<string, Json>();
+    const again = flagsAgain({ home: input.home });
+    const read =
+      input.chain === "all" ? await summaries(wanted, shelf, foreign, home, caller) : new Map<string, Json>();
     const chains: Json[] = [];
-    const shelf = shelfOf(home, caller.world.env);
-    const foreign = await foreignTo(home, shelf);
     for (const id of wanted) {
+      const chain = read.get(id) ?? (await summary(id, shelf, foreign(id)));
       const why = foreign(id);
-      const chain = read.get(id) ?? (await summary(id, files.get(id), shelf));
-      chains.push(
-        withFlags(
-          why === undefined ? chain : { ...(chain as object), foreign: why, status: adoptable(chain, id) },
-          same,
-        ),
-      );
+      const told = why === undefined ? chain : { ...(chain as object), foreign: why, status: adoptable(chain, id) };
+      chains.push(withFlags(told, again));
     }
-    return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains, again: same } };
+    return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains, again } };
   },
 });
 
-/** Those with a context file that can be read, by way of the index: only what changed since is read. */
+/**
+ * Those of which nothing changed since they were last read, by way of the index. A chain that has a problem, or whose
+ * context file is older than its journal, is read anew.
+ */
 async function summaries(
-  files: ReadonlyMap<string, string>,
-  contexts: string,
+  ids: readonly string[],
+  shelf: Shelf,
+  foreign: Foreign,
+  home: Home,
   caller: Caller,
-  input: { home?: string | undefined },
 ): Promise<Map<string, Json>> {
-  const index = await openIndex(locateHome(caller, input), caller.world.env);
-  const chains = [...files];
-  const sources = { files: chains.map(([, file]) => file), folders: [contexts] };
-  const values = await index.sync("chain:1", sources, (at) => {
-    const [id, file] = chains[at]!;
-    const known = parseJson(readTextIfThere(file) ?? "");
-    if (!isRecord(known)) return Promise.resolve({ value: null, texts: ["", "", "", ""] });
-    const text = (key: string) => (typeof known[key] === "string" ? known[key] : JSON.stringify(known[key] ?? ""));
-    const texts = [text("goal"), text("last_response"), text("discovered"), ""] as const;
-    return Promise.resolve({ value: brief(id, known as Record<string, Json>, file), texts });
+  const { contexts } = shelf;
+  const index = await openIndex(home, caller.world.env);
+  const contextOf = contextFiles(contexts);
+  const journalOf = (id: string) => chainPaths(contexts, id).journal;
+  const files = ids.map((id) => (existsSync(journalOf(id)) || !contextOf.has(id) ? journalOf(id) : contextOf.get(id)!));
+  const sources = { files, folders: [contexts, join(contexts, "journal")] };
+  const values = await index.sync("chain:2", sources, async (at) => {
+    const value = await summary(ids[at]!, shelf, foreign(ids[at]!));
+    const text = (key: string) => (isRecord(value) ? JSON.stringify(value[key] ?? "") : "");
+    return { value, texts: [text("goal"), "", "", ""] };
   });
   index.close();
-  return new Map(chains.flatMap(([id], at) => (values[at] === null ? [] : [[id, values[at]!] as const])));
+  const isCurrent = (id: string, value: Json | undefined) => {
+    if (!isRecord(value) || value["problem"] !== null) return false;
+    const file = contextOf.get(id) ?? null;
+    return value["context_file"] === file && !isOlder(file, journalOf(id));
+  };
+  return new Map(ids.flatMap((id, at) => (isCurrent(id, values[at]) ? [[id, values[at]!] as const] : [])));
+}
+
+function isOlder(file: string | null, than: string): boolean {
+  const changed = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return file !== null && changed(file) < changed(than);
 }
 
 /** A hint names a command; it has to find the same home. */
-function withFlags(chain: Json, flags: string): Json {
-  if (!isRecord(chain) || !isRecord(chain["status"]) || typeof chain["status"]["hint"] !== "string") return chain;
-  const hint = chain["status"]["hint"].replaceAll(/claude-exec [a-z-]+ \d+/g, (command) => command + flags);
-  return { ...chain, status: { ...chain["status"], hint } };
+function withFlags(chain: Json, again: string): Json {
+  if (!isRecord(chain)) return chain;
+  const named = (of: Record<string, Json>) =>
+    typeof of["hint"] === "string"
+      ? { ...of, hint: of["hint"].replaceAll(/claude-exec [a-z-]+ \d+/g, `$&${again}`) }
+      : of;
+  return named({ ...chain, ...(isRecord(chain["status"]) ? { status: named(chain["status"]) } : {}) });
 }
 
-/** From the context file, which is enough; from the journal where there is none that can be read. */
-async function summary(id: string, file: string | undefined, shelf: Shelf): Promise<Json> {
-  const known = file === undefined ? undefined : parseJson(readTextIfThere(file) ?? "");
-  if (isRecord(known)) return brief(id, known as Record<string, Json>, file ?? null);
-  const { readChain } = await import("../chain/open.ts");
-  const { view } = await import("../chain/view.ts");
+/** One chain that cannot be read must not hide the others. */
+async function summary(id: string, shelf: Shelf, foreign: string | undefined): Promise<Json> {
+  const context_file = contextFiles(shelf.contexts).get(id) ?? null;
   try {
-    const { context, lines } = readChain(shelf, id);
-    return brief(id, view(context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" }), null);
+    const { view, problem } = await lookAtChain(shelf, id, foreign);
+    return { ...brief(id, view, context_file), ...problemData(problem, "") };
   } catch (error) {
-    return { chain_id: id, problem: messageOf(error), hint: error instanceof UserError ? error.hint : null };
+    return {
+      chain_id: id,
+      context_file,
+      problem: messageOf(error),
+      hint: error instanceof UserError ? error.hint : null,
+    };
   }
 }
 
-function brief(id: string, context: Record<string, Json>, contextFile: string | null): Json {
+/** Reads a chain, and brings its context file up to date where that may be done. */
+export async function lookAtChain(shelf: Shelf, id: string, foreign: string | undefined): Promise<Inspected> {
+  const { inspectChain } = await import("../chain/inspect.ts");
+  const found = inspectChain(shelf, id);
+  if (!found.isFileOld || found.problem || foreign !== undefined) return found;
+  const { refreshView } = await import("../chain/open.ts");
+  try {
+    refreshView(shelf, id);
+  } catch (error) {
+    // A folder that may only be read is no reason not to read it.
+    if (denialOf(error) === undefined) throw error;
+  }
+  return found;
+}
+
+export function problemData(problem: UserError | undefined, again: string) {
+  const hint = problem?.hint.replaceAll(/claude-exec [a-z-]+ \d+/g, `$&${again}`) ?? null;
+  return { problem: problem?.message ?? null, hint };
+}
+
+function brief(id: string, context: Record<string, Json>, contextFile: string | null) {
   const pick = (...keys: string[]) => Object.fromEntries(keys.map((key) => [key, context[key] ?? null]));
   return {
     chain_id: id,
@@ -121,10 +157,12 @@ function brief(id: string, context: Record<string, Json>, contextFile: string | 
   };
 }
 
+type Foreign = (id: string) => string | undefined;
+
 /** Says why a chain is foreign, from the first line of its journal alone; undefined: it is the user's own. */
-async function foreignTo(home: Home, shelf: Shelf): Promise<(id: string) => string | undefined> {
+export async function foreignTo(home: Home, shelf: Shelf): Promise<Foreign> {
   const { trackedByGit, whyForeign } = await import("./own.ts");
-  const { ownershipIn } = await import("../chain/open.ts");
+  const { ownershipIn } = await import("../chain/inspect.ts");
   const tracked = await trackedByGit(home);
   return (id) => {
     const ownership = ownershipIn(shelf, id);
@@ -155,11 +193,12 @@ export const costOperation = operation({
       const delivered = (await enterLostCost(input, caller, input.lost)) === "delivered";
       if (delivered) return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, delivered } };
     }
-    const { readChain } = await import("../chain/open.ts");
-    const { trackedByGit, whyForeign } = await import("./own.ts");
     const located = locateHome(caller, input);
-    const { context, lines, ownership } = readChain(shelfOf(located, caller.world.env), id);
-    const duration = Date.parse(lines.at(-1)?.at ?? "") - Date.parse(context.started);
+    const shelf = shelfOf(located, caller.world.env);
+    const foreign = (await foreignTo(located, shelf))(id);
+    const { context, lines, problem } = await lookAtChain(shelf, id, foreign);
+    const last = lines.at(-1);
+    const duration = last ? Date.parse(last.at) - Date.parse(context.started) : null;
     const report = asJson(chainCost(context.cost_tracking));
     return {
       exit: exitCodes.done,
@@ -167,7 +206,8 @@ export const costOperation = operation({
         schema_version: 1,
         chain_id: id,
         goal: context.goal,
-        foreign: whyForeign(ownership, id, await trackedByGit(located)) ?? null,
+        foreign: foreign ?? null,
+        ...problemData(problem, flagsAgain({ home: input.home })),
         duration_ms: duration,
         prompts_executed: context.prompts_executed.length,
         ...report,

@@ -6,7 +6,6 @@ import {
   checkOperation,
   newOperation,
   presentOperation,
-  recoverOperation,
   rejectOperation,
   resumeOperation,
   waiveOperation,
@@ -29,6 +28,7 @@ import {
   promptsStatsOperation,
 } from "./prompts.ts";
 import { demoOperation, doctorOperation, trustOperation } from "./setup.ts";
+import { recoverOperation } from "./recover.ts";
 import type { Operation } from "./operation.ts";
 
 /** Everything that can be asked of us, in the order a newcomer meets it. */

@@ -1,5 +1,5 @@
 import { notOwn, type Ownership } from "../chain/ownership.ts";
-import { ownershipIn, readChain } from "../chain/open.ts";
+import { ownershipIn, readChain } from "../chain/inspect.ts";
 import { paddedId } from "../store/chains.ts";
 import { gitNames } from "../tools/git_names.ts";
 import { exitCodes, UserError } from "../util/errors.ts";

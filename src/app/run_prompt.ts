@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { event } from "../chain/events.ts";
 import { historyText } from "../chain/history.ts";
-import { createChain, engineActor, readChain, withLedger } from "../chain/open.ts";
+import { readChain } from "../chain/inspect.ts";
+import { createChain, engineActor, withLedger } from "../chain/open.ts";
 import type { Report } from "../chain/reply.ts";
 import { runTurn, type Ending } from "../chain/run.ts";
 import { view } from "../chain/view.ts";

@@ -15,7 +15,7 @@ export async function statsOf(caller: Caller, input: { home?: string | undefined
   const kept = [contexts, join(contexts, "runs")].flatMap((folder) => chainIds(folder).map((id) => ({ folder, id })));
   const files = kept.map(({ folder, id }) => chainPaths(folder, id).journal);
   const index = await openIndex(home, caller.world.env);
-  const { readChain } = await import("../chain/open.ts");
+  const { readChain } = await import("../chain/inspect.ts");
   const { promptRuns } = await import("../chain/history.ts");
   const one = ({ folder, id }: (typeof kept)[number]): Json => {
     try {

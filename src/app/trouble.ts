@@ -46,7 +46,8 @@ function naming(error: UserError, again: string, id: string | undefined, flags: 
   return known === hint ? error : new UserError(code, message, known, exitCode);
 }
 
-function denialOf(error: unknown): "full" | "forbidden" | "broken" | undefined {
+/** What the machine denied; undefined for anything else. */
+export function denialOf(error: unknown): "full" | "forbidden" | "broken" | undefined {
   switch (systemCode(error)) {
     case "ENOSPC":
     case "EDQUOT":

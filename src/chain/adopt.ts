@@ -6,18 +6,8 @@ import { chainPaths, contextFiles, removeLeftovers } from "../store/chains.ts";
 import { UserError } from "../util/errors.ts";
 import type { Context } from "./context.ts";
 import { event } from "./events.ts";
-import {
-  begin,
-  hold,
-  lockOf,
-  readOwned,
-  replayForeign,
-  slugOf,
-  viewName,
-  type Beginning,
-  type Chain,
-  type Started,
-} from "./open.ts";
+import { examineJournal, replayForeign } from "./inspect.ts";
+import { begin, hold, lockOf, slugOf, viewName, type Beginning, type Chain, type Started } from "./open.ts";
 
 /**
  * Begins a chain of this user's own under the number of a foreign one, whose journal is kept under another name. Only
@@ -33,7 +23,7 @@ export function adoptChain(
   const lock = lockOf(contexts, id);
   let chain: Chain | undefined;
   try {
-    const { reading, ownership } = readOwned(beginning, id) ?? {};
+    const { reading, ownership } = examineJournal(beginning, id);
     if (!reading || ownership?.type !== "foreign") throw new Error(`Chain ${id} is not foreign.`);
     const context = replayForeign(id, reading.lines);
     const knowledge = knowledgeOf(context, settings.gates.unproven);

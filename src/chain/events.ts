@@ -224,7 +224,7 @@ interface Events {
   cost_alerted: { usd: number; threshold: number };
   parked: { code: string; exit: number; message: string; hint: string };
   resumed: { limits?: Partial<Limits>; test_command?: readonly string[]; mode?: WorkMode };
-  /** `kept_as` null: the journal was whole, and texts beside it were not. */
+  /** `kept_as` null: no line was damaged; lines were missing at the end, or texts beside the journal were damaged. */
   recovered: { lost_lines: number; kept_as: string | null };
   completed: { summary: string };
 }

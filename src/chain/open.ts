@@ -3,8 +3,9 @@ import { dirname, join } from "node:path";
 import { writeAtomic, readTextIfThere } from "../util/files.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { isRecord, parseJson, type Json } from "../util/json.ts";
-import { Journal, readFirstLine, readJournal, type Actor, type Reading } from "../store/journal.ts";
+import { Journal, type Actor, type Reading } from "../store/journal.ts";
 import { chainPaths, contextFiles, removeLeftovers, takeChainId, type Inbox } from "../store/chains.ts";
+import { writeJournalEnd } from "../store/journal_end.ts";
 import { openBlobs, type Blobs } from "../store/blobs.ts";
 import { openSpare } from "../store/spare.ts";
 import { tryLock, type Lock } from "../store/lock.ts";
@@ -13,9 +14,10 @@ import { apply, replay } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { event, type Body, type ChainEvent, type ChainLine, type Edit, type EventNamed } from "./events.ts";
 import { allParts } from "./import_context.ts";
+import { examineJournal, isAnsweredCall, neverBegun, noChain, readChain, unreadable } from "./inspect.ts";
 import { ledgerText } from "./ledger.ts";
-import { notOwn, ownershipOf, type Ownership, type Shelf } from "./ownership.ts";
-import { standing, writeView } from "./view.ts";
+import { notOwn, type Shelf } from "./ownership.ts";
+import { standing, writeView, type Standing } from "./view.ts";
 
 /** A chain that this process holds. Whoever opens it closes it. */
 export interface Chain {
@@ -48,8 +50,8 @@ export interface Beginning extends Shelf {
 
 export type Started = Omit<EventNamed<"chain_started">, "type" | "event" | "slug">;
 
-/** Begins a chain: its number, its journal with the first lines, its context file. */
-export function createChain(beginning: Beginning, started: Started): Chain {
+/** Begins a chain: its number, its journal with the first lines and what was `learned` before, its context file. */
+export function createChain(beginning: Beginning, started: Started, learned: readonly ChainEvent[] = []): Chain {
   const { contexts } = beginning;
   const id = takeChainId(contexts);
   const slug = slugOf(started.goal);
@@ -58,11 +60,12 @@ export function createChain(beginning: Beginning, started: Started): Chain {
   try {
     removeLeftovers(contexts, id);
     chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lockOf(contexts, id));
-    begin(chain, beginning, [event("chain_started", { ...started, slug })]);
+    begin(chain, beginning, [event("chain_started", { ...started, slug }), ...learned]);
     return chain;
   } catch (error) {
     chain?.close();
-    rmSync(chainPaths(contexts, id).journal);
+    const { journal, end } = chainPaths(contexts, id);
+    for (const path of [journal, end]) rmSync(path, { force: true });
     throw error;
   }
 }
@@ -84,23 +87,19 @@ export function openChain(
   settings?: Omit<Started, "goal">,
 ): { chain: Chain; edits: Edit[] } {
   const { contexts } = beginning;
-  const paths = chainPaths(contexts, id);
   const file = contextFiles(contexts).get(id);
   const lock = lockOf(contexts, id);
   try {
-    const { reading, ownership } = readOwned(beginning, id) ?? {};
+    const { reading, ownership, problem } = examineJournal(beginning, id);
     if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
-    if (reading?.damage) throw damaged(paths.journal, id, reading);
+    if (problem) throw problem;
     if (!reading || reading.lines.length === 0) {
       if (!file || !settings) throw neverBegun(id);
       return { chain: importChain(beginning, id, file, lock, settings), edits: [] };
     }
     const viewPath = file ?? join(contexts, viewName(id, reading.lines));
     const chain = hold(beginning, id, viewPath, reading, lock);
-    const found = standing(viewPath, { n: reading.lines.length }, (n) => {
-      const line = reading.lines[n - 1];
-      return line && { context: replay(reading.lines.slice(0, n)), hash: line.hash };
-    });
+    const found = standingTo(reading.lines, viewPath);
     if (found.type === "edited") return { chain, edits: found.edits };
     if (found.type !== "current") chain.writeView(true);
     return { chain, edits: [] };
@@ -110,47 +109,24 @@ export function openChain(
   }
 }
 
-/** Reads a chain without holding it: for whoever only wants to know. What is foreign can be read all the same. */
-export function readChain(
-  shelf: Shelf,
-  id: string,
-): { context: Context; lines: readonly ChainLine[]; ownership: Ownership } {
-  const { reading, ownership } = readOwned(shelf, id) ?? {};
-  if (!reading || !ownership) throw noChain(id);
-  if (reading.damage && (ownership.type !== "foreign" || reading.lines.length === 0))
-    throw damaged(chainPaths(shelf.contexts, id).journal, id, reading);
-  if (reading.lines.length === 0) throw neverBegun(id);
-  const context = ownership.type === "foreign" ? replayForeign(id, reading.lines) : replay(reading.lines);
-  return { context, lines: reading.lines, ownership };
+function standingTo(lines: readonly ChainLine[], viewPath: string): Standing {
+  return standing(viewPath, { n: lines.length }, (n) => {
+    const line = lines[n - 1];
+    return line && { context: replay(lines.slice(0, n)), hash: line.hash };
+  });
 }
 
-/** Whose chain this is, by the first line of its journal alone; undefined where there is no journal. */
-export function ownershipIn(shelf: Shelf, id: string): Ownership | undefined {
-  const { journal } = chainPaths(shelf.contexts, id);
-  if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
-  return ownershipOf(readFirstLine<Body>(journal, shelf.seal), id, shelf);
-}
-
-/** Reads and proves a journal, and says whose it is; undefined where there is none. */
-export function readOwned(shelf: Shelf, id: string): { reading: Reading<Body>; ownership: Ownership } | undefined {
-  const { journal } = chainPaths(shelf.contexts, id);
-  if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
-  const reading = readJournal<Body>(journal, shelf.seal);
-  return { reading, ownership: ownershipOf(reading, id, shelf) };
-}
-
-/** Lines that we did not write can hold anything. */
-export function replayForeign(id: string, lines: readonly ChainLine[]): Context {
+/** Rewrites a context file that is older than its journal, unless somebody works on the chain or edited the file. */
+export function refreshView(shelf: Shelf, id: string): void {
+  const lock = tryLock(chainPaths(shelf.contexts, id).lock);
+  if (!lock) return;
   try {
-    return replay(lines);
-  } catch (error) {
-    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-    throw new UserError(
-      "journal_unreadable",
-      `The journal of chain ${id} is foreign, and it cannot be read: ${error.message}. Nothing was done with it.`,
-      'Begin your own: claude-exec new "…"',
-      exitCodes.conflict,
-    );
+    const { context, lines } = readChain(shelf, id);
+    const file = contextFiles(shelf.contexts).get(id);
+    if (file === undefined || standingTo(lines, file).type !== "old") return;
+    writeView(file, context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" }, false);
+  } finally {
+    lock.release();
   }
 }
 
@@ -164,11 +140,7 @@ function importChain(
   const text = readTextIfThere(file) ?? "";
   const context = parseJson(text);
   if (!isRecord(context) || typeof context["goal"] !== "string") {
-    throw new UserError(
-      "context_unreadable",
-      `Chain ${id} has no journal, and ${file} is not a context that could be taken up.`,
-      'Begin anew: claude-exec new "…"',
-    );
+    throw unreadable(id, file);
   }
   writeAtomic(chainPaths(beginning.contexts, id).journal, "");
   removeLeftovers(beginning.contexts, id);
@@ -199,6 +171,12 @@ export function hold(
   let context = replay(reading.lines);
   let first = reading.lines[0]?.hash ?? "";
   let written = { n: -1, at: 0 };
+  let ended = { n: -1, at: 0 };
+  let calls = reading.lines.filter(isAnsweredCall).length;
+  const keepEnd = () => {
+    writeJournalEnd(paths.end, { n: journal.length, hash: journal.head, calls });
+    ended = { n: journal.length, at: now() };
+  };
   return {
     id,
     viewPath,
@@ -228,8 +206,10 @@ export function hold(
       for (const line of begins ? spare.beginning(write) : spare.keeping(write)) {
         if (line.n === 1) first = line.hash;
         context = apply(context, line);
+        if (isAnsweredCall(line)) calls++;
         listen(line);
       }
+      if (now() - ended.at >= viewEvery) keepEnd();
     },
     writeView(durable) {
       const at = now();
@@ -239,28 +219,20 @@ export function hold(
     },
     close() {
       spare.close();
+      if (ended.n !== journal.length) keepEnd();
       journal.close();
       lock.release();
     },
   };
 }
 
-/** At most this often (ms) is the context file rewritten while a chain runs. */
+/** At most this often (ms) are the context file and the journal's end rewritten while a chain runs. */
 const viewEvery = 1000;
 
 /** A batch of events together with what the model is told about them. */
 export function withLedger(by: Actor, events: readonly ChainEvent[]): { by: Actor; bodies: readonly Body[] } {
   const text = ledgerText(events);
   return { by, bodies: text ? [...events, event("ledger_extended", { text })] : events };
-}
-
-function damaged(path: string, id: string, { damage, lines }: Reading<Body>): UserError {
-  return new UserError(
-    "journal_damaged",
-    `The journal of chain ${id} is damaged at line ${damage?.line}: ${damage?.why}. The ${lines.length} lines before it are whole.`,
-    `Restore ${path} from a backup, or go on from line ${lines.length}: claude-exec recover ${id}`,
-    exitCodes.conflict,
-  );
 }
 
 export function lockOf(contexts: string, id: string): Lock {
@@ -275,15 +247,6 @@ export function lockOf(contexts: string, id: string): Lock {
     `Watch it: claude-exec status ${id}`,
     exitCodes.conflict,
   );
-}
-
-function neverBegun(id: string): UserError {
-  const message = `Chain ${id} was stopped before its task was on disk. Nothing was asked of a model.`;
-  return new UserError("never_begun", message, 'Begin it again: claude-exec new "…"');
-}
-
-function noChain(id: string): UserError {
-  return new UserError("no_chain", `No chain ${id}.`, "List chains with: claude-exec status all");
 }
 
 export function viewName(id: string, lines: readonly ChainLine[]): string {

@@ -1,68 +1,180 @@
-import { renameSync } from "node:fs";
-import { join } from "node:path";
-import { exitCodes, UserError } from "../util/errors.ts";
-import { readTextIfThere, writeAtomic } from "../util/files.ts";
+import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { UserError } from "../util/errors.ts";
+import type { Json } from "../util/json.ts";
+import { writeAtomic } from "../util/files.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
+import { openBlobs, type Blobs } from "../store/blobs.ts";
+import type { Workspace } from "../tools/workspace.ts";
 import { engineCall } from "./called.ts";
 import type { Context } from "./context.ts";
-import { event } from "./events.ts";
-import { notOwn } from "./ownership.ts";
-import { hold, lockOf, readOwned, viewName, type Beginning, type Chain } from "./open.ts";
+import { event, type ChainEvent, type Phase } from "./events.ts";
+import { examineJournal, inspectChain, isAnsweredCall, lostText, type Inspected, type Lost } from "./inspect.ts";
+import { createChain, hold, lockOf, openChain, viewName, withLedger, type Beginning, type Chain } from "./open.ts";
+import { notOwn, type Shelf } from "./ownership.ts";
+import { phaseStart, restoreFiles, touchedSince } from "./rewind.ts";
+
+/** continue: from the last good state. phase: the last phase again. fresh: a new chain. Each keeps what is known. */
+export const recoveryChoices = ["continue", "phase", "fresh"] as const;
+export type RecoveryChoice = (typeof recoveryChoices)[number];
+
+/** What a person has to know to choose. */
+export interface RecoveryOffer {
+  readonly problem: string;
+  readonly goal: string;
+  readonly phase: Phase;
+  readonly done: { prompts: number; calls: number; usd: number; files: readonly string[] };
+  readonly lost: Lost;
+  /** The context file still knows what was found out in lines that are lost. */
+  readonly known: boolean;
+  readonly choices: readonly RecoveryChoice[];
+}
+
+export function offerRecovery(shelf: Shelf, id: string): RecoveryOffer {
+  const found = inspectChain(shelf, id);
+  const { context, lines } = found;
+  const { lost = { lines: 0, calls: 0, reports: [] } } = examineJournal(shelf, id);
+  const blobs = openBlobs(chainPaths(shelf.contexts, id).blobs);
+  if (!found.problem && texts(context).every((hash) => isWhole(blobs, hash))) throw nothingToRecover(id);
+  return {
+    problem:
+      found.problem?.message ?? `The journal of chain ${id} is whole, but texts beside it are damaged or missing.`,
+    goal: context.goal,
+    phase: context.current_phase,
+    done: {
+      prompts: context.prompts_executed.length,
+      calls: lines.filter(isAnsweredCall).length,
+      usd: context.cost_tracking.estimated_cost,
+      files: context.session_memory.files_modified,
+    },
+    lost,
+    known: found.isFromFile,
+    choices: lines.length === 0 ? ["continue"] : recoveryChoices,
+  };
+}
 
 export interface Recovered {
-  readonly lost_lines: number;
-  /** The damaged journal's name; null where the journal is whole and only texts beside it were damaged. */
+  /** The chain to go on with; another one where it was started again. */
+  readonly id: string;
+  /** The name under which the damaged journal is kept; null where nothing of it was replaced. */
   readonly kept_as: string | null;
   readonly viewPath: string;
 }
 
-/**
- * Makes a damaged chain one that can be resumed. A damaged journal is kept, and cut behind its last whole line;
- * without any, the context file is taken up instead. Damaged texts are frozen anew, and the step at work begins again.
- */
-export function recoverChain(beginning: Beginning, id: string): Recovered {
-  const { contexts, by, now } = beginning;
-  const { journal: path } = chainPaths(contexts, id);
+/** Makes a damaged chain one that can be resumed. `workspace` is opened only to put back files. */
+export async function recoverChain(
+  beginning: Beginning,
+  id: string,
+  choice: RecoveryChoice,
+  workspace: (context: Context) => Promise<Workspace>,
+): Promise<Recovered> {
+  const { contexts, by } = beginning;
+  const paths = chainPaths(contexts, id);
+  const found = inspectChain(beginning, id);
+  if (choice === "fresh") return startAgain(beginning, id, found);
   const lock = lockOf(contexts, id);
   let chain: Chain | undefined;
+  let kept_as: string | null = null;
   try {
-    const { reading, ownership } = readOwned(beginning, id) ?? {};
-    if (!reading || !ownership) throw nothingToRecover(id);
-    if (ownership.type !== "own") throw notOwn(id, ownership);
-    const text = readTextIfThere(path) ?? "";
-    const lost_lines = text.split("\n").filter(Boolean).length - reading.lines.length;
-    const file = contextFiles(contexts).get(id);
-    if (lost_lines > 0 && reading.lines.length === 0 && file === undefined) throw nothingLeft(id, path);
-
-    const name = `${id}.jsonl.damaged-${new Date(now()).toISOString().replace(/[:.]/g, "-")}`;
-    const kept_as = lost_lines > 0 ? name : null;
-    if (kept_as) renameSync(path, join(path, "..", kept_as));
-    if (file !== undefined && reading.lines.length === 0) return { lost_lines, kept_as, viewPath: file };
-    if (kept_as) writeAtomic(path, text.slice(0, lengthOf(text, reading.lines.length)));
-
-    const viewPath = file ?? join(contexts, viewName(id, reading.lines));
+    const { reading, ownership, lost } = examineJournal(beginning, id);
+    if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
+    if (!reading || reading.lines.length === 0) {
+      kept_as = keepDamaged(beginning, id);
+      rmSync(paths.journal, { force: true });
+      rmSync(paths.end, { force: true });
+      return { id, kept_as, viewPath: contextFiles(contexts).get(id) ?? "" };
+    }
+    const rewound = choice === "phase" ? await rewindPhase(id, found, openBlobs(paths.blobs), workspace) : [];
+    if (reading.damage) {
+      kept_as = keepDamaged(beginning, id);
+      writeAtomic(paths.journal, readFileSync(paths.journal).subarray(0, reading.bytes));
+    }
+    const viewPath = contextFiles(contexts).get(id) ?? join(contexts, viewName(id, reading.lines));
     chain = hold(beginning, id, viewPath, reading, lock);
-    if (!kept_as && texts(chain.context).every((hash) => isWhole(chain, hash))) throw nothingToRecover(id);
-    const lost = kept_as
-      ? `The journal was damaged: ${lost_lines} ${lost_lines === 1 ? "line" : "lines"} behind the last whole one were lost. The damaged journal is kept as ${kept_as}.`
-      : "The journal is whole; texts beside it were damaged and are frozen anew. The step at work begins again.";
-    const { why, prompts } = engineCall(chain.context, "error_recovery", "The chain was recovered.", { lost });
-    const looks = chain.context.state.type === "completed" ? [] : [event("prompts_queued", { why, prompts })];
-    chain.append({ by, bodies: [event("recovered", { lost_lines, kept_as }), ...looks] });
-    chain.writeView(true);
-    return { lost_lines, kept_as, viewPath };
+    const looks = choice === "continue" ? lookAtLoss(chain.context, lost, kept_as) : [];
+    const learned = found.isFromFile || choice === "phase" ? [learnedEvent(found)] : [];
+    const recovered = event("recovered", { lost_lines: lost?.lines ?? 0, kept_as });
+    chain.append(withLedger(by, [...rewound, ...learned, recovered, ...looks]));
   } finally {
     if (chain) chain.close();
     else lock.release();
   }
+  // Read again as a whole, since lines that were rewound end the life of others; its context file follows.
+  const { chain: again } = openChain(beginning, id);
+  again.close();
+  return { id, kept_as, viewPath: again.viewPath };
 }
 
-function lengthOf(text: string, lines: number): number {
-  let length = 0;
-  for (let line = 0; line < lines; line++) length = text.indexOf("\n", length) + 1;
-  return length;
+/** A new chain whose ledger begins with what the old one had learned. The old chain stays as it is. */
+function startAgain(beginning: Beginning, id: string, { context, lines, view }: Inspected): Recovered {
+  const begun = lines.find((line) => line.type === "event" && line.event === "chain_started");
+  if (begun?.type !== "event" || begun.event !== "chain_started") throw nothingToRecover(id);
+  const { goal, size, mode, workspace, engine } = context;
+  const { gates, limits, test_command } = engine;
+  const worktree = begun.worktree ? { worktree: begun.worktree } : {};
+  const started = { goal, size, mode, workspace, gates, limits, test_command, ...worktree };
+  const { confidence_scores: _sure, scores: _scores, ...learned } = knowledgeOf(view);
+  const chain = createChain(beginning, started, [
+    event("imported", { context: learned, parts: ["generated_prompts"] }),
+  ]);
+  chain.writeView(true);
+  chain.close();
+  return { id: chain.id, kept_as: null, viewPath: chain.viewPath };
 }
 
+/** Back to the start of the last phase, with the files as they were then; no file is touched where that cannot be. */
+async function rewindPhase(
+  id: string,
+  { lines, context }: Inspected,
+  blobs: Blobs,
+  workspace: (context: Context) => Promise<Workspace>,
+): Promise<ChainEvent[]> {
+  const { line, step } = phaseStart(lines);
+  const touched = touchedSince(lines, line);
+  const files = touched.length > 0 ? restoreFiles(id, await workspace(context), blobs, touched).files : [];
+  return [event("rewound", { to: line, step, files, files_only: false })];
+}
+
+function learnedEvent({ view, isFromFile }: Inspected): ChainEvent {
+  return event("imported", { context: knowledgeOf(view), parts: isFromFile ? ["costs"] : [] });
+}
+
+/** What was found out, without how far the chain had come. The engine takes over what it knows; a model reads it all. */
+function knowledgeOf(view: Readonly<Record<string, Json>>): Record<string, Json> {
+  return Object.fromEntries(Object.entries(view).filter(([key]) => knowledge.has(key)));
+}
+
+const knowledge = new Set([
+  "goal",
+  "discovered",
+  "uncertainties",
+  "confidence_scores",
+  "scores",
+  "decisions",
+  "questions",
+  "session_memory",
+  "generated_prompts",
+  "cost_tracking",
+]);
+
+/** A prompt looks at what is lost, before the chain goes on. */
+function lookAtLoss(context: Context, lost: Lost | undefined, kept_as: string | null): ChainEvent[] {
+  if (context.state.type === "completed") return [];
+  const reports = (lost?.reports ?? []).map(({ prompt, summary }) => `\n- ${prompt}: ${summary}`);
+  const text = lost
+    ? `The journal was damaged: ${lostText(lost)} behind the last whole one were lost.${kept_as ? ` The damaged journal is kept as ${kept_as}.` : ""}${reports.length > 0 ? ` Reports that can still be read there, unproved:${reports.join("")}` : ""}`
+    : "The journal is whole; texts beside it were damaged and are frozen anew. The step at work begins again.";
+  const { why, prompts } = engineCall(context, "error_recovery", "The chain was recovered.", { lost: text });
+  return [event("prompts_queued", { why, prompts })];
+}
+
+function keepDamaged({ contexts, now }: Beginning, id: string): string | null {
+  const { journal } = chainPaths(contexts, id);
+  if (!existsSync(journal)) return null;
+  const name = `${id}.jsonl.damaged-${new Date(now()).toISOString().replace(/[:.]/g, "-")}`;
+  copyFileSync(journal, join(dirname(journal), name));
+  return name;
+}
 /** The texts beside the journal that the next steps need. */
 function texts({ engine: { epoch, item } }: Context): string[] {
   const said = (item?.turns ?? []).flatMap(({ content, calls }) => [
@@ -73,9 +185,9 @@ function texts({ engine: { epoch, item } }: Context): string[] {
   return epoch ? [epoch.tools, ...epoch.system, ...kept] : kept;
 }
 
-function isWhole(chain: Chain | undefined, hash: string): boolean {
+function isWhole(blobs: Blobs, hash: string): boolean {
   try {
-    chain?.blobs.get(hash);
+    blobs.get(hash);
     return true;
   } catch (error) {
     if (error instanceof UserError) return false;
@@ -85,14 +197,4 @@ function isWhole(chain: Chain | undefined, hash: string): boolean {
 
 function nothingToRecover(id: string): UserError {
   return new UserError("nothing_to_recover", `The journal of chain ${id} is whole.`, `Go on: claude-exec resume ${id}`);
-}
-
-function nothingLeft(id: string, path: string): UserError {
-  const message = `No line of the journal of chain ${id} is whole, and it has no context file. Nothing was changed.`;
-  return new UserError(
-    "nothing_left",
-    message,
-    `Restore ${path} from a backup, or begin again: claude-exec new "…"`,
-    exitCodes.conflict,
-  );
 }

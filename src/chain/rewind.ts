@@ -3,7 +3,7 @@ import type { Blobs } from "../store/blobs.ts";
 import type { Touched } from "../tools/types.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import { compare } from "../tools/snapshot.ts";
-import type { ChainLine } from "./events.ts";
+import { phases, type ChainLine } from "./events.ts";
 import type { Chain } from "./open.ts";
 import { notedTree } from "./tree.ts";
 import { touchedBy } from "./write.ts";
@@ -38,6 +38,16 @@ export function targetOf(id: string, lines: readonly ChainLine[], to: string | u
     `Its steps: ${stepsOf(alive).join(", ")}`,
     exitCodes.usage,
   );
+}
+
+/** Where the last phase began: after all lines that were written together with the change to it. */
+export function phaseStart(lines: readonly ChainLine[]): Target {
+  const changed = livingLines(lines).findLast(({ line }) => line.type === "event" && line.event === "phase_changed");
+  let at = changed?.at ?? 0;
+  while (lines[at]?.more) at++;
+  const { line } = changed ?? {};
+  const step = line?.type === "event" && line.event === "phase_changed" ? line.to : phases[0];
+  return { line: at + 1, step };
 }
 
 /** What the lines behind the target did to files, in the order it happened. */

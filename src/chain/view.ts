@@ -79,14 +79,21 @@ export function standing(
   if (text === undefined) return { type: "missing" };
   const file = parseJson(text);
   if (!isRecord(file)) return { type: "torn" };
-  const { seal: sealed, ...content } = file as Record<string, Json>;
+  const { seal: _sealed, ...content } = file as Record<string, Json>;
   const n = isRecord(content["journal"]) ? Number(content["journal"]["n"]) : Number.NaN;
-  if (sealed === seal(content)) return { type: n === journal.n ? "current" : "old" };
+  if (isSealed(file)) return { type: n === journal.n ? "current" : "old" };
   const written = at(n) ?? at(journal.n);
   if (!written) return { type: "torn" };
   const { seal: _seal, ...expected } = view(written.context, { n, hash: written.hash });
   const edits = differences(expected, content);
   return edits.length > 0 ? { type: "edited", edits } : { type: "old" };
+}
+
+/** Whether a context file is as the engine wrote it. */
+export function isSealed(file: unknown): file is Record<string, Json> {
+  if (!isRecord(file)) return false;
+  const { seal: sealed, ...content } = file as Record<string, Json>;
+  return sealed === seal(content);
 }
 
 function seal(content: Record<string, Json>): string {

@@ -1,3 +1,4 @@
+import { recoveryWays } from "./recover_report.ts";
 import type { Screen } from "./terminal.ts";
 import { harmless } from "./terminal.ts";
 
@@ -172,6 +173,12 @@ export async function askModels(signal: AbortSignal): Said<boolean> {
   return said(
     clack.confirm({ message: "Use the project's models here, at their price?", initialValue: false, signal }),
   );
+}
+
+export async function askRecovery(choices: readonly string[], signal: AbortSignal): Said<string> {
+  const clack = await import("@clack/prompts");
+  const options = choices.map((value) => ({ value, label: recoveryWays[value] ?? value }));
+  return said(clack.select({ message: "How should it go on?", signal, options }));
 }
 
 /** A terminal that goes away ends the question too. */

@@ -8,11 +8,22 @@ import { exitCodeOfStop, exitCodes, messageOf, systemCode, UserError } from "../
 import { isRecord } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { readArguments, type Order } from "./arguments.ts";
-import { askAdopt, askApproval, askModels, askMoved, askQuestion, askTrust, type Next, type Question } from "./ask.ts";
+import {
+  askAdopt,
+  askApproval,
+  askModels,
+  askMoved,
+  askQuestion,
+  askRecovery,
+  askTrust,
+  type Next,
+  type Question,
+} from "./ask.ts";
 import { helpText } from "./help.ts";
 import { narrate } from "./narrate.ts";
 import { askPermission } from "./permission.ts";
 import { openLive } from "./progress.ts";
+import { lossText } from "./recover_report.ts";
 import { reportText, standing } from "./report.ts";
 import { stopOnRequest } from "./stop.ts";
 import { harmless, harmlessJson, openScreen, type Screen } from "./terminal.ts";
@@ -205,6 +216,11 @@ async function ask(
       if (said === undefined) return "left";
       const { type, ...what } = said;
       return { name: type, ...what, ...(type === "approve" ? { hash: answer.data["solution_hash"] } : {}) };
+    }
+    case "needs_recovery_choice": {
+      for (const line of lossText(answer.data)) screen.print(harmless(line));
+      const choice = await askRecovery(ending["choices"] as string[], signal);
+      return choice === undefined ? "left" : { name: "recover", choice };
     }
     case "needs_permission":
       return (await askPermission(ending, { screen, signal, env: world.env })) ?? "left";

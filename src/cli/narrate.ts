@@ -108,9 +108,9 @@ export function narrate(line: ChainLine, screen: Screen): void {
     case "recovered":
       return say(
         "·",
-        line.kept_as === null
+        line.lost_lines === 0
           ? "Damaged texts are frozen anew."
-          : `Went on from the last whole line; ${line.lost_lines} were lost.`,
+          : `Went on from the last whole line; ${line.lost_lines} ${line.lost_lines === 1 ? "line was" : "lines were"} lost.`,
       );
     case "cost_alerted":
       return say(

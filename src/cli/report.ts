@@ -1,5 +1,6 @@
 import { changes, diffText, permissionText, rewindText, unchecked, worktree } from "./change_report.ts";
 import { percent, title } from "./narrate.ts";
+import { recoverText } from "./recover_report.ts";
 import {
   exchangedText,
   lintText,
@@ -24,12 +25,13 @@ export function reportText(operation: string, data: Data): string {
 function textOf(operation: string, data: Data): string {
   if (data["delivered"])
     return `Delivered. Another process is at work on chain ${word(data["chain_id"])} and takes it in.`;
+  if (operation === "recover") return recoverText(data);
   if ("ending" in data) return chainText(data, operation);
   switch (operation) {
     case "status":
       return statusText(data);
     case "chain-cost":
-      return costText(data);
+      return [...problemText(data), costText(data)].join("\n");
     case "prompts list":
       return listText(data);
     case "prompts search":
@@ -54,24 +56,13 @@ function textOf(operation: string, data: Data): string {
       return `Trusted: ${word(data["trusted"])}`;
     case "doctor":
       return doctorText(data);
-    case "recover":
-      return recoverText(data);
     case "diff":
-      return [...foreignLines(data), diffText(data)].join("\n");
+      return [...foreignLines(data), ...problemText(data), diffText(data)].join("\n");
     case "rewind":
       return rewindText(data);
     default:
       return JSON.stringify(data, null, 2);
   }
-}
-
-function recoverText(data: Data): string {
-  const id = word(data["chain_id"]);
-  const lost = number(data["lost_lines"]);
-  const found = data["kept_as"]
-    ? `Chain ${id} goes on from its last whole line; ${lost} ${lost === 1 ? "line was" : "lines were"} lost.\nThe damaged journal is kept as ${word(data["kept_as"])}.`
-    : `The journal of chain ${id} is whole; damaged texts beside it are frozen anew, and the step at work begins again.`;
-  return `${found}\nGo on: claude-exec resume ${id}`;
 }
 
 /** How a chain stands at the end of a turn: what happened, what is kept, what to type next. */
@@ -208,45 +199,40 @@ function statusText(data: Data): string {
 
 function statusLine(chain: Data): string {
   const id = word(chain["chain_id"]);
-  if (chain["problem"]) return `${id}  damaged    ${word(chain["problem"])}`;
+  if (chain["goal"] === undefined) return `${id}  damaged    ${word(chain["problem"])}`;
   if (chain["foreign"])
     return `${id}  foreign    ${word(chain["goal"]).split("\n")[0]!.slice(0, 70)}  (${word(chain["foreign"])})`;
+  const damage = chain["problem"] ? `  (damaged: claude-exec status ${id})` : "";
   const status = record(chain["status"]);
   const scores = record(chain["confidence_scores"]);
-  return `${id}  ${word(status["state"]).padEnd(9)}  ${percent(number(scores["overall"])).padStart(4)}  ${money(record(chain["cost_tracking"])["estimated_cost"]).padStart(7)}  ${word(chain["goal"]).split("\n")[0]!.slice(0, 70)}`;
+  return `${id}  ${word(status["state"]).padEnd(9)}  ${percent(number(scores["overall"])).padStart(4)}  ${money(record(chain["cost_tracking"])["estimated_cost"]).padStart(7)}  ${word(chain["goal"]).split("\n")[0]!.slice(0, 70)}${damage}`;
 }
 
 function statusBlock(chain: Data, home: string): string {
   const id = word(chain["chain_id"]);
-  if (chain["problem"]) return `Chain ${id}: ${word(chain["problem"])}\n${word(chain["hint"])}`;
+  if (chain["goal"] === undefined) return `Chain ${id}: ${word(chain["problem"])}\n${word(chain["hint"])}`;
   const status = record(chain["status"]);
+  const state = word(status["state"]);
   const visits = list(chain["phase_history"]).map(record);
-  const spans = visits.map((visit) => ({
-    phase: word(visit["phase"]),
-    ended: visit["ended"] !== null,
-    ms: span(visit),
-  }));
-  const phases = [...new Set(spans.map(({ phase }) => phase))].map((phase) => {
-    const own = spans.filter((visit) => visit.phase === phase);
-    const time = minutes(own.reduce((sum, visit) => sum + visit.ms, 0));
-    const current =
-      !own.every((visit) => visit.ended) ||
-      (phase === word(chain["current_phase"]) && word(status["state"]) !== "completed");
-    return current ? `→ ${title(phase)}` : `✓ ${doneWords[phase] ?? title(phase)} (${time})`;
+  const phases = [...new Set(visits.map((visit) => word(visit["phase"])))].map((phase) => {
+    const own = visits.filter((visit) => word(visit["phase"]) === phase);
+    const current = phase === word(chain["current_phase"]) && state !== "completed";
+    const time = timeOf(own);
+    return current ? `→ ${title(phase)}` : `✓ ${doneWords[phase] ?? title(phase)}${time === null ? "" : ` (${time})`}`;
   });
   const lines = [...foreignLines(chain), `Chain ${id}: ${word(chain["goal"])}`, ...phases];
-  lines.push(`Total time: ${minutes(spans.reduce((sum, { ms }) => sum + ms, 0))}`);
+  lines.push(`Total time: ${timeOf(visits) ?? "not known"}`);
   const cost = record(chain["cost_tracking"]);
   lines.push(`Total cost: ${money(cost["estimated_cost"])}`, ...lostCalls(cost["lost_calls"], id, home));
   lines.push(`Confidence: ${percent(number(record(chain["confidence_scores"])["overall"]))}`);
-  const state = word(status["state"]);
   lines.push(...tests({ test_runs: record(chain["evidence"])["runs"] }));
   lines.push(
     state === "completed"
       ? "Completed."
       : `${title(state)}${status["waiting_for"] ? `: ${word(status["waiting_for"])}` : "."}`,
   );
-  if (status["hint"]) lines.push(`Next: ${word(status["hint"])}`);
+  if (chain["problem"]) lines.push(...problemText(chain));
+  else if (status["hint"]) lines.push(`Next: ${word(status["hint"])}`);
   if (chain["context_file"]) lines.push(`Context: ${word(chain["context_file"])}`);
   return lines.join("\n");
 }
@@ -258,6 +244,11 @@ function foreignLines(chain: Data): string[] {
     : [];
 }
 
+/** What is wrong with a chain's files, beside what is known of it all the same. */
+function problemText(data: Data): string[] {
+  return data["problem"] ? [`Damaged: ${word(data["problem"])}`, word(data["hint"])] : [];
+}
+
 const doneWords: Record<string, string> = {
   "requirements-clarification": "Requirements clarified",
   "context-building": "Context built",
@@ -266,9 +257,18 @@ const doneWords: Record<string, string> = {
   implementation: "Implementation complete",
 };
 
-function span(visit: Data): number {
-  const end = visit["ended"] ? Date.parse(word(visit["ended"])) : Date.parse(word(visit["started"]));
-  return end - Date.parse(word(visit["started"]));
+/** How long these visits took together, as far as it is known; null where nothing is known of any. */
+function timeOf(visits: readonly Data[]): string | null {
+  const spans = visits.flatMap((visit) => span(visit) ?? []);
+  return spans.length === 0 ? null : minutes(spans.reduce((sum, ms) => sum + ms, 0));
+}
+
+/** A visit that lasts still counts nothing; one of another tool's file says its time in words, such as "3 minutes". */
+function span(visit: Data): number | undefined {
+  const started = Date.parse(word(visit["started"]));
+  if (!Number.isNaN(started)) return visit["ended"] ? Date.parse(word(visit["ended"])) - started : 0;
+  const [, amount, unit] = /^(\d+(?:\.\d+)?) (second|minute|hour)s?$/.exec(word(visit["duration"])) ?? [];
+  return unit ? Number(amount) * { second: 1000, minute: 60_000, hour: 3_600_000 }[unit as "second"] : undefined;
 }
 
 function minutes(ms: number): string {
@@ -282,17 +282,24 @@ function minutes(ms: number): string {
 
 function costText(data: Data): string {
   const rows = list(data["by_prompt"]).map(record);
-  const width = Math.max(10, ...rows.map((row) => word(row["name"]).length));
+  const names = [...rows.map((row) => word(row["name"])), ...Object.keys(record(data["by_phase"]))];
+  const width = Math.max(10, ...names.map(({ length }) => length));
   const kinds = record(data["by_kind"]);
+  const amount = (kind: string) => number(kinds[kind]).toLocaleString("en");
+  // A context file of another tool says how many tokens, but not of which kind, nor in how many calls.
+  const ofKinds = Object.values(kinds).some((tokens) => number(tokens) > 0)
+    ? ` (fresh ${amount("input")}, cache read ${amount("cache_read")}, cache written ${amount("cache_write")}, output ${amount("output")})`
+    : "";
+  const isCounted = number(data["calls"]) > 0 || number(data["usd"]) === 0;
   return [
     ...foreignLines(data),
     `Chain ${word(data["chain_id"])} (${word(data["goal"])}):`,
-    `  - Total tokens: ${number(data["tokens"]).toLocaleString("en")} (fresh ${number(kinds["input"]).toLocaleString("en")}, cache read ${number(kinds["cache_read"]).toLocaleString("en")}, cache written ${number(kinds["cache_write"]).toLocaleString("en")}, output ${number(kinds["output"]).toLocaleString("en")})`,
+    `  - Total tokens: ${number(data["tokens"]).toLocaleString("en")}${ofKinds}`,
     `  - Estimated cost: ${money(data["usd"])}${data["complete"] === false ? `, without ${number(data["unpriced_calls"])} calls whose price is not known` : ""}`,
     ...lostCalls(data["lost_calls"], word(data["chain_id"]), word(data["again"])).map((line) => `  - ${line}`),
-    `  - Duration: ${minutes(number(data["duration_ms"]))}`,
-    `  - Prompts executed: ${number(data["prompts_executed"])}, calls: ${number(data["calls"])}`,
-    `  - Cost per call: ${money(data["usd_per_call"])}`,
+    `  - Duration: ${data["duration_ms"] === null ? "not known" : minutes(number(data["duration_ms"]))}`,
+    `  - Prompts executed: ${number(data["prompts_executed"])}, calls: ${isCounted ? number(data["calls"]) : "not known"}`,
+    ...(isCounted ? [`  - Cost per call: ${money(data["usd_per_call"])}`] : []),
     "",
     "By phase:",
     ...Object.entries(record(data["by_phase"])).map(([phase, usd]) => `  ${phase.padEnd(width)}  ${money(usd)}`),

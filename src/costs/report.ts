@@ -10,7 +10,8 @@ export function chainCost(books: Costs) {
     tokens: books.tokens_used,
     usd: books.estimated_cost,
     calls,
-    usd_per_call: calls > 0 ? books.estimated_cost / calls : 0,
+    /** What was taken over from another tool's books belongs to no call. */
+    usd_per_call: calls > 0 ? prompts.reduce((sum, prompt) => sum + prompt.usd, 0) / calls : 0,
     /** Null: some calls have no known price, so the sum is less than what was paid. */
     complete: books.unpriced_calls === 0,
     unpriced_calls: books.unpriced_calls,

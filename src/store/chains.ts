@@ -13,6 +13,7 @@ export function chainPaths(contexts: string, id: string) {
     spare: join(contexts, "journal", `${id}.spare`),
     blobs: join(contexts, "blobs"),
     aside: join(contexts, "set-aside", id),
+    end: join(contexts, "journal-ends", `${id}.json`),
     tree: join(contexts, "journal", `${id}.tree`),
     inbox: join(contexts, "inbox", id),
   };
@@ -98,9 +99,9 @@ export function removeMessage({ folder }: Inbox, name: string): void {
 
 /** What lies under a number before its chain begins was put there by somebody else. */
 export function removeLeftovers(contexts: string, id: string): void {
-  const { inbox, tree, spare } = chainPaths(contexts, id);
+  const { inbox, tree, spare, end } = chainPaths(contexts, id);
   refuseLinks(inbox);
-  for (const path of [inbox, tree, spare]) rmSync(path, { recursive: true, force: true });
+  for (const path of [inbox, tree, spare, end]) rmSync(path, { recursive: true, force: true });
 }
 
 /** Files are removed from an inbox: behind a link they would be somebody else's. */

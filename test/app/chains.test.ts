@@ -284,7 +284,9 @@ test("a journal damaged in the middle is refused, and recovered only on a word",
   expect(damaged).not.toBe(whole);
   writeFileSync(journal, damaged);
   await expect(ask("resume")).rejects.toMatchObject({ code: "journal_damaged", exitCode: 14 });
-  const { exit, data } = await ask("recover");
+  expect((await ask("recover")).exit).toBe(10);
+  expect(readFileSync(journal, "utf8")).toBe(damaged);
+  const { exit, data } = await ask("recover", { choice: "continue" });
   expect(exit).toBe(0);
   expect(data).toMatchObject({ schema_version: 1, chain_id: "001", context_file: place.contextFile() });
   expect(readFileSync(join(place.home, "contexts", data["kept_as"] as string), "utf8")).toBe(damaged);

@@ -68,6 +68,7 @@ test("status all lists the good chains beside a damaged one, which says what to 
   ]);
   expect(chains[2]).toEqual({
     chain_id: "003",
+    context_file: place.contextFile("003"),
     problem: "The journal of chain 003 is damaged at line 1: it carries no hash. The 0 lines before it are whole.",
     hint: expect.stringContaining("Restore") as string,
   });
@@ -82,6 +83,8 @@ test("status of a chain by its number is what its context file says", async () =
     chain_id: "001",
     foreign: null,
     context_file: place.contextFile("001"),
+    problem: null,
+    hint: null,
   });
   expect(chain).toMatchObject({ status: { state: "completed" }, confidence_scores: { overall: 0.92 } });
 });

@@ -2,15 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { event, type ChainLine } from "../../src/chain/events.ts";
-import {
-  createChain,
-  openChain,
-  readChain,
-  slugOf,
-  withLedger,
-  type Beginning,
-  type Chain,
-} from "../../src/chain/open.ts";
+import { readChain } from "../../src/chain/inspect.ts";
+import { createChain, openChain, slugOf, withLedger, type Beginning, type Chain } from "../../src/chain/open.ts";
 import { UserError } from "../../src/util/errors.ts";
 import { shelfAt } from "../support/sealed.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
@@ -194,7 +187,7 @@ test("a damaged journal is refused with the line and what can be done, and its l
   const refused = [
     "journal_damaged",
     "The journal of chain 001 is damaged at line 2: its content does not match its hash. The 0 lines before it are whole.",
-    `Restore ${path} from a backup, or go on from line 0: claude-exec recover 001`,
+    `Restore ${path} from a backup, or choose how to go on: claude-exec recover 001`,
     14,
   ];
   expect(caught(() => readChain(beginning, "001"))).toEqual(refused);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { event } from "../../src/chain/events.ts";
-import { readChain } from "../../src/chain/open.ts";
+import { readChain } from "../../src/chain/inspect.ts";
 import { action, productSolution, report, says, uses, wholeWay, wholeWayAnswers } from "../support/script.ts";
 import { asksFirst, present, productCode, productTest, quickApp, tinyWay } from "../support/ways.ts";
 import { cleanUp } from "../tools/folders.ts";

@@ -296,7 +296,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     ],
     "a recovery": [
       event("recovered", { lost_lines: 3, kept_as: "k" }),
-      "  · Went on from the last whole line; 3 were lost.",
+      "  · Went on from the last whole line; 3 lines were lost.",
     ],
     "texts frozen anew": [event("recovered", { lost_lines: 0, kept_as: null }), "  · Damaged texts are frozen anew."],
     "what lost calls cost": [event("lost_cost_entered", { usd: 0.07 }), "  · What the lost calls really cost: $0.07."],

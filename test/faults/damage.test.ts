@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placeWith, type Place } from "../support/cli.ts";
@@ -19,6 +19,11 @@ async function waiting() {
   return { place, finish, resume: (...more: string[]) => place.run(["resume", "1", replay, ...more]), replay };
 }
 
+/** The same question, where a chain that waited for an approval is taken over from its context file. */
+const asksAgain = {
+  "solution-approval/1/controller/turn-1": asksFirst["requirements-clarification/1/controller/turn-1"],
+};
+
 const journalOf = ({ home }: Place) => join(home, "contexts", "journal", "001.jsonl");
 
 function flipBit(path: string, at: number): void {
@@ -37,10 +42,10 @@ function startOf(path: string, n: number): number {
   );
 }
 
-test("a torn last line is cut, and the chain goes on as if it had not been begun", async () => {
+test("a torn last line is removed, and the chain goes on as if it had not been begun", async () => {
   const { place, finish } = await waiting();
   const whole = place.journal();
-  truncateSync(journalOf(place), readFileSync(journalOf(place)).length - 20);
+  appendFileSync(journalOf(place), readFileSync(journalOf(place)).subarray(0, 200));
   expect((await finish()).code).toBe(0);
   expect(
     place
@@ -51,33 +56,56 @@ test("a torn last line is cut, and the chain goes on as if it had not been begun
   expect(place.context()).toMatchObject(done);
 });
 
-test("a flipped bit in the middle stops everything; recover keeps the damaged journal and goes on from the last whole line", async () => {
+test("a flipped bit in the middle stops whatever acts; recover shows what is lost, and continues on a word", async () => {
   const { place, finish, resume } = await waiting();
   const path = journalOf(place);
   flipBit(path, startOf(path, 5) + 200);
   const damaged = readFileSync(path, "utf8");
-  const message = `The journal of chain 001 is damaged at line 5: its content does not match its hash. The 4 lines before it are whole.\nRestore ${path} from a backup, or go on from line 4: claude-exec recover 001\n`;
-  expect(await resume()).toEqual({ code: 14, stdout: "", stderr: message });
-  expect(await place.run(["approve", "1", "abc", place.replay({ ...tinyWay, ...afterRecovery })])).toEqual({
-    code: 14,
-    stdout: "",
-    stderr: message,
+  const problem =
+    "The journal of chain 001 is damaged at line 5: its content does not match its hash. The 4 lines before it are whole.";
+  const message = `${problem}\nRestore ${path} from a backup, or choose how to go on: claude-exec recover 001\n`;
+  const refused = { code: 14, stdout: "", stderr: message };
+  expect(await resume()).toEqual(refused);
+  expect(await place.run(["approve", "1", "abc", place.replay({ ...tinyWay, ...afterRecovery })])).toEqual(refused);
+  expect(await place.run(["rewind", "1", "--to", "1"])).toEqual(refused);
+
+  const lost = damaged.split("\n").length - 1 - 4;
+  expect(await place.run(["recover", "1"])).toEqual({
+    code: 10,
+    stdout: [
+      `Chain 001: ${task}`,
+      problem,
+      "Phase: Requirements clarification",
+      "Done:  0 answered calls and 0 reports, for $0.012",
+      `Lost:  ${lost} lines, among them 1 answered call`,
+      "       What was found out in them is still in the context file, and is taken over.",
+      "",
+      "Nothing was changed yet. Choose how to go on:",
+      "  1  continue from the last good state",
+      "     claude-exec recover 001 --choice continue",
+      "  2  run the last phase again with what is known",
+      "     claude-exec recover 001 --choice phase",
+      "  3  start again, as a new chain, with what was learned",
+      "     claude-exec recover 001 --choice fresh",
+      "",
+    ].join("\n"),
+    stderr: "\n",
   });
-  expect(await place.run(["chain-cost", "1"])).toEqual({ code: 14, stdout: "", stderr: message });
   expect(readFileSync(path, "utf8")).toBe(damaged);
 
-  const recovered = await place.run(["recover", "1"]);
+  const spent = place.context()["cost_tracking"];
+  const recovered = await place.run(["recover", "1", "--choice=continue"]);
   const kept = readdirSync(join(place.home, "contexts", "journal")).find((name) => name.includes("damaged")) ?? "";
-  const lost = damaged.split("\n").length - 1 - 4;
   expect(recovered).toEqual({
     code: 0,
-    stdout: `Chain 001 goes on from its last whole line; ${lost} lines were lost.\nThe damaged journal is kept as journal/${kept}.\nGo on: claude-exec resume 001\n`,
-    stderr: `  · Went on from the last whole line; ${lost} were lost.\n`,
+    stdout: `Chain 001 continues from its last good state.\nThe damaged journal is kept as journal/${kept}.\nGo on: claude-exec resume 001\n`,
+    stderr: `  · What a context file knows is taken over.\n  · Went on from the last whole line; ${lost} lines were lost.\n`,
   });
   expect(readFileSync(join(place.home, "contexts", "journal", kept), "utf8")).toBe(damaged);
+  expect(place.context()).toMatchObject({ cost_tracking: spent });
   expect((await finish()).code).toBe(0);
   expect(place.context()).toMatchObject(done);
-  expect(place.journal()[4]).toMatchObject({ event: "recovered", lost_lines: lost, kept_as: kept });
+  expect(place.events("recovered")).toMatchObject([{ lost_lines: lost, kept_as: kept }]);
 });
 
 test("a journal damaged in its first lines is kept, and its context file is taken up instead", async () => {
@@ -86,7 +114,13 @@ test("a journal damaged in its first lines is kept, and its context file is take
   flipBit(path, 30);
   const damaged = readFileSync(path);
   expect(await resume()).toMatchObject({ code: 14 });
-  expect(await place.run(["recover", "1"])).toMatchObject({ code: 0, stderr: "" });
+  expect(await place.run(["recover", "1", "--choice=phase"])).toEqual({
+    code: 64,
+    stdout: "",
+    stderr:
+      "No line of the journal of chain 001 is whole. Nothing was changed.\nTake up its context file instead: claude-exec recover 001 --choice continue\n",
+  });
+  expect(await place.run(["recover", "1", "--choice=continue"])).toMatchObject({ code: 0, stderr: "" });
   const kept = readdirSync(join(place.home, "contexts", "journal")).find((name) => name.includes("damaged")) ?? "";
   expect(readFileSync(join(place.home, "contexts", "journal", kept))).toEqual(damaged);
   const ran = await place.run(["resume", "1", place.replay(asksAgain)]);
@@ -100,10 +134,10 @@ test("a journal of which nothing is whole, without a context file, stays as it i
   flipBit(path, 30);
   rmSync(place.contextFile());
   const damaged = readFileSync(path);
-  expect(await place.run(["recover", "1"])).toEqual({
+  expect(await place.run(["recover", "1", "--choice=continue"])).toEqual({
     code: 14,
     stdout: "",
-    stderr: `No line of the journal of chain 001 is whole, and it has no context file. Nothing was changed.\nRestore ${path} from a backup, or begin again: claude-exec new "…"\n`,
+    stderr: `The journal of chain 001 is damaged at line 1: its content does not match its hash. The 0 lines before it are whole.\nRestore ${path} from a backup, or begin again: claude-exec new "…"\n`,
   });
   expect(readFileSync(path)).toEqual(damaged);
 });
@@ -140,10 +174,15 @@ test.for([
         "",
       ],
     });
-    expect(await place.run(["recover", "1"])).toEqual({
+    expect(await place.run(["recover", "1"])).toMatchObject({
+      code: 10,
+      stdout: expect.stringContaining(
+        "The journal of chain 001 is whole, but texts beside it are damaged or missing.\nPhase: Implementation\n",
+      ) as string,
+    });
+    expect(await place.run(["recover", "1", "--choice=continue"])).toEqual({
       code: 0,
-      stdout:
-        "The journal of chain 001 is whole; damaged texts beside it are frozen anew, and the step at work begins again.\nGo on: claude-exec resume 001\n",
+      stdout: "Chain 001 continues from its last good state.\nGo on: claude-exec resume 001\n",
       stderr: "  · Damaged texts are frozen anew.\n",
     });
     expect((await finish()).code).toBe(0);
@@ -179,7 +218,7 @@ test("a long reply that is damaged inside a tool loop lets recover begin that st
     code: 1,
     stderr: expect.stringContaining("claude-exec recover 001") as string,
   });
-  expect((await place.run(["recover", "1"])).code).toBe(0);
+  expect((await place.run(["recover", "1", "--choice=continue"])).code).toBe(0);
   expect((await resume()).code).toBe(0);
   expect(place.context()).toMatchObject(done);
 });
@@ -320,18 +359,13 @@ test("a person's edit of a confidence counts in the overall one", async () => {
   });
 });
 
-/** The same question, where a chain that waited for an approval is taken over from its context file. */
-const asksAgain = {
-  "solution-approval/1/controller/turn-1": asksFirst["requirements-clarification/1/controller/turn-1"],
-};
-
 test("a context file without a journal is taken over: its knowledge, phase and costs with the limits of now", async () => {
   const { place } = await waiting();
   const file = place.contextFile();
   const context = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
   writeFileSync(file, JSON.stringify({ ...context, discovered: { style: "pure" }, decisions: { modules: "ES" } }));
   const before = readFileSync(file, "utf8");
-  rmSync(join(place.home, "contexts", "journal"), { recursive: true });
+  for (const folder of ["journal", "journal-ends"]) rmSync(join(place.home, "contexts", folder), { recursive: true });
   const ran = await place.run(["resume", "1", place.replay(asksAgain)]);
   expect({ code: ran.code, first: ran.stderr.split("\n").slice(0, 6) }).toEqual({
     code: 10,
@@ -365,7 +399,7 @@ test("a context file without a journal is taken over: its knowledge, phase and c
 test("a context file that is none cannot be taken up, and stays as it is", async () => {
   const { place } = await waiting();
   const file = place.contextFile();
-  rmSync(join(place.home, "contexts", "journal"), { recursive: true });
+  for (const folder of ["journal", "journal-ends"]) rmSync(join(place.home, "contexts", folder), { recursive: true });
   writeFileSync(file, "[]");
   const ran = await place.run(["resume", "1", place.replay(asksFirst)]);
   expect(ran).toEqual({

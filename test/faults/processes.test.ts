@@ -45,7 +45,10 @@ test("while another process holds a chain, resume ends with 14 and changes nothi
     stdout: "",
     stderr: "Another process is working on chain 001.\nWatch it: claude-exec status 001\n",
   });
-  expect(await place.run(["recover", "1"])).toMatchObject({ code: 14 });
+  expect(await place.run(["recover", "1"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("is whole") as string,
+  });
   expect((await place.run(["status", "1"])).code).toBe(0);
   lock?.release();
   expect(readFileSync(join(place.home, "contexts", "journal", "001.jsonl"))).toEqual(journal);

@@ -25,6 +25,7 @@ test("the files of a chain have their places", () => {
     journal: "/c/journal/047.jsonl",
     lock: "/c/journal/047.lock",
     spare: "/c/journal/047.spare",
+    end: "/c/journal-ends/047.json",
     blobs: "/c/blobs",
     aside: "/c/set-aside/047",
     tree: "/c/journal/047.tree",

@@ -1,0 +1,214 @@
+import { readFileSync, statSync } from "node:fs";
+import { exitCodes, UserError } from "../util/errors.ts";
+import { readTextIfThere } from "../util/files.ts";
+import { isRecord, parseJson, type Json } from "../util/json.ts";
+import { chainPaths, contextFiles } from "../store/chains.ts";
+import { readFirstLine, readJournal, type Reading } from "../store/journal.ts";
+import { journalEndIn, readJournalEnd } from "../store/journal_end.ts";
+import { replay } from "./apply.ts";
+import { emptyContext, type Context } from "./context.ts";
+import type { Body, ChainLine, EventNamed } from "./events.ts";
+import { allParts, importContext } from "./import_context.ts";
+import { ownershipOf, type Ownership, type Shelf } from "./ownership.ts";
+import { isSealed, view } from "./view.ts";
+
+export interface Examined {
+  /** Undefined where there is no journal. */
+  readonly reading: Reading<Body> | undefined;
+  readonly ownership: Ownership | undefined;
+  readonly lost: Lost | undefined;
+  /** Why the chain cannot go on with this journal. */
+  readonly problem: UserError | undefined;
+}
+
+/** What a journal once held and holds no longer; `calls` is null where nobody can tell. */
+export interface Lost {
+  readonly lines: number;
+  readonly calls: number | null;
+  /** Reports among the lost lines that can still be read one by one. Nothing proves them. */
+  readonly reports: readonly { readonly prompt: string; readonly summary: string }[];
+}
+
+/** Reads and proves a journal, says whose it is, and compares it with how far it was written. */
+export function examineJournal(shelf: Shelf, id: string): Examined {
+  const paths = chainPaths(shelf.contexts, id);
+  const file = contextFiles(shelf.contexts).get(id);
+  const isThere = statSync(paths.journal, { throwIfNoEntry: false })?.isFile() ?? false;
+  const none = { reading: undefined, ownership: undefined, lost: undefined, problem: undefined };
+  if (!isThere && file === undefined) return none;
+  // The end is read before the journal: the journal only grows, so that a chain at work never looks shortened.
+  const end = readJournalEnd(paths.end) ?? (isThere ? journalEndIn(readJson(file)?.["journal"]) : undefined);
+  const reading = isThere ? readJournal<Body>(paths.journal, shelf.seal) : undefined;
+  const ownership = reading && ownershipOf(reading, id, shelf);
+  const lines = reading?.lines ?? [];
+  const isWhole = !end || end.n === 0 || lines[end.n - 1]?.hash === end.hash;
+  // Nothing proves the lines of a foreign journal, nor how many it had: they are shown as they are.
+  const isForeign = ownership?.type === "foreign" && lines.length > 0;
+  if (isForeign || (!reading?.damage && isWhole)) return { ...none, reading, ownership };
+
+  const behind = reading?.damage ? linesBehind(paths.journal, reading.bytes) : [];
+  const answered = behind.filter(isAnsweredCall).length;
+  const known = end?.calls ?? (reading?.damage ? 0 : null);
+  const lost: Lost = {
+    lines: Math.max(behind.length, (end?.n ?? 0) - lines.length),
+    calls: known === null ? null : Math.max(answered, known - lines.filter(isAnsweredCall).length),
+    reports: behind.flatMap((line) => (isReport(line) ? [{ prompt: line.prompt, summary: line.report.summary }] : [])),
+  };
+  const problem = problemOf(id, paths.journal, { damage: reading?.damage, whole: lines.length, lost });
+  return { reading, ownership, lost, problem };
+}
+
+function problemOf(
+  id: string,
+  path: string,
+  { damage, whole, lost }: { damage: Reading<Body>["damage"]; whole: number; lost: Lost },
+): UserError {
+  const before = whole === 1 ? "The line before it is whole." : `The ${whole} lines before it are whole.`;
+  const message = damage
+    ? `The journal of chain ${id} is damaged at line ${damage.line}: ${damage.why}. ${before}`
+    : lost.lines === 0
+      ? `The journal of chain ${id} is not the one that the chain wrote.`
+      : `The journal of chain ${id} was cut: ${whole} lines are left, and ${lostText(lost)} ${lost.lines === 1 ? "is" : "are"} missing.`;
+  return new UserError(
+    damage ? "journal_damaged" : "journal_cut",
+    message,
+    `Restore ${path} from a backup, or choose how to go on: claude-exec recover ${id}`,
+    exitCodes.conflict,
+  );
+}
+
+/** "103 lines, with 23 answered calls," */
+export function lostText({ lines, calls }: Lost): string {
+  const counted = `${lines} ${lines === 1 ? "line" : "lines"}`;
+  return calls ? `${counted} with ${calls} answered ${calls === 1 ? "call" : "calls"}` : counted;
+}
+
+/** What lies behind the last whole line, each line for itself; null is one that cannot be read. */
+function linesBehind(path: string, bytes: number): (ChainLine | null)[] {
+  const texts = readFileSync(path).subarray(bytes).toString().split("\n").filter(Boolean);
+  return texts.map((text) => {
+    const line = parseJson(text);
+    return isRecord(line) ? (line as unknown as ChainLine) : null;
+  });
+}
+
+export function isAnsweredCall(line: ChainLine | null): boolean {
+  return (
+    line?.type === "result" && line.effect === "model" && isRecord(line.outcome) && line.outcome.type === "replied"
+  );
+}
+
+function isReport(line: ChainLine | null): line is ChainLine & EventNamed<"report_recorded"> {
+  return line?.type === "event" && line.event === "report_recorded" && isRecord(line.report);
+}
+
+export interface Inspected {
+  /** The context as people read it: from the journal, or from the context file where that knows more. */
+  readonly view: Record<string, Json>;
+  readonly context: Context;
+  readonly lines: readonly ChainLine[];
+  readonly problem: UserError | undefined;
+  /** The context file says less than the journal. */
+  readonly isFileOld: boolean;
+  /** The context file knows more than the journal. */
+  readonly isFromFile: boolean;
+}
+
+/** What is known of a chain, for a command that only reads: damage, or no journal yet, does not hide the rest. */
+export function inspectChain(shelf: Shelf, id: string): Inspected {
+  const { contexts } = shelf;
+  const path = contextFiles(contexts).get(id);
+  const { reading, ownership, problem } = examineJournal(shelf, id);
+  const lines = reading?.lines ?? [];
+  const file = readJson(path);
+  const written = isSealed(file) ? (journalEndIn(file["journal"])?.n ?? 0) : undefined;
+  const base = lines.length > 0 ? replayOf(ownership)(id, lines) : { ...emptyContext, chain_id: id };
+  if (lines.length > 0 && !(problem && written !== undefined && written > lines.length)) {
+    const now = view(base, { n: lines.length, hash: lines.at(-1)?.hash ?? "" });
+    return {
+      view: now,
+      context: base,
+      lines,
+      problem,
+      isFileOld: written !== undefined && written < lines.length,
+      isFromFile: false,
+    };
+  }
+  if (typeof file?.["goal"] !== "string") {
+    if (problem) throw nothingLeft(problem, chainPaths(contexts, id).journal);
+    throw reading ? neverBegun(id) : path === undefined ? noChain(id) : unreadable(id, path);
+  }
+  const context = importContext(base, file, lines.length > 0 ? ["costs"] : allParts, null);
+  const started = typeof file["started"] === "string" ? file["started"] : null;
+  const status = { state: "stopped", waiting_for: null, hint: `claude-exec resume ${id}` };
+  const shown = written === undefined ? view(context, { n: 0, hash: "" }) : file;
+  return {
+    view: problem ? shown : { ...shown, started, status },
+    context,
+    lines,
+    problem,
+    isFileOld: false,
+    isFromFile: true,
+  };
+}
+
+/** Reads a chain without holding it, for a command that acts on it: damage is an error. What is foreign can be read. */
+export function readChain(
+  shelf: Shelf,
+  id: string,
+): { context: Context; lines: readonly ChainLine[]; ownership: Ownership } {
+  const { reading, ownership, problem } = examineJournal(shelf, id);
+  if (problem) throw problem;
+  if (!reading || !ownership) throw noChain(id);
+  if (reading.lines.length === 0) throw neverBegun(id);
+  return { context: replayOf(ownership)(id, reading.lines), lines: reading.lines, ownership };
+}
+
+function replayOf(ownership: Ownership | undefined): (id: string, lines: readonly ChainLine[]) => Context {
+  return ownership?.type === "foreign" ? replayForeign : (_id, lines) => replay(lines);
+}
+
+/** Whose chain this is, by the first line of its journal alone; undefined where there is no journal. */
+export function ownershipIn(shelf: Shelf, id: string): Ownership | undefined {
+  const { journal } = chainPaths(shelf.contexts, id);
+  if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
+  return ownershipOf(readFirstLine<Body>(journal, shelf.seal), id, shelf);
+}
+
+/** Lines that we did not write can hold anything. */
+export function replayForeign(id: string, lines: readonly ChainLine[]): Context {
+  try {
+    return replay(lines);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new UserError(
+      "journal_unreadable",
+      `The journal of chain ${id} is foreign, and it cannot be read: ${error.message}. Nothing was done with it.`,
+      'Begin your own: claude-exec new "…"',
+      exitCodes.conflict,
+    );
+  }
+}
+
+function nothingLeft({ code, message, exitCode }: UserError, path: string): UserError {
+  return new UserError(code, message, `Restore ${path} from a backup, or begin again: claude-exec new "…"`, exitCode);
+}
+
+export function neverBegun(id: string): UserError {
+  const message = `Chain ${id} was stopped before its task was on disk. Nothing was asked of a model.`;
+  return new UserError("never_begun", message, 'Begin it again: claude-exec new "…"');
+}
+
+export function noChain(id: string): UserError {
+  return new UserError("no_chain", `No chain ${id}.`, "List chains with: claude-exec status all");
+}
+
+export function unreadable(id: string, path: string): UserError {
+  const message = `Chain ${id} has no journal, and ${path} is not a context that could be taken up.`;
+  return new UserError("context_unreadable", message, 'Begin anew: claude-exec new "…"');
+}
+
+function readJson(path: string | undefined): Record<string, Json> | undefined {
+  const read = path === undefined ? undefined : parseJson(readTextIfThere(path) ?? "");
+  return isRecord(read) ? (read as Record<string, Json>) : undefined;
+}

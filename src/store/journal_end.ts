@@ -1,0 +1,34 @@
+import { readTextIfThere, writeAtomic } from "../util/files.ts";
+import { systemCode } from "../util/errors.ts";
+import { isRecord, parseJson } from "../util/json.ts";
+
+/** How far a journal was written. It is kept apart from the journal, so that a shortened journal is noticed. */
+export interface JournalEnd {
+  readonly n: number;
+  readonly hash: string;
+  /** How many model calls had been answered by then; null where it is not known. */
+  readonly calls: number | null;
+}
+
+/** Undefined where there is none, or none that can be read: chains from before it was kept have none. */
+export function readJournalEnd(path: string): JournalEnd | undefined {
+  return journalEndIn(parseJson(readTextIfThere(path) ?? ""));
+}
+
+export function journalEndIn(value: unknown): JournalEnd | undefined {
+  if (!isRecord(value) || !Number.isSafeInteger(value["n"]) || typeof value["hash"] !== "string") return undefined;
+  return {
+    n: Number(value["n"]),
+    hash: value["hash"],
+    calls: typeof value["calls"] === "number" ? value["calls"] : null,
+  };
+}
+
+/** Not synced, and no reason to stop a chain where it cannot be written: an end that lags behind is no damage. */
+export function writeJournalEnd(path: string, end: JournalEnd): void {
+  try {
+    writeAtomic(path, JSON.stringify(end), { durable: false });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}
