@@ -129,10 +129,13 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
     const [link] = [...found.links, ...protect.filter((path) => isInside(root, path) && isLink(path))];
     if (link !== undefined) throw refused(`${link} is a symbolic link, and nothing would keep it in its place`);
     const unreadable = [...secrets, ...found.unreadable, ...findPipes()];
-    const unwritable = [...kept, ...found.unwritable, ...unreadable];
+    // A workspace can lie in a concealed folder, e.g. a worktree in our state folder: there it stays writable.
+    const beside = unreadable.filter((path) => !isInside(path, root));
+    const unwritable = [...kept, ...found.unwritable, ...beside];
     const gits = found.unwritable.filter((path) => basename(path).toLowerCase() === ".git");
     // A repository can name any folder as its own: what is concealed there must not come to light by a copy.
-    const isOpen = (path: string) => !unreadable.some((closed) => isInside(closed, path));
+    const isOpen = (path: string) =>
+      !(isInside(root, path) ? beside : unreadable).some((closed) => isInside(closed, path));
     const copies = cleanCopies(root, gits, world.env["HOME"] ?? "/", session.own).filter(({ of }) => isOpen(of));
     return { unreadable, unwritable, copies };
   };

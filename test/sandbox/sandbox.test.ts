@@ -237,6 +237,24 @@ test.skipIf(lacking)(`a repository that somebody makes while a command runs stay
   expect((await run(sandbox, root, ["sh", "-c", `{ ${script}; } 2>/dev/null`])).output).toBe("refused\n");
 });
 
+test.skipIf(lacking)(
+  `our whole state folder is hidden, and a worktree below it can be a workspace all the same${unlessLacking}`,
+  async () => {
+    const home = folderWith({
+      ".local/state/claude-exec/key": "hunter2",
+      ".local/state/claude-exec/worktrees/other/a": "hunter2",
+      ".local/state/claude-exec/worktrees/mine/a": "own",
+      "elsewhere/claude-exec/key": "hunter2",
+    });
+    const root = join(home, ".local/state/claude-exec/worktrees/mine");
+    const env = { ...process.env, HOME: home, XDG_STATE_HOME: join(home, "elsewhere") };
+    const sandbox = await sandboxAt(root, { world: realWorld(env) });
+    const script = `cat a; cat ../../key ../other/a ${home}/elsewhere/claude-exec/key 2>/dev/null; echo new > b; cat b`;
+    expect((await run(sandbox, root, ["sh", "-c", script])).output).toBe("ownnew\n");
+    expect(fs.readFileSync(join(root, "b"), "utf8")).toBe("new\n");
+  },
+);
+
 test.skipIf(lacking)(`an empty folder of somebody else stays${unlessLacking}`, async () => {
   const root = folderWith({});
   fs.mkdirSync(join(root, ".git"));
