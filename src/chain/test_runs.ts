@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exitCodes } from "../util/errors.ts";
 import { quotedLine } from "../util/quoting.ts";
+import { removeFolder } from "../sandbox/session_folder.ts";
 import { treeHashOf, type Snapshot } from "../tools/snapshot.ts";
 import { readTestSetup, type TestSetup } from "../tools/test_setup.ts";
 import type { CommandRun, FileState, Touched } from "../tools/types.ts";
@@ -50,6 +51,9 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const first: Verdict = disturbed || effects.set_aside.length > 0 ? "broken" : verdict(context, ran);
   const { failing, skipped } = readTestOutput(ran.output, root);
   const drift = first === "green" ? drifted(work, [setup, setupOf(work, after)], skipped) : undefined;
+  // What the run did is on disk before another run begins.
+  const { bodies: did } = withLedger(engineActor, touchedEvents(key, argv, effects));
+  chain.append({ by: engineActor, bodies: [ended(key, call, ran), ...did] });
   const proof = drift && (await prove(work, `${key}/copy`, drift, effects.touched));
   if (drift && !proof) return;
   const proved = proof?.why === undefined ? first : "unproven";
@@ -73,10 +77,10 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const answers = step ? [answerTo(work, step, told, false, [])] : [];
   const isFirst = Object.keys(context.engine.files).length === 0;
   const stop = isFirst && ran.exit_code !== 0 && !hasNoTests(ran) && expectsRed(context) ? [failingBefore(ran)] : [];
-  const events = [...touchedEvents(key, argv, effects), judged, ...(proof?.events ?? []), ...stop];
+  const events = [judged, ...(proof?.events ?? []), ...stop];
   chain.append({
     by: engineActor,
-    bodies: [ended(key, call, ran), ...(proof?.results ?? []), ...answers, ...withLedger(engineActor, events).bodies],
+    bodies: [...(proof?.results ?? []), ...answers, ...withLedger(engineActor, events).bodies],
   });
 }
 
@@ -137,11 +141,14 @@ async function prove(
   const argv = context.engine.test_command ?? [];
   let folder = "";
   const done = await run(work, { key, call: null, purpose: "tests", argv }, async (before) => {
-    folder = mkdtempSync(join(tmpdir(), "claude-exec-copy-"));
+    const instead = new Map([...takenBack(touched), ...productBefore(context, before, drift)]);
+    // What a killed process leaves under this name is cleared away with its sandbox.
+    const base = realpathSync(mkdtempSync(join(tmpdir(), `claude-exec-sandbox-${process.pid}-copy-`)));
     try {
-      return await runOnCopy(work, folder, before, [...takenBack(touched), ...productBefore(context, before, drift)]);
+      folder = work.deps.workspace.copyTo(base, before, instead, work.chain.blobs.getBytes);
+      return await runOnCopy(work, folder);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(base);
     }
   });
   if (!done) return undefined;
@@ -177,15 +184,9 @@ async function prove(
   };
 }
 
-async function runOnCopy(
-  work: Work,
-  folder: string,
-  snapshot: Snapshot,
-  instead: readonly (readonly [string, FileState | null])[],
-): Promise<CommandRun> {
+async function runOnCopy(work: Work, folder: string): Promise<CommandRun> {
   const { chain, deps } = work;
   const { root } = deps.workspace;
-  deps.workspace.copyTo(folder, snapshot, new Map(instead), chain.blobs.getBytes);
   const argv = (chain.context.engine.test_command ?? []).map((word) => word.replaceAll(root, folder));
   const own = await (await deps.sandbox.open()).at?.(folder);
   try {

@@ -63,7 +63,7 @@ function runs(pid: number): boolean {
 }
 
 /** A command may have closed its own folders. */
-function removeFolder(path: string): void {
+export function removeFolder(path: string): void {
   try {
     fs.rmSync(path, { recursive: true, force: true });
   } catch (error) {

@@ -36,8 +36,8 @@ export interface Workspace {
    * workspace, was kept and is not kept again.
    */
   snapshot(keep: Keep, earlier?: Snapshot): Promise<Snapshot>;
-  /** Makes a copy of the workspace in an empty folder, with some files in another state (null: not there). */
-  copyTo(folder: string, snapshot: Snapshot, instead: CopyOptions["instead"], bytesOf: CopyOptions["bytesOf"]): void;
+  /** Makes a copy below an empty folder, with some files in another state (null: not there), and says where it is. */
+  copyTo(base: string, snapshot: Snapshot, instead: CopyOptions["instead"], bytesOf: CopyOptions["bytesOf"]): string;
   /** What a snapshot would say of this path now; null where there is no file, and for a folder. */
   stateOf(path: string): FileState | null | Refused;
   /**
@@ -110,7 +110,7 @@ export function openWorkspace(folder: string, { hide, protect = [], denies = () 
       last = await takeSnapshot(root, isClosed, keep, earlier);
       return last;
     },
-    copyTo: (to, snapshot, instead, bytesOf) => copyWorkspace(to, { root, snapshot, instead, bytesOf, isClosed }),
+    copyTo: (base, snapshot, instead, bytesOf) => copyWorkspace(base, { root, snapshot, instead, bytesOf, isClosed }),
     stateOf(path) {
       const plain = relativePath(path);
       if (typeof plain !== "string") return plain;

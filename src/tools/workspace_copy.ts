@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { isInside } from "./place.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { FileState } from "./types.ts";
@@ -15,10 +15,12 @@ export interface CopyOptions {
 }
 
 /**
- * Makes a copy of a workspace in an empty folder. Each package in node_modules is a link to the installed one. Links
- * between packages of the workspace lead to the copies of these packages.
+ * Makes a copy of a workspace below an empty folder, under the same name, and returns its path. Each package in
+ * node_modules is a link to the installed one. Links between packages of the workspace lead to their copies.
  */
-export function copyWorkspace(folder: string, { root, snapshot, instead, bytesOf, isClosed }: CopyOptions): void {
+export function copyWorkspace(base: string, { root, snapshot, instead, bytesOf, isClosed }: CopyOptions): string {
+  const folder = join(base, basename(root));
+  fs.mkdirSync(folder);
   const states = new Map<string, FileState | null>([...snapshot.states, ...instead]);
   const folders = new Set([""]);
   for (const [path, state] of states) {
@@ -36,6 +38,15 @@ export function copyWorkspace(folder: string, { root, snapshot, instead, bytesOf
   }
   for (const path of folders)
     linkModules(join(root, path, "node_modules"), join(folder, path, "node_modules"), root, folder);
+  // A workspace that is part of a larger one may find its packages above itself.
+  for (let above = dirname(root); above !== dirname(above); above = dirname(above)) {
+    const modules = join(above, "node_modules");
+    if (fs.existsSync(modules)) {
+      fs.symlinkSync(modules, join(base, "node_modules"));
+      break;
+    }
+  }
+  return folder;
 }
 
 const isModules = /(?:^|\/)node_modules(?:\/|$)/;

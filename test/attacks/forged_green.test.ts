@@ -78,6 +78,7 @@ interface Shape {
   readonly mode?: WorkMode;
   /** What the solution names beside the test. */
   readonly code?: string[];
+  readonly testPath?: string;
   readonly test?: string;
   readonly forging: Call[];
 }
@@ -90,16 +91,23 @@ const manifest = (scripts: object, more: object = {}) =>
 
 /** A chain whose model writes a test, sees it fail, and then does this; where the engine asks it again, it gives up. */
 function chainOf(shape: Shape, sandboxed = false) {
-  const { files = {}, command = nodeTests, mode = "tdd", code = ["src/product.js"], forging } = shape;
+  const {
+    files = {},
+    command = nodeTests,
+    mode = "tdd",
+    code = ["src/product.js"],
+    forging,
+    testPath: path = testPath,
+  } = shape;
   const step = "implementation/1/1-tdd_flow_controller";
   const artifact = {
     ...productSolution,
     files: [
       ...code.map((path) => ({ path, role: "code", change: "edit" })),
-      ...(shape.test === "" ? [] : [{ path: testPath, role: "test", change: "new" }]),
+      ...(shape.test === "" ? [] : [{ path, role: "test", change: "new" }]),
     ],
   };
-  const red: Call[] = shape.test === "" ? [] : [says(testPath, shape.test ?? honestTest), ["run_tests", {}]];
+  const red: Call[] = shape.test === "" ? [] : [says(path, shape.test ?? honestTest), ["run_tests", {}]];
   const calls = [...(mode === "tdd" ? [red] : []), [...(mode === "tdd" ? [] : red.slice(0, 1)), ...forging, runsTests]];
   const replies = {
     "requirements-clarification/1/controller/turn-1": advances("context-building"),
@@ -334,15 +342,26 @@ describe.for([
   });
 
   test.skipIf(skipped)(
-    `the copy has the packages, and the run on it changes nothing of the workspace${why}`,
+    `the copy has the packages, and in a sandbox the run on it cannot write the workspace${why}`,
     async () => {
-      const noting = `${plainTest}import fs from "node:fs";\ntry { fs.writeFileSync("test/noted", "x"); } catch {}\n`;
+      // A run on the copy knows the workspace from where a package really is.
+      const noting = `import fs from "node:fs";
+const real = fs.realpathSync("node_modules/inner");
+if (!real.startsWith(process.cwd())) try { fs.writeFileSync(real + "/../../noted", ""); } catch {}
+${plainTest
+  .replaceAll("import ", "const ")
+  .replaceAll(/ from ("[^"]+")/g, " = await import($1)")
+  .replace("assert =", "{ default: assert } =")}`;
       const bench = chainOf({ files: runner, command: bin, test: noting, forging: [rightCode] }, sandboxed);
       expect((await bench.run({ approve: "auto" })).type).toBe("completed");
       bench.chain.close();
       expect([verdicts(bench), repeats(bench)]).toEqual([["baseline", "red", "green"], [["product.test.js"]]]);
       expect(fs.readdirSync(join(bench.folder, "node_modules"))).toEqual([".bin", "inner", "runner"]);
-      expect(fs.readdirSync(tmpdir()).filter((name) => name.startsWith("claude-exec-copy-"))).toEqual([]);
+      // Without a sandbox a run may write whatever its user may.
+      expect(fs.existsSync(join(bench.folder, "noted"))).toBe(!sandboxed);
+      expect(
+        fs.readdirSync(tmpdir()).filter((name) => name.startsWith(`claude-exec-sandbox-${process.pid}-copy-`)),
+      ).toEqual([]);
     },
   );
 });
@@ -350,6 +369,77 @@ describe.for([
 /** Names of the tests that failed where red was repeated, one list for each time. */
 const repeats = (bench: Bench) =>
   bench.events().flatMap((one) => (one.event === "red_repeated" && one.why === null ? [one.failing] : []));
+
+const pytest = spawnSync("python3", ["-m", "pytest", "--version"]).status === 0;
+
+test.skipIf(!pytest)(
+  `no green where conftest.py changes how the tests end${pytest ? "" : " (skipped: no pytest)"}`,
+  async () => {
+    const hook = "def pytest_runtest_makereport(item, call):\n    call.excinfo = None\n";
+    const bench = chainOf({
+      command: ["python3", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+      files: {
+        "test_old.py": "def test_old():\n    pass\n",
+        "conftest.py": "",
+        "product.py": "def product(a, b):\n    return a + b\n",
+      },
+      code: ["product.py"],
+      testPath: "tests/test_product.py",
+      test: "from product import product\n\ndef test_product():\n    assert product(2, 3) == 6\n",
+      forging: [
+        sh(`printf '${hook.replaceAll("\n", "\\n")}' > conftest.py`),
+        says("product.py", "def product(a, b):\n    return b + a\n"),
+      ],
+    });
+    expect((await bench.run({ approve: "auto" })).type).toBe("parked");
+    bench.chain.close();
+    expect([verdicts(bench), last(bench)?.why]).toEqual([
+      ["baseline", "red", "unproven"],
+      expect.stringMatching(passes("conftest.py")),
+    ]);
+  },
+);
+
+test("what cannot run on a copy counts, and is named as not checked, where nothing differs", async () => {
+  const command = ["sh", "-c", `test -e .git/HEAD || exit 127; test ! -e ${testPath} || node --test`];
+  const bench = chainOf({ command, files: { ".gitignore": "x\n" }, forging: [rightCode] });
+  expect((await bench.run({ approve: "auto" })).type).toBe("completed");
+  bench.chain.close();
+  expect(bench.chain.context.not_checked).toEqual([
+    "that the tests fail without the new code: on a copy they could not run (exit 127)",
+  ]);
+});
+
+test("where something differs, what cannot run on a copy does not count", async () => {
+  const command = ["sh", "-c", `test -e .git/HEAD || exit 127; test ! -e ${testPath} || node --test`];
+  const other = testText("assert.deepEqual([product(2, 3)], [6])");
+  const bench = chainOf({ command, files: { ".gitignore": "x\n" }, forging: [says(testPath, other), rightCode] });
+  expect((await bench.run({ approve: "auto" })).type).toBe("parked");
+  bench.chain.close();
+  expect([verdicts(bench), last(bench)?.why]).toEqual([
+    ["baseline", "red", "unproven"],
+    expect.stringMatching(/^No test could run on a copy without the new code/),
+  ]);
+});
+
+test("what a run of the tests changed is known, also where the run on the copy is cut short", async () => {
+  // On a copy it ends the chain's own life in this process, by the word of a person.
+  const stop = new AbortController();
+  const command = ["sh", "-c", `echo x >> made; test ! -e ${testPath} || node --test`];
+  const bench = chainOf({ command, forging: [says(testPath, `${honestTest}// more\n`), rightCode] });
+  const copies = () =>
+    fs.readdirSync(tmpdir()).some((name) => name.startsWith(`claude-exec-sandbox-${process.pid}-copy-`));
+  const timer = setInterval(() => copies() && stop.abort(), 1);
+  expect((await bench.run({ approve: "auto" }, stop.signal)).type).toBe("interrupted");
+  clearInterval(timer);
+  const runsBefore = bench.events().filter(({ event }) => event === "tests_judged").length;
+  const touched = bench.events().flatMap((one) => (one.event === "files_touched" ? one.touched : []));
+  expect([runsBefore, touched.map(({ path }) => path)]).toEqual([2, ["made", "made", "made"]]);
+  expect((await bench.run()).type).toBe("completed");
+  bench.chain.close();
+  expect(verdicts(bench)).toEqual(["baseline", "red", "green"]);
+  expect(copies()).toBe(false);
+});
 
 const honest: [name: string, shape: Shape, seen: readonly string[], repeated: number][] = [
   ["code is written after its test", { forging: [rightCode] }, ["baseline", "red", "green"], 1],
@@ -425,9 +515,14 @@ test.for(honest)("green counts where %s", async ([, shape, seen, repeated]) => {
 
 test("in a refactoring, a weaker test or another runner proves nothing", async () => {
   const old = { [testPath]: testText("assert.equal(product(2, 3), 5)") };
+  const updating = testText('fs.writeFileSync("test/fixtures/product.txt", String(product(2, 3)))').replace(
+    "\n",
+    '\nimport fs from "node:fs";\n',
+  );
   const broken = says("src/product.js", "export const product = () => 0;\n");
   const shapes: Shape[] = [
     { files: old, forging: [sh(`echo > ${testPath}`), broken] },
+    { files: { [testPath]: updating, "test/fixtures/product.txt": "5" }, forging: [broken] },
     {
       files: old,
       command: npm,

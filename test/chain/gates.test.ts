@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { event, phases, type Body } from "../../src/chain/events.ts";
-import { blocking, gate, percent } from "../../src/chain/gates.ts";
+import { blocking, gate, isRepeatDue, percent } from "../../src/chain/gates.ts";
 import { after, approved, changed, fold, inEngine, phase, presented, ran, recorded, solution } from "./lines.ts";
 
 const scores = (of: Record<string, number>) =>
@@ -246,6 +246,26 @@ test("files that an earlier solution changed are no change of this one", () => {
 test("without a test command nothing needs to be green", () => {
   const noCommand = inEngine(after(...building, changed("src/product.js", "code"), ...reviews), { test_command: null });
   expect(gate(noCommand, "done")).toEqual(["The tests were never seen to fail before the code was written."]);
+});
+
+test("what was red is repeated without the new code before the end, and again after another command", () => {
+  const measured = (verdict: "red" | "green") => ({ ...ran(verdict), setup: "hash of what it was measured with" });
+  const [testChange, , codeChange] = built;
+  const green = fold(after(...building, testChange!, measured("red"), codeChange!, measured("green")), ...reviews);
+  const due = ["The last green run has not been repeated without the new code. The engine does this by itself."];
+  const repeated = (why: string | null) =>
+    event("red_repeated", { argv: [], exit_code: 1, duration_ms: 1, output: "", failing: [], differs: [], why });
+  const command: Body = { type: "intent", effect: "command", key: "k", call: "c", purpose: "command", argv: ["make"] };
+  expect([gate(green, "done"), isRepeatDue(green)]).toEqual([due, true]);
+  const done = fold(green, repeated(null));
+  expect([gate(done, "done"), isRepeatDue(done)]).toEqual([[], false]);
+  expect([gate(fold(done, command), "done"), isRepeatDue(fold(done, command))]).toEqual([due, true]);
+  const vain = fold(green, repeated("They pass as well."));
+  expect([vain.evidence.green, vain.evidence.runs.at(-1)?.verdict, isRepeatDue(vain)]).toEqual([
+    false,
+    "unproven",
+    false,
+  ]);
 });
 
 test("a tiny task needs red, green and a change, and no reviews", () => {

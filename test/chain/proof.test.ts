@@ -69,3 +69,28 @@ test("directly, nothing has to fail first: tests that pass are green", () => {
     "unproven",
   ]);
 });
+
+test("before anything is changed, no tests are no baseline, and tests that fail are told from those that pass", () => {
+  const first = after(presented(), approved);
+  const words = [
+    [0, "1 passed"],
+    [1, "not ok 1 - adds"],
+    [127, "sh: 1: vitest: not found"],
+    [5, "no tests ran in 0.01s"],
+    [0, "No test files found, exiting with code 0"],
+    [0, "?   example.com/a [no test files]\nok  example.com/b 0.01s"],
+  ] as const;
+  expect(words.map(([exit_code, output]) => verdict(first, { exit_code, output }))).toEqual([
+    "baseline",
+    "failing at baseline",
+    "broken",
+    "broken",
+    "broken",
+    "baseline",
+  ]);
+});
+
+test("a run in which no test ran is never green", () => {
+  const built = after(...begun, ran("red"), changed("src/product.js", "code"));
+  expect(verdict(built, { exit_code: 0, output: "No test files found" })).toBe("broken");
+});

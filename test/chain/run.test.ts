@@ -511,3 +511,11 @@ test("the context file is written when a turn ends, however it ends", async () =
     bench.lines.length,
   ]);
 });
+
+test("a project without any test is not stopped before its first", async () => {
+  const script = `test -e ${productTest.path} || { echo "No test files found"; exit 1; }\n${quickApp["check.sh"]}`;
+  const bench = workbench(tinyWay, { size: "tiny", files: { ...quickApp, "check.sh": script } });
+  expect(await bench.run({ approve: "auto" })).toMatchObject({ type: "completed" });
+  bench.chain.close();
+  expect(bench.chain.context.evidence.runs.map(({ verdict }) => verdict)).toEqual(["broken", "red", "green"]);
+});

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { openBlobs } from "../../src/store/blobs.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
@@ -11,9 +11,7 @@ afterEach(cleanUp);
 async function copyOf(root: string, instead: Parameters<ReturnType<typeof openWorkspace>["copyTo"]>[2] = new Map()) {
   const workspace = openWorkspace(root, { hide: [join(root, ".claude-exec")] });
   const blobs = openBlobs(join(folderWith({}), "blobs"));
-  const folder = folderWith({});
-  workspace.copyTo(folder, await workspace.snapshot(blobs.putBytes), instead, blobs.getBytes);
-  return folder;
+  return workspace.copyTo(folderWith({}), await workspace.snapshot(blobs.putBytes), instead, blobs.getBytes);
 }
 
 test("a copy holds what tests need, and neither keys nor what is ours", async () => {
@@ -85,4 +83,11 @@ test("packages lead to the installed ones, and those of the workspace to their c
   expect(["@scope/own", "own"].map(real)).toEqual([own, own]);
   expect(fs.readFileSync(join(own, "node_modules/nested/index.js"), "utf8")).toBe("nested\n");
   expect(fs.existsSync(join(copy, "node_modules/.cache"))).toBe(false);
+});
+
+test("a workspace that is part of a larger one finds the packages above it", async () => {
+  const above = folderWith({ "node_modules/foreign/index.js": "foreign\n", "packages/own/a.js": "own\n" });
+  const copy = await copyOf(join(above, "packages/own"));
+  expect([basename(copy), fs.readdirSync(copy)]).toEqual(["own", ["a.js"]]);
+  expect(fs.readFileSync(join(copy, "../node_modules/foreign/index.js"), "utf8")).toBe("foreign\n");
 });
