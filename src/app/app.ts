@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Mode } from "../permissions/judge.ts";
 import type { Model } from "../models/types.ts";
 import type { Shelf } from "../chain/ownership.ts";
 import { pathOutside } from "../tools/path_outside.ts";
+import { isInside } from "../tools/place.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Deps, Progress } from "../chain/deps.ts";
 import type { Actor } from "../store/journal.ts";
@@ -120,8 +121,10 @@ export async function wire(
   const protect = alsoIn(folder, home, [...rulesFiles(home), ...prompts]);
   // Made before the first command runs, so that the sandbox closes it.
   userSeal(world.env, true);
-  const key = [keyFolder(world.env)].filter((path) => existsSync(path));
-  const denies = deniedBy(permission.rules);
+  const key = [keyFolder(world.env)].filter((path) => existsSync(path)).map((path) => realpathSync(path));
+  const root = realpathSync(folder ?? home.workspace);
+  const isDenied = deniedBy(permission.rules);
+  const denies = (path: string) => isDenied(path) || key.some((closed) => isInside(closed, join(root, path)));
   const opened = openWorkspace(folder ?? home.workspace, { hide: [...hide, ...key], protect, denies });
   const closedToAll = [userFolders(env).config, ...key];
   const closed = { protect: [...hide, ...protect, ...closedToAll], conceal: [contextsOf(home), ...closedToAll] };

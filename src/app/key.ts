@@ -37,7 +37,7 @@ export function userSeal(env: World["env"], make: boolean): UserSeal {
     return { seal: sealWith(ownKey), lost: `there is no key in ${keyFolder(env)} yet` };
   } catch (error) {
     const code = systemCode(error);
-    if (code === undefined) throw error;
+    if (code === undefined || error instanceof UserError) throw error;
     return { seal: sealWith(ownKey), lost: `${path} cannot be ${make ? "made or " : ""}read (${code})` };
   }
 }

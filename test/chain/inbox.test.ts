@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { event, type Body, type ChainEvent } from "../../src/chain/events.ts";
 import { objection, takeInbox, type PersonMessage } from "../../src/chain/inbox.ts";
+import { openChain } from "../../src/chain/open.ts";
 import { ledgerText } from "../../src/chain/ledger.ts";
 import { dropMessage, waitingMessages } from "../../src/store/chains.ts";
 import { cleanUp } from "../tools/folders.ts";
@@ -176,6 +177,25 @@ test("a message that a crash left behind, although it was taken in, does not cou
   takeInbox(chain, deps.workspace);
   chain.close();
   expect([lines.length, readdirSync(chain.inbox.folder)]).toEqual([known, []]);
+});
+
+test("a message counts once, also after the chain went back to before it was taken in", () => {
+  const { chain, deps, lines, say, beginning } = workbench({});
+  const to = lines.length;
+  say({ type: "waive", area: "requirements", reason: "one user" });
+  const path = join(chain.inbox.folder, waitingMessages(chain.inbox)[0]!.name);
+  const left = readFileSync(path);
+  takeInbox(chain, deps.workspace);
+  expect(chain.context.waived).toEqual({ requirements: "one user" });
+  const back = event("rewound", { to, step: "the beginning", files: [], files_only: false });
+  chain.append({ by: ada, bodies: [back] });
+  chain.close();
+  const { chain: again } = openChain(beginning, chain.id);
+  const known = lines.length;
+  writeFileSync(path, left);
+  takeInbox(again, deps.workspace);
+  again.close();
+  expect([again.context.waived, lines.length, readdirSync(chain.inbox.folder)]).toEqual([{}, known, []]);
 });
 
 test("what is no message is put aside aloud, and the next one is taken in", () => {

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { followed, placeWith, program, type Place } from "../support/cli.ts";
+import { rewriteJournal } from "../support/sealed.ts";
 import { action, report, type Replies } from "../support/script.ts";
 import { asked, ctrlC, ctrlZ, enter, hasPython, typeInto, type Typed } from "../support/terminal.ts";
 import { asksFirst, present, quickApp, quickTests, runs, task, tiny, tinyWay } from "../support/ways.ts";
@@ -24,6 +25,34 @@ const withQuestions: Replies = { ...tinyWay, ...asksFirst, "requirements-clarifi
 
 const paused = (again: string) =>
   `Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume 001 ${again}`;
+
+test("a person is asked whether a foreign chain is to be adopted, and whether a home was moved here", async () => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(withQuestions);
+  expect((await place.run([...tiny, replay])).code).toBe(10);
+  const journal = join(place.home, "contexts", "journal", "001.jsonl");
+  const own = readFileSync(journal);
+  rewriteJournal(journal, undefined, (line) => (line["n"] === 1 ? { ...line, key: undefined } : line));
+  const adopt = asked("Adopt it?");
+  const no = await type(place, ["resume", "1", replay], [adopt, "n"]);
+  expect([no.code, no.output]).toEqual([10, expect.stringContaining("claude-exec resume 001 --adopt")]);
+  const yes = await type(place, ["resume", "1", replay], [adopt, "y"], [first, ctrlC]);
+  expect([yes.code, yes.output]).toEqual([130, expect.stringContaining("Adopted. The foreign journal is kept as")]);
+  writeFileSync(journal, own);
+  const there = join(place.beside, "moved");
+  renameSync(place.workspace, there);
+  const moved = { ...place, workspace: there };
+  const argv = ["ask", "1", "why?", "--trust", replay];
+  const stays = await type(moved, argv, [asked("Did you move it here?"), "n"]);
+  expect([stays.code, stays.output]).toEqual([10, expect.stringContaining("which is not there any more")]);
+  const went = await type(
+    moved,
+    ["resume", "1", "--trust", replay],
+    [asked("Did you move it here?"), "y"],
+    [first, ctrlC],
+  );
+  expect(went.code).toBe(130);
+});
 
 test("a person who answers and approves by keyboard comes to the end", async () => {
   const place = placeWith(quickApp);
