@@ -4,7 +4,6 @@ import type { Mode } from "../permissions/judge.ts";
 import type { Model } from "../models/types.ts";
 import type { Shelf } from "../chain/ownership.ts";
 import { pathOutside } from "../tools/path_outside.ts";
-import { isInside } from "../tools/place.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Deps, Progress } from "../chain/deps.ts";
 import type { Actor } from "../store/journal.ts";

@@ -7,6 +7,7 @@ import type { Ending } from "../chain/run.ts";
 import { contextsOf, locateHome, wire } from "./app.ts";
 import { adopt, chainId, running } from "./flags.ts";
 import { operation } from "./operation.ts";
+import { ownChain } from "./own.ts";
 
 /** The engine takes a Node's own start to load: only who lets a chain go on waits for it. */
 const engine = () => import("./turns.ts");
@@ -167,7 +168,6 @@ export const checkOperation = operation({
   input: z.object({ chain: chainId, ...running }),
   async run(input, caller) {
     const { readOne } = await engine();
-    const { ownChain } = await import("./own.ts");
     await ownChain(input, caller);
     const before = measured(readOne(input, caller));
     return tell(input, caller, { type: "check" }, (chain) => measured(chain.context) > before);
@@ -182,7 +182,6 @@ export const presentOperation = operation({
   input: z.object({ chain: chainId, ...running }),
   async run(input, caller) {
     const { answerOf, readOne } = await engine();
-    const { ownChain } = await import("./own.ts");
     await ownChain(input, caller);
     const { solution } = readOne(input, caller);
     if (solution?.standing === "presented") {

@@ -12,8 +12,9 @@ import type { Workspace } from "../tools/workspace.ts";
 import { locateHome, shelfOf, type Caller } from "./app.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
 import { adopt, chainId, common, running } from "./flags.ts";
-import { foreignTo, lookAtChain, problemData } from "./look.ts";
+import { lookAtChain, problemData } from "./look.ts";
 import { operation } from "./operation.ts";
+import { foreignTo, ownChain } from "./own.ts";
 import { ownFolders } from "./places.ts";
 import { flagsAgain } from "./trouble.ts";
 
@@ -155,7 +156,6 @@ async function rewind(input: RewindInput, caller: Caller) {
   const { event } = await import("../chain/events.ts");
   const { openWorkspace } = await import("../tools/workspace.ts");
   const { beginning, folderOf } = await import("./turns.ts");
-  const { ownChain } = await import("./own.ts");
   const { home, id, workspace: own } = await ownChain(input, caller);
   if (input.trust) trust(own, caller.world.env);
   if (!isTrusted(own, caller.world.env)) throw untrusted(own);

@@ -10,6 +10,7 @@ import type { Shelf } from "../chain/ownership.ts";
 import { locateHome, shelfOf, type Caller } from "./app.ts";
 import { openIndex } from "./library.ts";
 import { operation } from "./operation.ts";
+import { foreignTo, type Foreign } from "./own.ts";
 import type { Home } from "./places.ts";
 import { denialOf, flagsAgain } from "./trouble.ts";
 
@@ -154,19 +155,6 @@ function brief(id: string, context: Record<string, Json>, contextFile: string | 
     ),
     foreign: null,
     context_file: contextFile,
-  };
-}
-
-type Foreign = (id: string) => string | undefined;
-
-/** Says why a chain is foreign, from the first line of its journal alone; undefined: it is the user's own. */
-export async function foreignTo(home: Home, shelf: Shelf): Promise<Foreign> {
-  const { trackedByGit, whyForeign } = await import("./own.ts");
-  const { ownershipIn } = await import("../chain/inspect.ts");
-  const tracked = await trackedByGit(home);
-  return (id) => {
-    const ownership = ownershipIn(shelf, id);
-    return ownership && whyForeign(ownership, id, tracked);
   };
 }
 

@@ -1,5 +1,4 @@
-import { notOwn, type Ownership } from "../chain/ownership.ts";
-import { ownershipIn, readChain } from "../chain/inspect.ts";
+import { notOwn, ownershipIn, type Shelf } from "../chain/ownership.ts";
 import { paddedId } from "../store/chains.ts";
 import { gitNames } from "../tools/git_names.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
@@ -26,27 +25,38 @@ export async function ownChain(
   const home = locateHome(caller, input);
   const id = paddedId(input.chain);
   if ((await trackedByGit(home)).has(`${id}.jsonl`)) throw tracked(id, home);
-  const ownership = ownershipIn(shelfOf(home, env), id);
+  const shelf = shelfOf(home, env);
+  const ownership = ownershipIn(shelf, id);
   if (ownership?.type === "moved" && input.adopt) {
-    const { home: here } = shelfOf(home, env);
-    if (!recordMove(env, ownership.from, here)) caller.progress({ type: "notice", line: notKept(here) });
+    if (!recordMove(env, ownership.from, shelf.home)) caller.progress({ type: "notice", line: notKept(shelf.home) });
   } else if (ownership?.type === "foreign" && input.adopt && mayAdopt) {
     return { home, id, workspace: home.workspace, adopts: true };
   } else if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
-  const named = ownership && liesApart(home) ? readChain(shelfOf(home, env), id).context.workspace : home.workspace;
-  return { home, id, workspace: named, adopts: false };
+  if (!ownership || !liesApart(home)) return { home, id, workspace: home.workspace, adopts: false };
+  const { readChain } = await import("../chain/inspect.ts");
+  return { home, id, workspace: readChain(shelfOf(home, env), id).context.workspace, adopts: false };
 }
 
-/** Why a chain is not acted on, in a few words for whoever only looks; undefined: it is the user's own. */
-export function whyForeign(ownership: Ownership, id: string, tracked: ReadonlySet<string>): string | undefined {
-  if (tracked.has(`${id}.jsonl`)) return "git tracks its journal";
-  if (ownership.type === "moved")
-    return `its home was moved here from ${ownership.from}, and you have not confirmed that`;
-  return ownership.type === "foreign" ? ownership.why : undefined;
+export type Foreign = (id: string) => string | undefined;
+
+/** Says why a chain is not acted on, in a few words for whoever only looks; undefined: it is the user's own. */
+export async function foreignTo(home: Home, shelf: Shelf): Promise<Foreign> {
+  const tracked = await trackedByGit(home).catch((error: unknown) => {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  });
+  return (id) => {
+    const ownership = ownershipIn(shelf, id);
+    if (!ownership) return undefined;
+    if (!tracked) return "git does not say whether it tracks its journal";
+    if (tracked.has(`${id}.jsonl`)) return "git tracks its journal";
+    if (ownership.type === "moved") return `it was moved here from ${ownership.from}, and you have not confirmed that`;
+    return ownership.type === "foreign" ? ownership.why : undefined;
+  };
 }
 
 /** Journals that came with a repository, or that go with it: whoever may push to it could change them. */
-export async function trackedByGit(home: Home): Promise<ReadonlySet<string>> {
+async function trackedByGit(home: Home): Promise<ReadonlySet<string>> {
   keepProgramsOutside(home);
   return new Set(await gitNames(`${contextsOf(home)}/journal`, ["-c"]));
 }

@@ -1,5 +1,6 @@
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { writeAtomic } from "../util/files.ts";
 import { asJson, type Json } from "../util/json.ts";
 import { chainPaths, contextFiles, removeLeftovers } from "../store/chains.ts";
@@ -25,12 +26,13 @@ export function adoptChain(
   try {
     const { reading, ownership } = examineJournal(beginning, id);
     if (!reading || ownership?.type !== "foreign") throw new Error(`Chain ${id} is not foreign.`);
-    const context = replayForeign(id, reading.lines);
-    const knowledge = knowledgeOf(context, settings.gates.unproven);
+    const { goal, known } = replayForeign(id, reading.lines, (context) => ({
+      goal: z.string().min(1).catch("").parse(context.goal),
+      known: knowledgeOf(context, settings.gates.unproven),
+    }));
+    if (goal === "") throw noGoal(id);
     const at = new Date(now()).toISOString().replace(/[:.]/g, "-");
     const kept_as = `${id}.jsonl.foreign-${at}`;
-    const goal = typeof context.goal === "string" && context.goal !== "" ? context.goal : undefined;
-    if (goal === undefined) throw noGoal(id);
     const viewPath = contextFiles(contexts).get(id) ?? join(contexts, viewName(id, reading.lines));
     renameSync(journal, join(journal, "..", kept_as));
     if (existsSync(viewPath)) renameSync(viewPath, `${viewPath}.foreign-${at}`);
@@ -39,11 +41,7 @@ export function adoptChain(
     chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lock);
     begin(chain, beginning, [
       event("chain_started", { ...settings, goal, slug: slugOf(goal) }),
-      event("imported", {
-        context: { ...knowledge, cost_tracking: asJson(context.cost_tracking) },
-        parts: ["costs"],
-        adopted: { why: ownership.why, kept_as },
-      }),
+      event("imported", { context: known, parts: ["costs"], adopted: { why: ownership.why, kept_as } }),
     ]);
     chain.writeView(true);
     return { chain, edits: [] };
@@ -60,22 +58,19 @@ export function adoptChain(
  */
 function knowledgeOf(context: Context, unproven: number): Record<string, Json> {
   const { discovered, uncertainties, confidence_scores: scores, decisions, session_memory: memory } = context;
-  const answers = context.questions.flatMap(({ question, answer }) =>
-    answer === null ? [] : [`Asked there: ${question} Answered: ${answer}`],
-  );
-  const solution = context.solution ? [`Proposed there: ${context.solution.text}`] : [];
+  const { cost_tracking, solution, questions } = context;
+  const answered = questions.filter(({ answer }) => answer !== null);
+  const answers = answered.map(({ question, answer }) => `Asked there: ${question} Answered: ${answer}`);
+  const proposed = solution ? [`Proposed there: ${solution.text}`] : [];
   const capped = Object.entries(scores).map(([area, score]) => [area, Math.min(score, unproven)]);
+  const notes = [...memory.notes, ...answers, ...proposed];
   return asJson({
     discovered,
     uncertainties,
     confidence_scores: Object.fromEntries(capped) as object,
     decisions,
-    session_memory: {
-      ...memory,
-      files_modified: [],
-      tests_written: [],
-      notes: [...memory.notes, ...answers, ...solution],
-    },
+    session_memory: { ...memory, files_modified: [], tests_written: [], notes },
+    cost_tracking,
   });
 }
 

@@ -3,7 +3,7 @@ import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere } from "../util/files.ts";
 import { isRecord, parseJson, type Json } from "../util/json.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
-import { readFirstLine, readJournal, type Reading } from "../store/journal.ts";
+import { readJournal, type Reading } from "../store/journal.ts";
 import { journalEndIn, readJournalEnd } from "../store/journal_end.ts";
 import { replay } from "./apply.ts";
 import { emptyContext, type Context } from "./context.ts";
@@ -122,7 +122,7 @@ export function inspectChain(shelf: Shelf, id: string): Inspected {
   const lines = reading?.lines ?? [];
   const file = readJson(path);
   const written = isSealed(file) ? (journalEndIn(file["journal"])?.n ?? 0) : undefined;
-  const base = lines.length > 0 ? replayOf(ownership)(id, lines) : { ...emptyContext, chain_id: id };
+  const base = lines.length > 0 ? replayOf(ownership, id, lines) : { ...emptyContext, chain_id: id };
   if (lines.length > 0 && !(problem && written !== undefined && written > lines.length)) {
     const now = view(base, { n: lines.length, hash: lines.at(-1)?.hash ?? "" });
     return {
@@ -161,32 +161,25 @@ export function readChain(
   if (problem) throw problem;
   if (!reading || !ownership) throw noChain(id);
   if (reading.lines.length === 0) throw neverBegun(id);
-  return { context: replayOf(ownership)(id, reading.lines), lines: reading.lines, ownership };
+  return { context: replayOf(ownership, id, reading.lines), lines: reading.lines, ownership };
 }
 
-function replayOf(ownership: Ownership | undefined): (id: string, lines: readonly ChainLine[]) => Context {
-  return ownership?.type === "foreign" ? replayForeign : (_id, lines) => replay(lines);
+function replayOf(ownership: Ownership | undefined, id: string, lines: readonly ChainLine[]): Context {
+  return ownership?.type === "foreign" ? replayForeign(id, lines, (context) => context) : replay(lines);
 }
 
-/** Whose chain this is, by the first line of its journal alone; undefined where there is no journal. */
-export function ownershipIn(shelf: Shelf, id: string): Ownership | undefined {
-  const { journal } = chainPaths(shelf.contexts, id);
-  if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
-  return ownershipOf(readFirstLine<Body>(journal, shelf.seal), id, shelf);
-}
-
-/** Lines that we did not write can hold anything. */
-export function replayForeign(id: string, lines: readonly ChainLine[]): Context {
+/** What `take` makes of the lines of a foreign journal, which can hold anything. */
+export function replayForeign<Taken>(
+  id: string,
+  lines: readonly ChainLine[],
+  take: (context: Context) => Taken,
+): Taken {
   try {
-    return replay(lines);
+    return take(replay(lines));
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-    throw new UserError(
-      "journal_unreadable",
-      `The journal of chain ${id} is foreign, and it cannot be read: ${error.message}. Nothing was done with it.`,
-      'Begin your own: claude-exec new "…"',
-      exitCodes.conflict,
-    );
+    const message = `The journal of chain ${id} is foreign, and it cannot be read: ${error.message}. Nothing was done with it.`;
+    throw new UserError("journal_unreadable", message, 'Begin your own: claude-exec new "…"', exitCodes.conflict);
   }
 }
 

@@ -1,6 +1,7 @@
-import { lstatSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
-import type { Reading } from "../store/journal.ts";
+import { chainPaths } from "../store/chains.ts";
+import { readFirstLine, type Reading } from "../store/journal.ts";
 import type { Seal } from "../store/seal.ts";
 import type { Body } from "./events.ts";
 
@@ -22,6 +23,13 @@ export type Ownership =
   | { readonly type: "own" }
   | { readonly type: "moved"; readonly from: string }
   | { readonly type: "foreign"; readonly why: string };
+
+/** Whose chain this is, by the first line of its journal alone; undefined where there is no journal. */
+export function ownershipIn(shelf: Shelf, id: string): Ownership | undefined {
+  const { journal } = chainPaths(shelf.contexts, id);
+  if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
+  return ownershipOf(readFirstLine<Body>(journal, shelf.seal), id, shelf);
+}
 
 export function ownershipOf(reading: Pick<Reading<Body>, "lines" | "key">, id: string, shelf: Shelf): Ownership {
   const [header] = reading.lines;

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import type { Place } from "../support/cli.ts";
 import { placeWith } from "../support/cli.ts";
@@ -68,15 +69,8 @@ test(`as ${user}: a key is made once, for its user alone, and of two processes t
   const work = `
     const { userSeal } = await import(${JSON.stringify(new URL("../../src/app/key.ts", import.meta.url).href)});
     console.log(userSeal(process.env, true).seal.id);`;
-  const run = () =>
-    new Promise<string>((resolve, reject) => {
-      const argv = ["--input-type=module", "--eval", work];
-      import("node:child_process").then(({ execFile }) =>
-        execFile(process.execPath, argv, { env: place.env }, (error, stdout) =>
-          error ? reject(error) : resolve(stdout),
-        ),
-      );
-    });
+  const argv = ["--input-type=module", "--eval", work];
+  const run = async () => (await promisify(execFile)(process.execPath, argv, { env: place.env })).stdout;
   const ids = await Promise.all(Array.from({ length: 6 }, run));
   expect(new Set(ids).size).toBe(1);
   const folder = join(place.env["XDG_STATE_HOME"]!, "claude-exec", "key");
@@ -157,7 +151,7 @@ test(`as ${user}: a project that was moved goes on after its user said so once, 
   });
   const status = await operate("status", { chain: "1" }, moved);
   expect(status.data["chains"]).toMatchObject([
-    { foreign: `its home was moved here from ${place.home}, and you have not confirmed that` },
+    { foreign: `it was moved here from ${place.home}, and you have not confirmed that` },
   ]);
   const said = await operate("resume", { ...flagsOf(place), trust: true, adopt: true }, moved);
   expect(said.data["ending"]).toMatchObject({ type: "needs_answers" });

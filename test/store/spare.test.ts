@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSpare } from "../../src/store/spare.ts";
@@ -15,6 +15,16 @@ test("room is set aside while a chain is open, and given back when it closes", (
   expect(spare.beginning(() => "begun")).toBe("begun");
   spare.close();
   expect(existsSync(path)).toBe(false);
+});
+
+test("a link that lies there already leads to nothing that is overwritten", () => {
+  const folder = folderWith({ "letter.txt": "dear" });
+  symlinkSync(join(folder, "letter.txt"), join(folder, "001.spare"));
+  openSpare(join(folder, "001.spare")).close();
+  expect([readFileSync(join(folder, "letter.txt"), "utf8"), existsSync(join(folder, "001.spare"))]).toEqual([
+    "dear",
+    false,
+  ]);
 });
 
 test("what must be kept is written again with the room given back, and nothing new is begun after", () => {
