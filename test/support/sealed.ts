@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { userSeal } from "../../src/app/key.ts";
 import type { Shelf } from "../../src/chain/ownership.ts";
+import { chainPaths } from "../../src/store/chains.ts";
+import { writeJournalEnd } from "../../src/store/journal_end.ts";
 import { sealText, sealWith, type Seal } from "../../src/store/seal.ts";
 import { sha256 } from "../../src/util/hash.ts";
 
@@ -34,15 +36,19 @@ export function rewriteJournal(
   path: string,
   seal: Seal | undefined,
   change: (line: Record<string, unknown>) => object,
-) {
+): void {
   const lines = readFileSync(path, "utf8").split("\n").filter(Boolean);
-  writeFileSync(
-    path,
-    withHashes(
-      lines.map((line) => change(JSON.parse(line) as Record<string, unknown>)),
-      seal,
-    ),
+  const text = withHashes(
+    lines.map((line) => change(JSON.parse(line) as Record<string, unknown>)),
+    seal,
   );
+  writeFileSync(path, text);
+  const { hash } = JSON.parse(text.trimEnd().split("\n").at(-1) ?? "") as { hash: string };
+  writeJournalEnd(chainPaths(join(path, "..", ".."), basename(path, ".jsonl")).end, {
+    n: lines.length,
+    hash,
+    calls: null,
+  });
 }
 
 /** The text of a message's file, as the user of this place would have left it for the chain of this journal. */
