@@ -5,7 +5,7 @@ import { entriesInside, follow, isInside } from "../tools/place.ts";
 import type { World } from "../util/world.ts";
 
 /** Looking into each of them at every command would take too long. */
-const mostFolders = 2_000;
+const mostFolders = 500;
 
 /**
  * Finds named pipes outside the workspace, in the folders where programs make them and one folder below: a read-only

@@ -10,7 +10,7 @@ import type { Plan } from "./bubblewrap.ts";
 import { closedFinder } from "../tools/closed_paths.ts";
 import { userSecrets } from "../tools/user_secrets.ts";
 import { holdGitName } from "../tools/git_name.ts";
-import { follow, isInside } from "../tools/place.ts";
+import { follow, isInside, statsOf } from "../tools/place.ts";
 import { pathOutside } from "../tools/path_outside.ts";
 import { findProgram, type Inside } from "../tools/run.ts";
 import { cleanCopies } from "./git_settings.ts";
@@ -157,7 +157,8 @@ function sandboxOf({ runtime, defaults }: Found, options: SandboxOptions, sessio
   };
   const planNow = async (): Promise<Plan> => {
     const { unreadable, unwritable, copies } = access();
-    const keyOf = (targets: readonly string[]) => `${stateOf([...unwritable, ...targets])}\n${JSON.stringify(copies)}`;
+    const keyOf = (targets: readonly string[]) =>
+      `${stateOf(root, [...unwritable, ...targets])}\n${JSON.stringify(copies)}`;
     if (known !== undefined && known.key === keyOf(known.plan.targets)) return known.plan;
     const call = await callFor("command", { unreadable, unwritable });
     const plan = planOf(call, session, copies);
@@ -203,8 +204,10 @@ function refused(why: string): UserError {
 }
 
 /** All that a plan depends on: where each path leads, how far it exists, and who may make what is missing. */
-function stateOf(paths: readonly string[]): string {
+function stateOf(root: string, paths: readonly string[]): string {
   const lines = paths.map((path) => {
+    // Outside the workspace no command can make what is missing.
+    if (statsOf(path) === undefined && !isInside(root, path)) return path;
     const way = follow(path);
     if (typeof way === "string") return `${path} ${way}`;
     const { mode, uid } = fs.statSync(way.real);

@@ -58,7 +58,7 @@ function makeFolder(path: string): void {
 /** One for each workspace and user. Only the database opens it: closing another descriptor would free the lock. */
 function lockFile(root: string): string {
   const user = process.getuid?.() ?? 0;
-  const path = join(fs.realpathSync(tmpdir()), `claude-exec-git-${user}-${sha256(root).slice(0, 16)}`);
+  const path = join(fs.realpathSync(tmpdir()), `claude-exec-lock-${user}-${sha256(root).slice(0, 16)}`);
   if (statsOf(path) === undefined) new DatabaseSync(path).close();
   const stats = statsOf(path);
   if (stats?.isFile() && stats.uid === user) return path;

@@ -178,7 +178,7 @@ export function kindOf(stats: fs.Stats): string {
 /** What lies at the very end of the path, be it a link; undefined where nothing can be seen there. */
 export function statsOf(path: string): fs.Stats | undefined {
   try {
-    return fs.lstatSync(path);
+    return fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     return undefined;

@@ -118,7 +118,7 @@ async function placeFor(who: readonly string[]) {
   await once(datagrams.stdout, "data");
   heard.length = 0;
   fs.chmodSync(join(base, "datagrams"), 0o777);
-  const pipes = [join(base, "fifo"), join(base, "home/fifo")].map((path) => openPipe(path));
+  const pipes = [join(base, "home/.npm/fifo"), join(base, "home/fifo")].map((path) => openPipe(path));
   const [sleep, ...rest] = [...who, "sleep", "7420"];
   const other = spawn(sleep, rest, { stdio: "ignore" });
   const variables: Record<string, string | number | undefined> = {
@@ -129,7 +129,7 @@ async function placeFor(who: readonly string[]) {
     SOCKET: join(base, "socket"),
     DATAGRAMS: join(base, "datagrams"),
     ABSTRACT: abstract,
-    FIFO: join(base, "fifo"),
+    FIFO: join(base, "home/.npm/fifo"),
     PID: other.pid,
     PORT: portOf(servers[0]),
     UDP: udp.address().port,
