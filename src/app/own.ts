@@ -1,3 +1,5 @@
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { notOwn, ownershipIn, type Shelf } from "../chain/ownership.ts";
 import { paddedId } from "../store/chains.ts";
 import { gitNames } from "../tools/git_names.ts";
@@ -57,8 +59,15 @@ export async function foreignTo(home: Home, shelf: Shelf): Promise<Foreign> {
 
 /** Journals that came with a repository, or that go with it: whoever may push to it could change them. */
 async function trackedByGit(home: Home): Promise<ReadonlySet<string>> {
+  const folder = join(contextsOf(home), "journal");
+  if (!existsSync(folder) || !liesInRepository(realpathSync(folder))) return new Set();
   keepProgramsOutside(home);
-  return new Set(await gitNames(`${contextsOf(home)}/journal`, ["-c"]));
+  return new Set(await gitNames(folder, ["-c"]));
+}
+
+/** Starting git takes longer than all else that a look at a chain does. */
+function liesInRepository(folder: string): boolean {
+  return existsSync(join(folder, ".git")) || (dirname(folder) !== folder && liesInRepository(dirname(folder)));
 }
 
 function tracked(id: string, home: Home): UserError {
