@@ -96,7 +96,12 @@ function replies(reply: object): ReplyBlock[] {
 }
 
 function uses(calls: readonly Call[], key: string): ReplyBlock[] {
-  return calls.map(([name, input], index) => ({ type: "tool_use", id: `${key}/${index}`, name, input }));
+  return calls.map(([name, input], index) => ({
+    type: "tool_use",
+    id: `${key}-${index}`.replaceAll("/", "-"),
+    name,
+    input,
+  }));
 }
 
 function resultsOf({ content }: Message): string[] {

@@ -83,6 +83,23 @@ test("Ctrl+C at the question of trust leaves with 130, and nothing was read, mad
   expect(existsSync(join(place.beside, "config", "claude-exec", "trusted.json"))).toBe(false);
 });
 
+test.each([
+  ["y", "use"],
+  ["n", "ignore"],
+])("a person is asked once about a model that costs more than theirs: %s", async (key, answer) => {
+  const config = { models: { smart: "claude-fable-5-2" } };
+  const place = placeWith({ ...quickApp, ".claude-exec/config.json": JSON.stringify(config) });
+  const argv = [task, "--size=tiny", quickTests, place.replay(withQuestions)];
+  const models = asked("Use the project's models here, at their price?");
+  const { code, output } = await type(place, argv, [trust, "y"], [models, key], [first, ctrlC]);
+  expect(code).toBe(130);
+  expect(output).toContain("claude-fable-5-2 for the route smart (yours: claude-opus-5-5)");
+  const kept = join(place.beside, "config", "claude-exec", "models.json");
+  expect(JSON.parse(readFileSync(kept, "utf8"))).toEqual({ [place.workspace]: { "claude-fable-5-2": answer } });
+  const again = await type(place, ["resume", "1", place.replay(withQuestions)], [first, ctrlC]);
+  expect(again.output).not.toContain("at their price");
+});
+
 test("no to the question of trust means that the folder is only looked at, and nothing is made there", async () => {
   const place = placeWith(quickApp);
   const { code, output } = await type(
