@@ -156,7 +156,7 @@ async function prove(
   const { failing } = readTestOutput(ran.output, folder);
   const isKnown = drift.failing.length > 0 && failing.length > 0;
   const missing = ran.exit_code === 0 || !isKnown ? [] : drift.failing.filter((name) => !failing.includes(name));
-  const tests = Object.keys(context.engine.files);
+  const tests = Object.keys(context.engine.files).filter((path) => roleOf(context, path) === "test");
   const failsProperly = couldRun(ran, tests) && (drift.failing.length === 0 || failing.length > 0);
   const outcome = ran.exit_code === 0 ? "passed" : failsProperly ? "failed" : "broken";
   const lost = [...drift.lost, ...missing];

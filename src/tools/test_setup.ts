@@ -1,9 +1,9 @@
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { sha256 } from "../util/hash.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import { quotedLine } from "../util/quoting.ts";
 import { readBytes } from "./file.ts";
-import { entriesInside, follow, isInside } from "./place.ts";
+import { entriesInside, follow } from "./place.ts";
 import { keptFileLimit, type Snapshot } from "./snapshot.ts";
 import type { FileState } from "./types.ts";
 
@@ -34,9 +34,9 @@ export function readTestSetup(
   }
   const words = lines.flatMap(wordsOf);
   const named = words.flatMap(({ word, isStarted }) => {
-    const path = isInside(root, word) ? word.slice(root.length + 1) : word.replace(/^\.\//, "");
+    const path = isAbsolute(word) ? relative(root, word) : word.replace(/^\.\//, "");
     const isRunner = isStarted || (states.has(path) && !isProduct(roles.get(path)));
-    return isRunner && !Object.hasOwn(tests, path) ? [path] : [];
+    return isRunner && !path.startsWith("..") && !Object.hasOwn(tests, path) ? [path] : [];
   });
   // A script that is started names the files that it starts in turn.
   const namedWithin = named.flatMap((path) =>
