@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { UserError } from "../util/errors.ts";
-import type { Json } from "../util/json.ts";
+import { exitCodes, UserError } from "../util/errors.ts";
+import { isRecord, type Json } from "../util/json.ts";
 import { writeAtomic } from "../util/files.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
 import { openBlobs, type Blobs } from "../store/blobs.ts";
@@ -12,7 +12,7 @@ import { event, type ChainEvent, type Phase } from "./events.ts";
 import { examineJournal, inspectChain, isAnsweredCall, lostText, type Inspected, type Lost } from "./inspect.ts";
 import { createChain, hold, lockOf, openChain, viewName, withLedger, type Beginning, type Chain } from "./open.ts";
 import { notOwn, type Shelf } from "./ownership.ts";
-import { phaseStart, restoreFiles, touchedSince } from "./rewind.ts";
+import { phaseStart, restoreFiles, touchedSince, unsureSince } from "./rewind.ts";
 
 /** continue: from the last good state. phase: the last phase again. fresh: a new chain. Each keeps what is known. */
 export const recoveryChoices = ["continue", "phase", "fresh"] as const;
@@ -70,12 +70,12 @@ export async function recoverChain(
 ): Promise<Recovered> {
   const { contexts, by } = beginning;
   const paths = chainPaths(contexts, id);
-  const found = inspectChain(beginning, id);
-  if (choice === "fresh") return startAgain(beginning, id, found);
+  if (choice === "fresh") return startAgain(beginning, id, inspectChain(beginning, id));
   const lock = lockOf(contexts, id);
   let chain: Chain | undefined;
   let kept_as: string | null = null;
   try {
+    const found = inspectChain(beginning, id);
     const { reading, ownership, lost } = examineJournal(beginning, id);
     if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
     if (!reading || reading.lines.length === 0) {
@@ -92,7 +92,7 @@ export async function recoverChain(
     const viewPath = contextFiles(contexts).get(id) ?? join(contexts, viewName(id, reading.lines));
     chain = hold(beginning, id, viewPath, reading, lock);
     const looks = choice === "continue" ? lookAtLoss(chain.context, lost, kept_as) : [];
-    const learned = found.isFromFile || choice === "phase" ? [learnedEvent(found)] : [];
+    const learned = found.isFromFile || choice === "phase" ? [learnedEvent(found, choice)] : [];
     const recovered = event("recovered", { lost_lines: lost?.lines ?? 0, kept_as });
     chain.append(withLedger(by, [...rewound, ...learned, recovered, ...looks]));
   } finally {
@@ -113,7 +113,7 @@ function startAgain(beginning: Beginning, id: string, { context, lines, view }: 
   const { gates, limits, test_command } = engine;
   const worktree = begun.worktree ? { worktree: begun.worktree } : {};
   const started = { goal, size, mode, workspace, gates, limits, test_command, ...worktree };
-  const { confidence_scores: _sure, scores: _scores, ...learned } = knowledgeOf(view);
+  const { confidence_scores: _sure, scores: _scores, ...learned } = withoutFiles(knowledgeOf(view));
   const chain = createChain(beginning, started, [
     event("imported", { context: learned, parts: ["generated_prompts"] }),
   ]);
@@ -130,13 +130,33 @@ async function rewindPhase(
   workspace: (context: Context) => Promise<Workspace>,
 ): Promise<ChainEvent[]> {
   const { line, step } = phaseStart(lines);
+  const unsure = unsureSince(lines, line);
+  if (unsure.length > 0) throw notSure(id, unsure);
   const touched = touchedSince(lines, line);
   const files = touched.length > 0 ? restoreFiles(id, await workspace(context), blobs, touched).files : [];
   return [event("rewound", { to: line, step, files, files_only: false })];
 }
 
-function learnedEvent({ view, isFromFile }: Inspected): ChainEvent {
-  return event("imported", { context: knowledgeOf(view), parts: isFromFile ? ["costs"] : [] });
+function notSure(id: string, paths: readonly string[]): UserError {
+  return new UserError(
+    "not_sure",
+    `A command of this phase was cut short. Nobody can tell whether it or you changed ${paths.join(", ")}. Nothing was changed.`,
+    `Continue first: claude-exec recover ${id} --choice continue. Then decide about these files: claude-exec rewind ${id}`,
+    exitCodes.conflict,
+  );
+}
+
+function learnedEvent({ view, isFromFile }: Inspected, choice: RecoveryChoice): ChainEvent {
+  const known = knowledgeOf(view);
+  const context = choice === "phase" ? withoutFiles(known) : known;
+  return event("imported", { context, parts: isFromFile ? ["costs"] : [] });
+}
+
+/** What is known, where the files that were changed are put back or belong to another chain. */
+function withoutFiles({ session_memory, ...known }: Record<string, Json>): Record<string, Json> {
+  if (!isRecord(session_memory)) return known;
+  const { files_modified: _modified, tests_written: _written, ...memory } = session_memory;
+  return { ...known, session_memory: memory };
 }
 
 /** What was found out, without how far the chain had come. The engine takes over what it knows; a model reads it all. */

@@ -136,13 +136,16 @@ test("recover continues a cut chain from its last good state, and keeps what its
 });
 
 test("recover runs the last phase again from its start, with its files as they were and with what is known", async () => {
-  const { place, replay } = await waiting();
-  expect((await place.run(["resume", "1", replay, "--approve-policy=auto", "--turns=22"])).code).toBe(12);
+  const { place } = await waiting();
+  const noted = report("One test is written.", { notes: [{ kind: "free", text: "The runner is sh." }] });
+  const replies = { ...wholeWay, ...looks, ...afterRecovery, "implementation/1/1-test_generator/turn-2": noted };
+  const replay = place.replay(replies, "noted.json");
+  expect((await place.run(["resume", "1", replay, "--approve-policy=auto", "--turns=24"])).code).toBe(12);
   const changed = place.events("file_changed");
   expect(changed.length).toBeGreaterThan(0);
   const { discovered, cost_tracking } = place.context();
   const all = place.journal();
-  const last = all.findLastIndex((line) => line.type === "event" && line.event === "file_changed");
+  const last = all.findLastIndex((line) => line.type === "event" && line.event === "report_recorded");
   cut(place, batchEnd(place, last + 1));
   expect((await place.run(["recover", "1"])).stdout).toContain("\nPhase: Implementation\n");
   const file = join(place.workspace, changed.at(-1)?.path ?? "");
@@ -164,6 +167,7 @@ test("recover runs the last phase again from its start, with its files as they w
     solution: { standing: "approved" },
     discovered,
     cost_tracking,
+    session_memory: { files_modified: [], notes: ["The runner is sh."] },
   });
   expect((await place.run(["resume", "1", replay, "--turns=200"])).code).toBe(0);
   expect(readFileSync(join(place.workspace, productCode.path), "utf8")).toBe(productCode.content);
