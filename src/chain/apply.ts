@@ -49,10 +49,10 @@ function rewound(now: Context, then: Context, dead: readonly ChainLine[]): Conte
   return withEngine({ ...then, cost_tracking: now.cost_tracking }, kept);
 }
 
-/** Remembers which inbox message brought an event about, so that none counts twice. */
+/** Remembers every inbox message that counted. A message that is put back into the inbox never counts again. */
 function taken(context: Context, event: ChainEvent): Context {
   if (event.event === "phase_changed" || !("from" in event) || event.from === undefined) return context;
-  return withEngine(context, { taken: [...context.engine.taken.slice(-99), event.from] });
+  return withEngine(context, { taken: [...context.engine.taken, event.from] });
 }
 
 function applyEvent(context: Context, event: ChainEvent, at: string, by: string): Context {

@@ -198,6 +198,21 @@ test("a message counts once, also after the chain went back to before it was tak
   expect([again.context.waived, lines.length, readdirSync(chain.inbox.folder)]).toEqual([{}, known, []]);
 });
 
+test("a message that counted does not count again, however many came after it", () => {
+  const { chain, deps, events, say } = workbench({});
+  say({ type: "waive", area: "requirements", reason: "It is small." });
+  const [name = ""] = readdirSync(chain.inbox.folder);
+  const path = join(chain.inbox.folder, name);
+  const sealed = readFileSync(path);
+  for (let count = 0; count < 120; count++) say({ type: "check" });
+  takeInbox(chain, deps.workspace);
+  writeFileSync(path, sealed);
+  takeInbox(chain, deps.workspace);
+  chain.close();
+  expect(events().filter((one) => one.event === "area_waived")).toHaveLength(1);
+  expect(readdirSync(chain.inbox.folder)).toEqual([]);
+});
+
 test("what is no message is put aside aloud, and the next one is taken in", () => {
   const { chain, deps, events, say } = workbench({});
   dropMessage(chain.inbox, { by: ada, message: { type: "dance" } }, 1);
@@ -208,7 +223,7 @@ test("what is no message is put aside aloud, and the next one is taken in", () =
   chain.close();
   const [first, second, third, ...rest] = events().slice(2);
   const unread = { event: "message_ignored", reason: "It could not be read.", by: { name: "unknown", door: "inbox" } };
-  const reason = "A message carries no seal of this chain, so you did not send it.";
+  const reason = "A message in the inbox is not sealed with your key for this chain. It was ignored.";
   expect([first, second, third]).toMatchObject([unread, unread, { ...unread, reason }]);
   expect(rest.map((one) => one.event)).toEqual(["prompts_queued"]);
 });
