@@ -107,7 +107,7 @@ export function makeHome({ path, exists }: Home): void {
     mkdirSync(join(path, "contexts"), { recursive: true, mode: 0o700 });
     if (!exists) writeAtomic(join(path, ".gitignore"), ignored, { mode: 0o644 });
     const chains = join(path, "contexts", ".gitignore");
-    if (!existsSync(chains)) writeAtomic(chains, "*\n", { mode: 0o644 });
+    if (readTextIfThere(chains) !== "*\n") writeAtomic(chains, "*\n", { mode: 0o644 });
   } catch (error) {
     throw new UserError(
       "home_unwritable",

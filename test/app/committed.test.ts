@@ -53,6 +53,7 @@ test("of a home whose chain has run git takes what a team shares, and no chain, 
 test.each([
   ["laid out as in the first design", '{ "$schema": "claude-exec.schema.json" }', "config.json", "contexts"],
   ["whose files git was told to take", "!*\n", ".claude-exec/.gitignore", ".claude-exec/contexts"],
+  ["whose chains git was told to take", "!*\n", ".claude-exec/contexts/.gitignore", ".claude-exec/contexts"],
 ])("of a home %s git takes no chain either", async (_, text, path, contexts) => {
   const place = placeWith({ ...quickApp, [path]: text });
   git(place.workspace, "init", "--quiet");
