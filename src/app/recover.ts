@@ -50,10 +50,10 @@ export const recoverOperation = operation({
         exitCodes.usage,
       );
     }
+    if (input.trust) trust(own, caller.world.env);
+    if (!isTrusted(own, caller.world.env)) throw untrusted(own);
     const { openWorkspace } = await import("../tools/workspace.ts");
     const recovered = await recoverChain(begun, id, choice, async (context) => {
-      if (input.trust) trust(own, caller.world.env);
-      if (!isTrusted(own, caller.world.env)) throw untrusted(own);
       const folder = await folderOf(own, context, caller);
       return openWorkspace(folder ?? own, { hide: folder === null ? ownFolders(home) : [] });
     });
