@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Mode } from "../permissions/judge.ts";
 import type { Model } from "../models/types.ts";
-import type { Shelf } from "../chain/ownership.ts";
+import type { ChainStore } from "../chain/ownership.ts";
 import { pathOutside } from "../tools/path_outside.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Deps, Progress } from "../chain/deps.ts";
@@ -67,7 +67,7 @@ export function contextsOf(home: Home): string {
 }
 
 /** The chains of a home. `make` makes the key of a user who has none yet. */
-export function shelfOf(home: Home, env: World["env"], make = false): Shelf & UserSeal {
+export function chainStoreOf(home: Home, env: World["env"], make = false): ChainStore & UserSeal {
   const moves = movesOf(env);
   const movedTo = (path: string) => moves.get(path);
   return { contexts: contextsOf(home), home: homePath(home), movedTo, ...userSeal(env, make) };

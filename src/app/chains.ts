@@ -46,9 +46,7 @@ export const newOperation = operation({
     const there = beside?.deps ?? deps;
     const worktree = beside ? { worktree: beside.worktree } : {};
     const started = { goal: input.task, size: input.size, mode: input.mode, ...worktree, ...settings };
-    const begun = beginning(caller, home);
-    const chain = createChain(begun, started);
-    if (begun.lost !== undefined) caller.progress({ type: "notice", line: keyless(begun.lost) });
+    const chain = createChain(beginning(caller, home), started);
     return turn(chain, caller, input, async () => {
       if (there.permission.mode !== "read") await there.sandbox.open();
       return runTurn(chain, there, policy, caller.signal);
@@ -192,10 +190,6 @@ export const presentOperation = operation({
     return goOn(input, caller, {});
   },
 });
-
-function keyless(why: string): string {
-  return `There is no place for your key: ${why}. Other processes will call this chain foreign. Set CLAUDE_EXEC_KEY to a secret of your own to avoid that.`;
-}
 
 function measured(context: Context): number {
   return context.prompts_executed.filter((name) => name === "uncertainty_analysis").length;

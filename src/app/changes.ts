@@ -9,7 +9,7 @@ import type { FileState, Touched } from "../tools/types.ts";
 import type { Context } from "../chain/context.ts";
 import type { ChainLine } from "../chain/events.ts";
 import type { Workspace } from "../tools/workspace.ts";
-import { locateHome, shelfOf, type Caller } from "./app.ts";
+import { locateHome, chainStoreOf, type Caller } from "./app.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
 import { adopt, chainId, common, running } from "./flags.ts";
 import { lookAtChain, problemData } from "./look.ts";
@@ -66,10 +66,10 @@ export const diffOperation = operation({
   async run(input, caller) {
     const id = paddedId(input.chain);
     const home = locateHome(caller, input);
-    const shelf = shelfOf(home, caller.world.env);
-    const foreign = (await foreignTo(home, shelf))(id);
-    const { context, lines, problem } = await lookAtChain(shelf, id, foreign);
-    const blobs = openBlobs(chainPaths(shelf.contexts, id).blobs);
+    const store = chainStoreOf(home, caller.world.env);
+    const foreign = (await foreignTo(home, store))(id);
+    const { context, lines, problem } = await lookAtChain(store, id, foreign);
+    const blobs = openBlobs(chainPaths(store.contexts, id).blobs);
     const { request } = context.engine;
     const waiting = request && { request, diff: shownChange(context, blobs)?.diff ?? null };
     const changes = await changesOf(lines, blobs);

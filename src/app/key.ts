@@ -9,18 +9,18 @@ import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
 import { userFolders } from "./places.ts";
 
-/** The user's key, and what only it may say: which homes were moved. No command and no tool sees this folder. */
+/** The folder of the user's key, and of the list of homes that were moved. No command and no tool sees it. */
 export function keyFolder(env: World["env"]): string {
   return join(userFolders(env).state, "key");
 }
 
 export interface UserSeal {
   readonly seal: Seal;
-  /** Why the key ends with this process; undefined: it is kept. */
-  readonly lost?: string;
+  /** Why the key could not be stored: it is forgotten when this process ends. Undefined where it is stored. */
+  readonly notStoredBecause?: string;
 }
 
-/** For a process that has no place to keep a key: what it begins, it can go on with itself. */
+/** The key of a process that cannot store one. This process can continue the chains that it begins with it. */
 const ownKey = randomBytes(32);
 
 /**
@@ -34,11 +34,11 @@ export function userSeal(env: World["env"], make: boolean): UserSeal {
   try {
     const key = readKey(path) ?? (make ? makeKey(path) : undefined);
     if (key) return { seal: sealWith(key) };
-    return { seal: sealWith(ownKey), lost: `there is no key in ${keyFolder(env)} yet` };
+    return { seal: sealWith(ownKey), notStoredBecause: "there is none yet" };
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined || error instanceof UserError) throw error;
-    return { seal: sealWith(ownKey), lost: `${path} cannot be ${make ? "made or " : ""}read (${code})` };
+    return { seal: sealWith(ownKey), notStoredBecause: `${path} cannot be ${make ? "made or " : ""}read (${code})` };
   }
 }
 
@@ -99,10 +99,10 @@ export function movesOf(env: World["env"]): ReadonlyMap<string, string> {
   return new Map([...kept, ...confirmed]);
 }
 
-/** Confirmed in this process, in case they cannot be kept. */
+/** Moves that were confirmed in this process: here they hold even if they cannot be stored. */
 const confirmed = new Map<string, string>();
 
-/** Remembers where a home was moved to, and says whether that could be kept. */
+/** Stores where a home was moved to. False: it could not be stored, and holds in this process only. */
 export function recordMove(env: World["env"], from: string, to: string): boolean {
   const moves = new Map(movesOf(env)).set(from, to);
   confirmed.set(from, to);

@@ -6,8 +6,8 @@ import { exitCodes, messageOf, UserError } from "../util/errors.ts";
 import { asJson, isRecord, type Json } from "../util/json.ts";
 import { chainIds, chainPaths, contextFiles, paddedId } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
-import type { Shelf } from "../chain/ownership.ts";
-import { locateHome, shelfOf, type Caller } from "./app.ts";
+import type { ChainStore } from "../chain/ownership.ts";
+import { locateHome, chainStoreOf, type Caller } from "./app.ts";
 import { openIndex } from "./library.ts";
 import { operation } from "./operation.ts";
 import { foreignTo, type Foreign } from "./own.ts";
@@ -31,9 +31,9 @@ export const statusOperation = operation({
   }),
   async run(input, caller) {
     const home = locateHome(caller, input);
-    const shelf = shelfOf(home, caller.world.env);
-    const foreign = await foreignTo(home, shelf);
-    const ids = chainIds(shelf.contexts);
+    const store = chainStoreOf(home, caller.world.env);
+    const foreign = await foreignTo(home, store);
+    const ids = chainIds(store.contexts);
     const wanted =
       input.chain === "all"
         ? ids
@@ -43,10 +43,10 @@ export const statusOperation = operation({
     }
     const again = flagsAgain({ home: input.home });
     const read =
-      input.chain === "all" ? await summaries(wanted, shelf, foreign, home, caller) : new Map<string, Json>();
+      input.chain === "all" ? await summaries(wanted, store, foreign, home, caller) : new Map<string, Json>();
     const chains: Json[] = [];
     for (const id of wanted) {
-      const chain = read.get(id) ?? (await summary(id, shelf, foreign(id)));
+      const chain = read.get(id) ?? (await summary(id, store, foreign(id)));
       const why = foreign(id);
       const told = why === undefined ? chain : { ...(chain as object), foreign: why, status: adoptable(chain, id) };
       chains.push(withFlags(told, again));
@@ -61,19 +61,19 @@ export const statusOperation = operation({
  */
 async function summaries(
   ids: readonly string[],
-  shelf: Shelf,
+  store: ChainStore,
   foreign: Foreign,
   home: Home,
   caller: Caller,
 ): Promise<Map<string, Json>> {
-  const { contexts } = shelf;
+  const { contexts } = store;
   const index = await openIndex(home, caller.world.env);
   const contextOf = contextFiles(contexts);
   const journalOf = (id: string) => chainPaths(contexts, id).journal;
   const files = ids.map((id) => (existsSync(journalOf(id)) || !contextOf.has(id) ? journalOf(id) : contextOf.get(id)!));
   const sources = { files, folders: [contexts, join(contexts, "journal")] };
   const values = await index.sync("chain:2", sources, async (at) => {
-    const value = await summary(ids[at]!, shelf, foreign(ids[at]!));
+    const value = await summary(ids[at]!, store, foreign(ids[at]!));
     const text = (key: string) => (isRecord(value) ? JSON.stringify(value[key] ?? "") : "");
     return { value, texts: [text("goal"), "", "", ""] };
   });
@@ -102,10 +102,10 @@ function withFlags(chain: Json, again: string): Json {
 }
 
 /** One chain that cannot be read must not hide the others. */
-async function summary(id: string, shelf: Shelf, foreign: string | undefined): Promise<Json> {
-  const context_file = contextFiles(shelf.contexts).get(id) ?? null;
+async function summary(id: string, store: ChainStore, foreign: string | undefined): Promise<Json> {
+  const context_file = contextFiles(store.contexts).get(id) ?? null;
   try {
-    const { view, problem } = await lookAtChain(shelf, id, foreign);
+    const { view, problem } = await lookAtChain(store, id, foreign);
     return { ...brief(id, view, context_file), ...problemData(problem, "") };
   } catch (error) {
     return {
@@ -118,13 +118,13 @@ async function summary(id: string, shelf: Shelf, foreign: string | undefined): P
 }
 
 /** Reads a chain, and brings its context file up to date where that may be done. */
-export async function lookAtChain(shelf: Shelf, id: string, foreign: string | undefined): Promise<Inspected> {
+export async function lookAtChain(store: ChainStore, id: string, foreign: string | undefined): Promise<Inspected> {
   const { inspectChain } = await import("../chain/inspect.ts");
-  const found = inspectChain(shelf, id);
+  const found = inspectChain(store, id);
   if (!found.isFileOld || found.problem || foreign !== undefined) return found;
   const { refreshView } = await import("../chain/open.ts");
   try {
-    refreshView(shelf, id);
+    refreshView(store, id);
   } catch (error) {
     // A folder that may only be read is no reason not to read it.
     if (denialOf(error) === undefined) throw error;
@@ -182,9 +182,9 @@ export const costOperation = operation({
       if (delivered) return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, delivered } };
     }
     const located = locateHome(caller, input);
-    const shelf = shelfOf(located, caller.world.env);
-    const foreign = (await foreignTo(located, shelf))(id);
-    const { context, lines, problem } = await lookAtChain(shelf, id, foreign);
+    const store = chainStoreOf(located, caller.world.env);
+    const foreign = (await foreignTo(located, store))(id);
+    const { context, lines, problem } = await lookAtChain(store, id, foreign);
     const last = lines.at(-1);
     const duration = last ? Date.parse(last.at) - Date.parse(context.started) : null;
     const report = asJson(chainCost(context.cost_tracking));

@@ -1,10 +1,10 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { notOwn, ownershipIn, type Shelf } from "../chain/ownership.ts";
+import { notOwn, ownershipIn, type ChainStore } from "../chain/ownership.ts";
 import { paddedId } from "../store/chains.ts";
 import { gitNames } from "../tools/git_names.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
-import { contextsOf, keepProgramsOutside, locateHome, shelfOf, type Caller, type CommonFlags } from "./app.ts";
+import { contextsOf, keepProgramsOutside, locateHome, chainStoreOf, type Caller, type CommonFlags } from "./app.ts";
 import { recordMove } from "./key.ts";
 import { liesApart, type Home } from "./places.ts";
 
@@ -27,28 +27,28 @@ export async function ownChain(
   const home = locateHome(caller, input);
   const id = paddedId(input.chain);
   if ((await trackedByGit(home)).has(`${id}.jsonl`)) throw tracked(id, home);
-  const shelf = shelfOf(home, env);
-  const ownership = ownershipIn(shelf, id);
+  const store = chainStoreOf(home, env);
+  const ownership = ownershipIn(store, id);
   if (ownership?.type === "moved" && input.adopt) {
-    if (!recordMove(env, ownership.from, shelf.home)) caller.progress({ type: "notice", line: notKept(shelf.home) });
+    if (!recordMove(env, ownership.from, store.home)) caller.progress({ type: "notice", line: notKept(store.home) });
   } else if (ownership?.type === "foreign" && input.adopt && mayAdopt) {
     return { home, id, workspace: home.workspace, adopts: true };
   } else if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
   if (!ownership || !liesApart(home)) return { home, id, workspace: home.workspace, adopts: false };
   const { readChain } = await import("../chain/inspect.ts");
-  return { home, id, workspace: readChain(shelfOf(home, env), id).context.workspace, adopts: false };
+  return { home, id, workspace: readChain(chainStoreOf(home, env), id).context.workspace, adopts: false };
 }
 
 export type Foreign = (id: string) => string | undefined;
 
 /** Says why a chain is not acted on, in a few words for whoever only looks; undefined: it is the user's own. */
-export async function foreignTo(home: Home, shelf: Shelf): Promise<Foreign> {
+export async function foreignTo(home: Home, store: ChainStore): Promise<Foreign> {
   const tracked = await trackedByGit(home).catch((error: unknown) => {
     if (error instanceof UserError) return undefined;
     throw error;
   });
   return (id) => {
-    const ownership = ownershipIn(shelf, id);
+    const ownership = ownershipIn(store, id);
     if (!ownership) return undefined;
     if (!tracked) return "git does not say whether it tracks its journal";
     if (tracked.has(`${id}.jsonl`)) return "git tracks its journal";
@@ -80,5 +80,5 @@ function tracked(id: string, home: Home): UserError {
 }
 
 function notKept(home: string): string {
-  return `That chains were moved to ${home} cannot be remembered here: add --adopt each time.`;
+  return `We cannot store that this home moved to ${home}. Add --adopt to every command.`;
 }

@@ -9,7 +9,7 @@ import { view } from "../chain/view.ts";
 import { chainCost } from "../costs/report.ts";
 import { chainIds, paddedId } from "../store/chains.ts";
 import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
-import { contextsOf, shelfOf, wire, type Caller, type CommonFlags } from "./app.ts";
+import { contextsOf, chainStoreOf, wire, type Caller, type CommonFlags } from "./app.ts";
 import type { Home } from "./places.ts";
 import { statsOf } from "./stats.ts";
 import { beginning, limitsOf, settingsOf } from "./turns.ts";
@@ -106,7 +106,7 @@ async function known(
     const message = missing === undefined ? "There is no chain yet." : `No chain ${missing}.`;
     throw new UserError("no_chain", message, "List chains with: claude-exec status all");
   }
-  const read = ids.slice(-20).map((id) => readChain(shelfOf(home, caller.world.env), id));
+  const read = ids.slice(-20).map((id) => readChain(chainStoreOf(home, caller.world.env), id));
   const views = read.map(({ context, lines }) => {
     const { engine: _engine, ...seen } = view(context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" });
     return seen;

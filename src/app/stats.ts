@@ -3,14 +3,14 @@ import type { PromptRuns } from "../chain/history.ts";
 import { chainIds, chainPaths } from "../store/chains.ts";
 import { UserError } from "../util/errors.ts";
 import type { Json } from "../util/json.ts";
-import { contextsOf, locateHome, shelfOf, type Caller } from "./app.ts";
+import { contextsOf, locateHome, chainStoreOf, type Caller } from "./app.ts";
 import { openIndex } from "./library.ts";
 
 /** How each prompt did over all chains of a home, the most used first. A chain's own part is kept in the index. */
 export async function statsOf(caller: Caller, input: { home?: string | undefined }) {
   const home = locateHome(caller, input);
   const contexts = contextsOf(home);
-  const shelf = shelfOf(home, caller.world.env);
+  const store = chainStoreOf(home, caller.world.env);
   // What was run on its own is recorded as a chain of one prompt.
   const kept = [contexts, join(contexts, "runs")].flatMap((folder) => chainIds(folder).map((id) => ({ folder, id })));
   const files = kept.map(({ folder, id }) => chainPaths(folder, id).journal);
@@ -19,7 +19,7 @@ export async function statsOf(caller: Caller, input: { home?: string | undefined
   const { promptRuns } = await import("../chain/history.ts");
   const one = ({ folder, id }: (typeof kept)[number]): Json => {
     try {
-      return promptRuns(readChain({ ...shelf, contexts: folder }, id).lines);
+      return promptRuns(readChain({ ...store, contexts: folder }, id).lines);
     } catch (error) {
       if (error instanceof UserError) return error.message;
       throw error;

@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
+import type { World } from "../util/world.ts";
 import { quoted, quotedLine } from "../util/quoting.ts";
 import { asJson, type Json } from "../util/json.ts";
 import { paddedId, chainPaths, dropMessage, type Inbox } from "../store/chains.ts";
@@ -12,16 +13,16 @@ import { event, type ChainLine, type Edit, type Limits, type WorkMode } from "..
 import { objection, type PersonMessage } from "../chain/inbox.ts";
 import { readChain } from "../chain/inspect.ts";
 import { openChain, withLedger, type Beginning, type Chain } from "../chain/open.ts";
-import type { Shelf } from "../chain/ownership.ts";
+import type { ChainStore } from "../chain/ownership.ts";
 import { runTurn, type Ending, type Policy } from "../chain/run.ts";
 import type { Deps } from "../chain/deps.ts";
 import { readAnswers } from "./answers.ts";
 import type { Config } from "./config.ts";
 import { shownChange } from "./changes.ts";
-import { locateHome, shelfOf, wire, type Caller, type CommonFlags } from "./app.ts";
+import { locateHome, chainStoreOf, wire, type Caller, type CommonFlags } from "./app.ts";
 import type { Running } from "./flags.ts";
 import type { Answer } from "./operation.ts";
-import type { UserSeal } from "./key.ts";
+import { keyFolder } from "./key.ts";
 import { ownChain } from "./own.ts";
 import { packageVersion, userFolders, type Home } from "./places.ts";
 import { flagsAgain, resumable } from "./trouble.ts";
@@ -35,8 +36,8 @@ export async function tell(
 ): Promise<Answer> {
   const own = await ownChain(input, caller);
   const { home, deps } = await wire(caller, input, own.workspace);
-  const shelf = shelfOf(home, caller.world.env);
-  const { context, lines } = readChain(shelf, own.id);
+  const store = chainStoreOf(home, caller.world.env);
+  const { context, lines } = readChain(store, own.id);
   const objected = objection(context, message);
   if (objected) throw objected;
   const folder = (await folderOf(own.workspace, context, caller)) ?? deps.workspace.root;
@@ -46,7 +47,7 @@ export async function tell(
     await goOn(input, caller, {}, () => true);
     throw objection({ ...context, engine: { ...context.engine, request } }, message);
   }
-  dropMessage(inboxOf(shelf, own.id, lines), { by: caller.by, message }, caller.world.now());
+  dropMessage(inboxOf(store, own.id, lines), { by: caller.by, message }, caller.world.now());
   try {
     return await goOn(input, caller, {}, until);
   } catch (error) {
@@ -92,7 +93,7 @@ export async function enterLostCost(
   }
 }
 
-function inboxOf({ contexts, seal }: Shelf, id: string, lines: readonly ChainLine[]): Inbox {
+function inboxOf({ contexts, seal }: ChainStore, id: string, lines: readonly ChainLine[]): Inbox {
   return { folder: chainPaths(contexts, id).inbox, seal, chain: lines[0]?.hash ?? "" };
 }
 
@@ -320,13 +321,22 @@ export function limitsOf(input: Running): Partial<Limits> {
   };
 }
 
-export function beginning(caller: Caller, home: Home): Beginning & UserSeal {
-  const { world, by, listen } = caller;
-  return { ...shelfOf(home, world.env, true), engine: packageVersion(), by, now: world.now, listen };
+export function beginning(caller: Caller, home: Home): Beginning {
+  const { world, by, listen, progress } = caller;
+  const store = chainStoreOf(home, world.env, true);
+  const onBegin = () => {
+    const why = store.notStoredBecause;
+    if (why !== undefined) progress({ type: "notice", line: keyNotStored(why, world.env) });
+  };
+  return { ...store, engine: packageVersion(), by, now: world.now, listen, onBegin };
+}
+
+function keyNotStored(why: string, env: World["env"]): string {
+  return `Your key could not be stored in ${keyFolder(env)}: ${why}. Other processes will call this chain foreign. Set CLAUDE_EXEC_KEY to a secret of your own to avoid that.`;
 }
 
 export function readOne(input: { chain: string; home?: string | undefined }, caller: Caller) {
-  return readChain(shelfOf(locateHome(caller, input), caller.world.env), paddedId(input.chain)).context;
+  return readChain(chainStoreOf(locateHome(caller, input), caller.world.env), paddedId(input.chain)).context;
 }
 
 /** Where a chain works beside its user's files; it is there before the chain begins. */

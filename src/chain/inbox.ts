@@ -58,7 +58,7 @@ export function takeInbox(chain: Chain, workspace: Workspace): void {
   }
 }
 
-const unsealed = "A message carries no seal of this chain, so you did not send it.";
+const unsealed = "A message in the inbox is not sealed with your key for this chain. It was ignored.";
 
 /** Why a message cannot be meant now, said before it is sent; undefined: it can. */
 export function objection(context: Context, message: PersonMessage): UserError | undefined {

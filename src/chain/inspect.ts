@@ -9,7 +9,7 @@ import { replay } from "./apply.ts";
 import { emptyContext, type Context } from "./context.ts";
 import type { Body, ChainLine, EventNamed } from "./events.ts";
 import { allParts, importContext } from "./import_context.ts";
-import { ownershipOf, type Ownership, type Shelf } from "./ownership.ts";
+import { ownershipOf, type Ownership, type ChainStore } from "./ownership.ts";
 import { isSealed, view } from "./view.ts";
 
 export interface Examined {
@@ -30,16 +30,16 @@ export interface Lost {
 }
 
 /** Reads and proves a journal, says whose it is, and compares it with how far it was written. */
-export function examineJournal(shelf: Shelf, id: string): Examined {
-  const paths = chainPaths(shelf.contexts, id);
-  const file = contextFiles(shelf.contexts).get(id);
+export function examineJournal(store: ChainStore, id: string): Examined {
+  const paths = chainPaths(store.contexts, id);
+  const file = contextFiles(store.contexts).get(id);
   const isThere = statSync(paths.journal, { throwIfNoEntry: false })?.isFile() ?? false;
   const none = { reading: undefined, ownership: undefined, lost: undefined, problem: undefined };
   if (!isThere && file === undefined) return none;
   // The end is read before the journal: the journal only grows, so that a chain at work never looks shortened.
   const end = readJournalEnd(paths.end) ?? (isThere ? journalEndIn(readJson(file)?.["journal"]) : undefined);
-  const reading = isThere ? readJournal<Body>(paths.journal, shelf.seal) : undefined;
-  const ownership = reading && ownershipOf(reading, id, shelf);
+  const reading = isThere ? readJournal<Body>(paths.journal, store.seal) : undefined;
+  const ownership = reading && ownershipOf(reading, id, store);
   const lines = reading?.lines ?? [];
   const isWhole = !end || end.n === 0 || lines[end.n - 1]?.hash === end.hash;
   // Nothing proves the lines of a foreign journal, nor how many it had: they are shown as they are.
@@ -115,10 +115,10 @@ export interface Inspected {
 }
 
 /** What is known of a chain, for a command that only reads: damage, or no journal yet, does not hide the rest. */
-export function inspectChain(shelf: Shelf, id: string): Inspected {
-  const { contexts } = shelf;
+export function inspectChain(store: ChainStore, id: string): Inspected {
+  const { contexts } = store;
   const path = contextFiles(contexts).get(id);
-  const { reading, ownership, problem } = examineJournal(shelf, id);
+  const { reading, ownership, problem } = examineJournal(store, id);
   const lines = reading?.lines ?? [];
   const file = readJson(path);
   const written = isSealed(file) ? (journalEndIn(file["journal"])?.n ?? 0) : undefined;
@@ -154,10 +154,10 @@ export function inspectChain(shelf: Shelf, id: string): Inspected {
 
 /** Reads a chain without holding it, for a command that acts on it: damage is an error. What is foreign can be read. */
 export function readChain(
-  shelf: Shelf,
+  store: ChainStore,
   id: string,
 ): { context: Context; lines: readonly ChainLine[]; ownership: Ownership } {
-  const { reading, ownership, problem } = examineJournal(shelf, id);
+  const { reading, ownership, problem } = examineJournal(store, id);
   if (problem) throw problem;
   if (!reading || !ownership) throw noChain(id);
   if (reading.lines.length === 0) throw neverBegun(id);

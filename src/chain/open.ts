@@ -16,7 +16,7 @@ import { event, type Body, type ChainEvent, type ChainLine, type Edit, type Even
 import { allParts } from "./import_context.ts";
 import { examineJournal, isAnsweredCall, neverBegun, noChain, readChain, unreadable } from "./inspect.ts";
 import { ledgerText } from "./ledger.ts";
-import { notOwn, type Shelf } from "./ownership.ts";
+import { notOwn, type ChainStore } from "./ownership.ts";
 import { standing, writeView, type Standing } from "./view.ts";
 
 /** A chain that this process holds. Whoever opens it closes it. */
@@ -41,11 +41,13 @@ export type Listener = (line: ChainLine) => void;
 
 export const engineActor: Actor = { kind: "engine", name: "claude-exec", door: "engine" };
 
-export interface Beginning extends Shelf {
+export interface Beginning extends ChainStore {
   readonly engine: string;
   readonly by: Actor;
   readonly now: () => number;
   readonly listen: Listener;
+  /** Called when a chain has begun with these. */
+  readonly onBegin?: () => void;
 }
 
 export type Started = Omit<EventNamed<"chain_started">, "type" | "event" | "slug">;
@@ -71,10 +73,15 @@ export function createChain(beginning: Beginning, started: Started, learned: rea
 }
 
 /** Header and task in one batch: a chain whose task is not on disk has not begun. */
-export function begin(chain: Chain, { engine, by, seal, home }: Beginning, events: readonly ChainEvent[]): void {
+export function begin(
+  chain: Chain,
+  { engine, by, seal, home, onBegin }: Beginning,
+  events: readonly ChainEvent[],
+): void {
   const { bodies } = withLedger(by, events);
   const header: Body = { type: "header", format: 2, chain_id: chain.id, engine, key: seal.id, home };
   chain.append({ by, bodies: [header, ...bodies] });
+  onBegin?.();
 }
 
 /**
@@ -117,12 +124,12 @@ function standingTo(lines: readonly ChainLine[], viewPath: string): Standing {
 }
 
 /** Rewrites a context file that is older than its journal, unless somebody works on the chain or edited the file. */
-export function refreshView(shelf: Shelf, id: string): void {
-  const lock = tryLock(chainPaths(shelf.contexts, id).lock);
+export function refreshView(store: ChainStore, id: string): void {
+  const lock = tryLock(chainPaths(store.contexts, id).lock);
   if (!lock) return;
   try {
-    const { context, lines } = readChain(shelf, id);
-    const file = contextFiles(shelf.contexts).get(id);
+    const { context, lines } = readChain(store, id);
+    const file = contextFiles(store.contexts).get(id);
     if (file === undefined || standingTo(lines, file).type !== "old") return;
     writeView(file, context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" }, false);
   } finally {

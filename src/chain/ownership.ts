@@ -6,7 +6,7 @@ import type { Seal } from "../store/seal.ts";
 import type { Body } from "./events.ts";
 
 /** Where chains are kept, and by what those of this user are told from all others. */
-export interface Shelf {
+export interface ChainStore {
   readonly contexts: string;
   readonly seal: Seal;
   /** The path by which this home is known: a sealed journal names the home that it was begun in. */
@@ -25,27 +25,27 @@ export type Ownership =
   | { readonly type: "foreign"; readonly why: string };
 
 /** Whose chain this is, by the first line of its journal alone; undefined where there is no journal. */
-export function ownershipIn(shelf: Shelf, id: string): Ownership | undefined {
-  const { journal } = chainPaths(shelf.contexts, id);
+export function ownershipIn(store: ChainStore, id: string): Ownership | undefined {
+  const { journal } = chainPaths(store.contexts, id);
   if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
-  return ownershipOf(readFirstLine<Body>(journal, shelf.seal), id, shelf);
+  return ownershipOf(readFirstLine<Body>(journal, store.seal), id, store);
 }
 
-export function ownershipOf(reading: Pick<Reading<Body>, "lines" | "key">, id: string, shelf: Shelf): Ownership {
+export function ownershipOf(reading: Pick<Reading<Body>, "lines" | "key">, id: string, store: ChainStore): Ownership {
   const [header] = reading.lines;
   if (!header) return { type: "own" };
   if (header.type !== "header") return foreign("its journal has no first line of ours");
   if (reading.key === undefined) return foreign("its journal carries no seal");
-  if (reading.key !== shelf.seal.id) return foreign("its journal is sealed with another key than yours");
+  if (reading.key !== store.seal.id) return foreign("its journal is sealed with another key than yours");
   if (header.chain_id !== id) return foreign(`its journal is that of chain ${header.chain_id}`);
-  const homes = homesFrom(header.home ?? "", shelf);
-  if (homes.includes(shelf.home)) return { type: "own" };
+  const homes = homesFrom(header.home ?? "", store);
+  if (homes.includes(store.home)) return { type: "own" };
   const last = homes.at(-1) ?? "";
   return isThere(last) ? foreign(`it is a copy of the chain in ${last}`) : { type: "moved", from: last };
 }
 
 /** The home that a chain was begun in, and those that it was moved to. */
-function homesFrom(home: string, { movedTo }: Shelf): string[] {
+function homesFrom(home: string, { movedTo }: ChainStore): string[] {
   const homes: string[] = [];
   for (let next: string | undefined = home; next !== undefined && !homes.includes(next); next = movedTo(next))
     homes.push(next);

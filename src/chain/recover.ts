@@ -11,7 +11,7 @@ import type { Context } from "./context.ts";
 import { event, type ChainEvent, type Phase } from "./events.ts";
 import { examineJournal, inspectChain, isAnsweredCall, lostText, type Inspected, type Lost } from "./inspect.ts";
 import { createChain, hold, lockOf, openChain, viewName, withLedger, type Beginning, type Chain } from "./open.ts";
-import { notOwn, type Shelf } from "./ownership.ts";
+import { notOwn, type ChainStore } from "./ownership.ts";
 import { phaseStart, restoreFiles, touchedSince, unsureSince } from "./rewind.ts";
 
 /** continue: from the last good state. phase: the last phase again. fresh: a new chain. Each keeps what is known. */
@@ -30,11 +30,11 @@ export interface RecoveryOffer {
   readonly choices: readonly RecoveryChoice[];
 }
 
-export function offerRecovery(shelf: Shelf, id: string): RecoveryOffer {
-  const found = inspectChain(shelf, id);
+export function offerRecovery(store: ChainStore, id: string): RecoveryOffer {
+  const found = inspectChain(store, id);
   const { context, lines } = found;
-  const { lost = { lines: 0, calls: 0, reports: [] } } = examineJournal(shelf, id);
-  const blobs = openBlobs(chainPaths(shelf.contexts, id).blobs);
+  const { lost = { lines: 0, calls: 0, reports: [] } } = examineJournal(store, id);
+  const blobs = openBlobs(chainPaths(store.contexts, id).blobs);
   if (!found.problem && texts(context).every((hash) => isWhole(blobs, hash))) throw nothingToRecover(id);
   return {
     problem:

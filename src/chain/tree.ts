@@ -9,7 +9,7 @@ import { engineActor, type Chain } from "./open.ts";
 export function notedTree(chain: Chain): Snapshot | undefined {
   const text = chain.tree.read();
   if (text !== null) return text === undefined ? undefined : readSnapshot(text);
-  const reason = "The note about the files before a command carries no seal of this chain.";
+  const reason = "The saved list of files from before a command was not written by this chain. It was ignored.";
   chain.append({ by: engineActor, bodies: [event("message_ignored", { reason, from: `${chain.id}.tree` })] });
   chain.tree.remove();
   return undefined;

@@ -155,12 +155,12 @@ export async function askTrust(signal: AbortSignal): Said<boolean> {
 
 export async function askAdopt(signal: AbortSignal): Said<boolean> {
   const message =
-    "Adopt it? What it knows and what it cost would count; its approvals and permissions would not, and its journal is kept aside.";
+    "Adopt it? What it knows and what it cost would count; its approvals and permissions would not, and its journal is kept under another name.";
   return confirmed(message, signal);
 }
 
 export async function askMoved(signal: AbortSignal): Said<boolean> {
-  return confirmed("Did you move it here? Then its chains go on here.", signal);
+  return confirmed("Did you move this project here? If yes, its chains continue here.", signal);
 }
 
 async function confirmed(message: string, signal: AbortSignal): Said<boolean> {

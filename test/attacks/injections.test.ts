@@ -16,7 +16,7 @@ import { openSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { ada } from "../chain/lines.ts";
-import { shelfAt } from "../support/sealed.ts";
+import { storeAt } from "../support/sealed.ts";
 import { callerAt } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
@@ -185,7 +185,7 @@ async function wrongOf(scene: Scene, place: Place, injection: Injection, at: num
   const lines: ChainLine[] = [];
   const now = scene.deps.world.now;
   const beginning: Beginning = {
-    ...shelfAt(scene.contexts),
+    ...storeAt(scene.contexts),
     engine: "0.1.0",
     by: ada,
     now,

@@ -123,7 +123,7 @@ test(`as ${user}: in a container without a state folder a chain says so at its s
   writeFileSync(file, "");
   const { place, env, caller, notices } = await waiting({ XDG_STATE_HOME: file });
   expect(notices).toEqual([
-    `There is no place for your key: ${file}/claude-exec/key/key cannot be made or read (ENOTDIR). Other processes will call this chain foreign. Set CLAUDE_EXEC_KEY to a secret of your own to avoid that.`,
+    `Your key could not be stored in ${file}/claude-exec/key: ${file}/claude-exec/key/key cannot be made or read (ENOTDIR). Other processes will call this chain foreign. Set CLAUDE_EXEC_KEY to a secret of your own to avoid that.`,
   ]);
   expect((await operate("answer", answer(place), caller)).data["ending"]).toMatchObject({ type: "needs_approval" });
   const other = await elsewhere(place, env, ["resume", "1", place.replay(answersWay)]);
@@ -135,6 +135,12 @@ test(`as ${user}: in a container without a state folder a chain says so at its s
   ]);
   const adopted = await elsewhere(place, env, ["resume", "1", "--adopt", place.replay(answersWay)]);
   expect(adopted.stdout).toContain("Chain 001 waits for answers:");
+  expect(adopted.stderr).toContain(`Your key could not be stored in ${file}/claude-exec/key: `);
+  const { home } = place;
+  const run = { name: "component_mapper", replay: flagsOf(place).replay, var: ["focus=src"], home };
+  await operate("prompts run", run, caller).catch(() => undefined);
+  expect(notices).toHaveLength(2);
+  expect(notices[1]).toBe(notices[0]);
 });
 
 test(`as ${user}: a project that was moved goes on after its user said so once, and again when it is moved back`, async () => {
@@ -419,6 +425,26 @@ test("rewind needs trust, like every other change", async () => {
   expect(existsSync(join(place.workspace, productCode.path))).toBe(false);
 });
 
+test.each(["continue", "phase", "fresh"])(
+  "to recover a chain by the choice %s needs trust, and a look at it does not",
+  async (choice) => {
+    const { place, env } = await waiting();
+    const lines = readFileSync(journalOf(place), "utf8").trimEnd().split("\n");
+    writeFileSync(journalOf(place), `${lines.slice(0, -1).join("\n")}\n`);
+    const before = readdirSync(place.home, { recursive: true });
+    const untrusting = { ...env, XDG_CONFIG_HOME: mkdtempSync(join(tmpdir(), "claude-exec-config-")) };
+    const there = callerAt(place.workspace, untrusting);
+    const input = { chain: "1", home: place.home };
+    expect((await operate("recover", input, there)).data["ending"]).toMatchObject({ type: "needs_recovery_choice" });
+    expect(await refusal(operate("recover", { ...input, choice }, there))).toMatchObject({
+      code: "untrusted",
+      exit: 10,
+    });
+    expect(readdirSync(place.home, { recursive: true })).toEqual(before);
+    expect((await operate("recover", { ...input, choice, trust: true }, there)).exit).toBe(0);
+  },
+);
+
 test("a planted message speaks for nobody, whichever chain it was sealed for, and the chain says so", async () => {
   const { place, env, caller } = await waiting();
   const message = {
@@ -436,7 +462,7 @@ test("a planted message speaks for nobody, whichever chain it was sealed for, an
   await operate("resume", flagsOf(place), caller);
   expect(place.events("area_waived")).toEqual([]);
   expect(place.events("message_ignored").map(({ reason, from }) => [reason, from])).toEqual(
-    names.map((name) => ["A message carries no seal of this chain, so you did not send it.", name]),
+    names.map((name) => ["A message in the inbox is not sealed with your key for this chain. It was ignored.", name]),
   );
   expect(readdirSync(inbox)).toEqual([]);
 });
@@ -466,7 +492,10 @@ test("a planted note about the files before a command is no note of ours, and re
   expect((await operate("rewind", { chain: "1", also_unsure: true }, caller)).exit).toBe(0);
   expect(readFileSync(join(place.workspace, "src", "sum.js"), "utf8")).toBe(quickApp["src/sum.js"]);
   expect(place.events("message_ignored")).toMatchObject([
-    { reason: "The note about the files before a command carries no seal of this chain.", from: "001.tree" },
+    {
+      reason: "The saved list of files from before a command was not written by this chain. It was ignored.",
+      from: "001.tree",
+    },
   ]);
 });
 

@@ -5,7 +5,7 @@ import { event, type ChainLine } from "../../src/chain/events.ts";
 import { readChain } from "../../src/chain/inspect.ts";
 import { createChain, openChain, slugOf, withLedger, type Beginning, type Chain } from "../../src/chain/open.ts";
 import { UserError } from "../../src/util/errors.ts";
-import { shelfAt } from "../support/sealed.ts";
+import { storeAt } from "../support/sealed.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
 import { ada, after, engine, noon, recorded, started } from "./lines.ts";
 
@@ -18,7 +18,7 @@ function place(): Beginning & { heard: ChainLine[] } {
   const heard: ChainLine[] = [];
   const contexts = join(folderWith({}), "contexts");
   return {
-    ...shelfAt(contexts),
+    ...storeAt(contexts),
     engine: "0.1.0",
     by: ada,
     now: () => Date.parse(noon),

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { event } from "../../src/chain/events.ts";
 import { createChain } from "../../src/chain/open.ts";
 import { offerRecovery, recoverChain } from "../../src/chain/recover.ts";
-import { shelfAt } from "../support/sealed.ts";
+import { storeAt } from "../support/sealed.ts";
 import { cleanUp, folderWith } from "../tools/folders.ts";
 import { ada, engine, noon, started } from "./lines.ts";
 
@@ -13,7 +13,7 @@ afterEach(cleanUp);
 test("the last phase is not run again where a change may be the user's own, and nothing is touched", async () => {
   const contexts = join(folderWith({}), "contexts");
   const now = () => Date.parse(noon);
-  const beginning = { ...shelfAt(contexts), engine: "0.1.0", by: ada, now, listen: () => undefined };
+  const beginning = { ...storeAt(contexts), engine: "0.1.0", by: ada, now, listen: () => undefined };
   const { type: _type, event: _event, slug: _slug, ...begun } = started;
   const chain = createChain(beginning, begun);
   const file = { type: "file" as const, sha256: "0".repeat(64), mode: 0o644, size: 1 };

@@ -14,7 +14,7 @@ import { compile } from "../../src/permissions/judge.ts";
 import { openSandbox } from "../../src/sandbox/sandbox.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { realWorld } from "../../src/util/world.ts";
-import { shelfAt } from "../support/sealed.ts";
+import { storeAt } from "../support/sealed.ts";
 import { recordingAt, type Replies } from "../support/script.ts";
 import { quickApp } from "../support/ways.ts";
 import { folderWith } from "../tools/folders.ts";
@@ -44,7 +44,7 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
   const lines: ChainLine[] = [];
   const signs: Progress[] = [];
   const beginning: Beginning = {
-    ...shelfAt(contexts),
+    ...storeAt(contexts),
     engine: "0.1.0",
     by: ada,
     now,

@@ -99,7 +99,7 @@ test("a message that a crash left in the inbox after it was taken in is not take
   expect((await place.run(["resume", "1", replay])).code).toBe(10);
   expect(place.events("changes_requested")).toMatchObject([{ request: "Shorter.", from: name }]);
   expect(place.events("message_ignored")).toMatchObject([
-    { reason: "A message carries no seal of this chain, so you did not send it." },
+    { reason: "A message in the inbox is not sealed with your key for this chain. It was ignored." },
   ]);
   expect(readdirSync(inbox)).toEqual([]);
 });

@@ -31,24 +31,26 @@ test("a person is asked whether a foreign chain is to be adopted, and whether a 
   const replay = place.replay(withQuestions);
   expect((await place.run([...tiny, replay])).code).toBe(10);
   const journal = join(place.home, "contexts", "journal", "001.jsonl");
-  const own = readFileSync(journal);
+  const end = join(place.home, "contexts", "journal-ends", "001.json");
+  const own = [journal, end].map((path) => [path, readFileSync(path)] as const);
   rewriteJournal(journal, undefined, (line) => (line["n"] === 1 ? { ...line, key: undefined } : line));
   const adopt = asked("Adopt it?");
   const no = await type(place, ["resume", "1", replay], [adopt, "n"]);
   expect([no.code, no.output]).toEqual([10, expect.stringContaining("claude-exec resume 001 --adopt")]);
   const yes = await type(place, ["resume", "1", replay], [adopt, "y"], [first, ctrlC]);
   expect([yes.code, yes.output]).toEqual([130, expect.stringContaining("Adopted. The foreign journal is kept as")]);
-  writeFileSync(journal, own);
+  // A journal that is put back without its end counts as cut.
+  for (const [path, bytes] of own) writeFileSync(path, bytes);
   const there = join(place.beside, "moved");
   renameSync(place.workspace, there);
   const moved = { ...place, workspace: there };
   const argv = ["ask", "1", "why?", "--trust", replay];
-  const stays = await type(moved, argv, [asked("Did you move it here?"), "n"]);
+  const stays = await type(moved, argv, [asked("Did you move this project here?"), "n"]);
   expect([stays.code, stays.output]).toEqual([10, expect.stringContaining("which is not there any more")]);
   const went = await type(
     moved,
     ["resume", "1", "--trust", replay],
-    [asked("Did you move it here?"), "y"],
+    [asked("Did you move this project here?"), "y"],
     [first, ctrlC],
   );
   expect(went.code).toBe(130);

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { userSeal } from "../../src/app/key.ts";
-import type { Shelf } from "../../src/chain/ownership.ts";
+import type { ChainStore } from "../../src/chain/ownership.ts";
 import { chainPaths } from "../../src/store/chains.ts";
 import { writeJournalEnd } from "../../src/store/journal_end.ts";
 import { sealText, sealWith, type Seal } from "../../src/store/seal.ts";
@@ -10,7 +10,7 @@ import { sha256 } from "../../src/util/hash.ts";
 export const testSeal = sealWith(Buffer.alloc(32, 7));
 
 /** Chains of a user whose key a test knows, in a home that was never moved. */
-export function shelfAt(contexts: string, seal: Seal = testSeal): Shelf {
+export function storeAt(contexts: string, seal: Seal = testSeal): ChainStore {
   return { contexts, seal, home: join(contexts, ".."), movedTo: () => undefined };
 }
 
