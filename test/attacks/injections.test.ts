@@ -324,7 +324,7 @@ function everything(folder: string, below = ""): Map<string, string> {
 function outOfBounds(before: Map<string, string>, after: Map<string, string>, { chain, lines }: Ran): string[] {
   const { id, viewPath } = chain;
   const own = new RegExp(
-    `^(?:journal(?:/${id}\\.(?:jsonl|lock|spare))?|blobs(?:/[0-9a-f]{64})?|inbox(?:/${id})?|set-aside(?:/.*)?)$`,
+    `^(?:journal-ends(?:/${id}\\.json)?|journal(?:/${id}\\.(?:jsonl|lock|spare))?|blobs(?:/[0-9a-f]{64})?|inbox(?:/${id})?|set-aside(?:/.*)?)$`,
   );
   const isOwn = (path: string) => {
     const inContexts = path.startsWith(kept) ? path.slice(kept.length) : "";
