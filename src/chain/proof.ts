@@ -71,7 +71,11 @@ export function whyUnproven(
   const back = differs.length === 0 ? "" : " Or put them back as they were.";
   if (open.length > 0) {
     const refused = open.some((name) => context.evidence.losses[name] === false);
-    return `These tests no longer run: ${listed(open)}. ${refused ? "A person did not allow that: put them back." : "A person must allow that by name; or put them back."}`;
+    const skipped = open.filter((name) => isSkippedTests.test(name)).map((name) => name.replace(isSkippedTests, "$1"));
+    const gone = open.filter((name) => !isSkippedTests.test(name));
+    const what = [...(gone.length > 0 ? [`These tests no longer run: ${listed(gone)}`] : []), ...skipped].join(". ");
+    const them = gone.length === 0 && skipped.every((text) => text.startsWith("1 ")) ? "it" : "them";
+    return `${what}. ${refused ? `A person did not allow that. Run ${them} again.` : `Run ${them} again, or ask a person to allow it.`}`;
   }
   if (copy === "passed")
     return `The tests pass as well on a copy without the new code, so they prove nothing about it.${changed} Make the tests fail where the new code is missing.${back}`;
@@ -79,6 +83,14 @@ export function whyUnproven(
     return `No test could run on a copy without the new code, so nobody saw them fail there.${changed} Make the tests fail there for the missing code.${back}`;
   return undefined;
 }
+
+/** The name under which a person allows that tests are skipped, in this state of the tests and the runner only. */
+export function skippedTests(count: number, state: string): string {
+  const what = count === 1 ? "1 test that ran before is" : `${count} tests that ran before are`;
+  return `${what} skipped now (state ${state})`;
+}
+
+const isSkippedTests = /^(\d+ tests? that ran before (?:is|are) skipped now) \(state \w+\)$/;
 
 export function listed(names: readonly string[]): string {
   const more = names.length > 10 ? `, and ${names.length - 10} more` : "";

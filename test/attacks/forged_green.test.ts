@@ -66,7 +66,9 @@ function passes(...differs: string[]): RegExp {
 const escaped = (text: string) => text.replace(/[.[\]/]/g, "\\$&");
 
 function lost(name: string): RegExp {
-  return new RegExp(`^These tests no longer run: ${escaped(name)}\\. A person must allow that by name`);
+  return new RegExp(
+    `^These tests no longer run: ${escaped(name)}\\. Run (?:it|them) again, or ask a person to allow it\\.`,
+  );
 }
 
 const shim = "mkdir -p node_modules/.bin; echo '#!/bin/sh' > node_modules/.bin/node; chmod +x node_modules/.bin/node";
@@ -160,7 +162,7 @@ const forgeries: [name: string, shape: Shape, why: RegExp][] = [
   [
     "the test is skipped",
     { forging: [says(testPath, testText("assert.equal(product(2, 3), 6)", "multiplies", "test.skip")), nearly] },
-    /^These tests no longer run: 1 that is skipped now\. A person must allow/,
+    /^1 test that ran before is skipped now\. Run it again, or ask a person to allow it\./,
   ],
   ["the red test is deleted", { forging: [["delete_file", { path: testPath }], nearly] }, lost(testPath)],
   [
@@ -567,4 +569,28 @@ test("only a person lets a test go, by its name, and is not asked again", async 
   expect(JSON.stringify(rejected.requests.at(-1))).toContain(
     "A person does not allow these tests that no longer run: test/old.test.js. It pins the old behaviour down.",
   );
+});
+
+test("a person who lets one test be skipped has not let another be skipped", async () => {
+  const path = "test/old.test.js";
+  const two = (first: string, second: string) =>
+    `import { test } from "node:test";\n${first}("one", () => {});\n${second}("two", () => {});\n`;
+  const bench = chainOf({
+    files: { [path]: two("test", "test") },
+    forging: [sh(`sed -i.bak 's/^test("one"/test.skip("one"/' ${path}; rm ${path}.bak`), rightCode],
+  });
+  const lost = [expect.stringMatching(/^1 test that ran before is skipped now \(/)];
+  const first = await bench.run({ approve: "auto" });
+  expect(first).toMatchObject({ type: "needs_permission", request: { kind: "lost_tests", lost } });
+  expect(fs.readFileSync(join(bench.folder, path), "utf8")).toBe(two("test.skip", "test"));
+  const allow = (ending: typeof first) =>
+    bench.say({ type: "allow", id: ending.type === "needs_permission" ? ending.request.id : "", always: false });
+  allow(first);
+  fs.writeFileSync(join(bench.folder, path), two("test", "test.skip"));
+  const second = await bench.run();
+  expect(second).toMatchObject({ type: "needs_permission", request: { kind: "lost_tests", lost } });
+  allow(second);
+  expect((await bench.run()).type).toBe("completed");
+  bench.chain.close();
+  expect(verdicts(bench)).toEqual(["baseline", "red", "unproven", "unproven", "green"]);
 });
