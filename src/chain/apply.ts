@@ -1,4 +1,4 @@
-import { settleLost } from "../costs/books.ts";
+import { releaseLost, settleLost } from "../costs/books.ts";
 import { applyEdits } from "./edits.ts";
 import { emptyContext, type Context, type Item, type PhaseVisit } from "./context.ts";
 import type { ChainEvent, ChainLine, EventNamed } from "./events.ts";
@@ -269,6 +269,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "completed":
       return {
         ...context,
+        cost_tracking: releaseLost(context.cost_tracking),
         phase_history: [...context.phase_history.slice(0, -1), ...endVisit(context.phase_history.at(-1), at)],
         state: { type: "completed", summary: event.summary, at },
       };

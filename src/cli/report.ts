@@ -146,10 +146,12 @@ function lostCalls(given: Json | undefined, id: string, home: string): string[] 
   if (lost.length === 0) return [];
   const sum = (key: string) => lost.reduce((total, call) => total + number(call[key]), 0);
   const count = sum("calls");
-  const calls = count === 1 ? "a call whose reply was lost" : `${count} calls whose replies were lost`;
-  const expected = `Of it ${money(sum("usd"))} are expected for ${calls}; it can be ${money(sum("most_usd"))} at most.`;
+  const calls = count === 1 ? "one call whose reply was lost" : `${count} calls whose replies were lost`;
+  const most = `${count === 1 ? "That call" : "Those calls"} cost ${money(sum("most_usd"))} at most.`;
   return [
-    lost.some(({ usd }) => usd === null) ? `What ${calls} cost is not in it, because no price is known.` : expected,
+    lost.some(({ usd }) => usd === null)
+      ? `This does not include ${calls}, because no price is known.`
+      : `This includes ${money(sum("usd"))}, our estimate for ${calls}. ${most}`,
     `Enter what the provider charged: claude-exec chain-cost ${id}${home} --lost <dollars>`,
   ];
 }

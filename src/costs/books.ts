@@ -63,6 +63,8 @@ export interface Lost {
   readonly most_usd: number | null;
   readonly tokens: number;
   readonly most_tokens: number;
+  /** The chain was completed since, so a budget reserves no more than what is booked. */
+  readonly released?: true;
 }
 
 /** One call, as it was booked: `usd` null where the model's price is not known. */
@@ -80,10 +82,15 @@ export interface Booking {
 
 /** What a budget counts as spent: what is booked, and what lost calls may have cost beyond that. */
 export function spent({ estimated_cost, tokens_used, unknown_tokens, lost_calls }: Costs) {
-  const more = (of: (lost: Lost) => number) => lost_calls.reduce((sum, lost) => sum + of(lost), 0);
+  const open = lost_calls.filter(({ released }) => !released);
+  const more = (of: (lost: Lost) => number) => open.reduce((sum, lost) => sum + of(lost), 0);
   const reserved = more(({ usd, most_usd }) => (most_usd ?? 0) - (usd ?? 0));
   const tokens = tokens_used + unknown_tokens + more(({ tokens, most_tokens }) => most_tokens - tokens);
   return { usd: estimated_cost + reserved, tokens, reserved };
+}
+
+export function releaseLost(costs: Costs): Costs {
+  return { ...costs, lost_calls: costs.lost_calls.map((lost) => ({ ...lost, released: true })) };
 }
 
 /** The real cost of all lost calls together takes the place of what was expected of each. */

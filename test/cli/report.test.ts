@@ -171,14 +171,14 @@ test("a cost that is not the whole cost says so", () => {
   expect(text).toContain(
     lines(
       "",
-      "  - Of it $0.050 are expected for a call whose reply was lost; it can be $1.14 at most.",
+      "  - This includes $0.050, our estimate for one call whose reply was lost. That call cost $1.14 at most.",
       "  - Enter what the provider charged: claude-exec chain-cost 047 --home 'my chains' --lost <dollars>",
       "",
     ),
   );
   const unpriced = { calls: 2, usd: null, most_usd: null };
   expect(reportText("chain-cost", { ...costs, lost_calls: [unpriced] })).toContain(
-    "\n  - What 2 calls whose replies were lost cost is not in it, because no price is known.\n",
+    "\n  - This does not include 2 calls whose replies were lost, because no price is known.\n",
   );
 });
 

@@ -3,6 +3,7 @@ import { locateHome } from "../../src/app/app.ts";
 import { beginning } from "../../src/app/turns.ts";
 import { openChain } from "../../src/chain/open.ts";
 import { takeInbox } from "../../src/chain/inbox.ts";
+import { spent, type Costs } from "../../src/costs/books.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { replayHandler, startMessagesServer, type Script } from "../models/messages-server.ts";
 import { placeWith, type Place } from "../support/cli.ts";
@@ -10,12 +11,6 @@ import { callerAt, operate, refusal } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
 import { asksFirst, quickApp, tiny, tinyWay } from "../support/ways.ts";
 
-interface Costs {
-  readonly estimated_cost: number;
-  readonly unknown_calls: number;
-  readonly by_prompt: Readonly<Record<string, { readonly usd: number }>>;
-  readonly lost_calls: readonly { readonly usd: number; readonly most_usd: number }[];
-}
 const costsOf = (place: Place) => place.context()["cost_tracking"] as Costs;
 
 /** A chain whose first reply never comes: it breaks off before anything is said of its usage. */
@@ -52,12 +47,25 @@ test("a dropped connection is booked at what was expected, and the final report 
   expect(before.estimated_cost).toBeGreaterThan(lost?.usd ?? 1);
   expect(before.estimated_cost - (lost?.usd ?? 0)).toBeLessThan(known * 2);
   expect(stdout).toContain(
-    `\nOf it $${lost?.usd.toFixed(3)} are expected for a call whose reply was lost; it can be $${lost?.most_usd.toFixed(2)} at most.\nEnter what the provider charged: claude-exec chain-cost 001 --lost <dollars>\n`,
+    `\nThis includes $${lost?.usd?.toFixed(3)}, our estimate for one call whose reply was lost. That call cost $${lost?.most_usd?.toFixed(2)} at most.\nEnter what the provider charged: claude-exec chain-cost 001 --lost <dollars>\n`,
   );
 });
 
+test("a completed chain reserves nothing for lost calls, and keeps what is booked for them", async () => {
+  expect(spent(before)).toEqual({ usd: before.estimated_cost, tokens: expect.any(Number) as number, reserved: 0 });
+  const planned = await losing(tinyWay, (number) => number === 1, "--mode=plan-only");
+  expect(planned.ran.code).toBe(0);
+  const [lost] = costsOf(planned.place).lost_calls;
+  expect(lost?.most_usd).toBeGreaterThan(0.5);
+  // What is left of this budget would not do if the most that the lost call can have cost were still reserved.
+  const built = await planned.run("resume", "1", "--mode=tdd", "--budget-usd=0.9", "--approve-policy=auto");
+  await planned.server.close();
+  expect(built.stdout).not.toContain("stay reserved for what lost calls may have cost");
+  expect(built.code).toBe(0);
+});
+
 test("status and chain-cost say the same, also as JSON", async () => {
-  const line = /^Of it .*at most\.$/m.exec(stdout)?.[0] ?? "none";
+  const line = /^This includes .* at most\.$/m.exec(stdout)?.[0] ?? "none";
   for (const argv of [
     ["status", "1"],
     ["chain-cost", "1"],
