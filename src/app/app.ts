@@ -1,18 +1,18 @@
 import { existsSync, realpathSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Mode } from "../permissions/judge.ts";
-import type { Model } from "../models/types.ts";
 import type { ChainStore } from "../chain/ownership.ts";
 import { pathOutside } from "../tools/path_outside.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Deps, Progress } from "../chain/deps.ts";
 import type { Actor } from "../store/journal.ts";
-import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere } from "../util/files.ts";
 import { sha256 } from "../util/hash.ts";
 import type { World } from "../util/world.ts";
+import { chooseModel, noModel } from "./choose_model.ts";
 import type { Config } from "./config.ts";
 import { permissionOf } from "./permission.ts";
+import { clockNotes } from "./settings.ts";
 import { deniedBy, sandboxIn } from "./sandbox.ts";
 import { isInside } from "../tools/place.ts";
 import { keyFolder, movesOf, userSeal, type UserSeal } from "./key.ts";
@@ -96,9 +96,10 @@ export async function wire(
   const dotEnv: Record<string, string> = mayRead && home.exists ? await readDotEnv(home) : {};
   if (!ready && !dotEnv["ANTHROPIC_API_KEY"]) throw noModel(home, known);
   if (!mayRead && !looksOnly) throw untrusted(home.workspace, ". Only to look: --permission read");
-  if (!known && !looksOnly) trust(home.workspace, world.env);
 
   const env = { ...dotEnv, ...Object.fromEntries(Object.entries(world.env).filter(([, value]) => value !== "")) };
+  const model = await chooseModel(world, flags, env["ANTHROPIC_API_KEY"] ?? "");
+  if (!known && !looksOnly) trust(home.workspace, world.env);
   const { agreeToModels, readSettings } = await import("./read_settings.ts");
   const { openPrompts, promptFolders } = await import("./library.ts");
   // What is only looked at has no say.
@@ -107,8 +108,7 @@ export async function wire(
   const settings = readSettings(own?.path, userFolders(env).config, given);
   const config =
     flags.model === undefined ? agreeToModels(settings, home.workspace, flags.project_models, env) : settings.config;
-  for (const line of settings.notes) caller.progress({ type: "notice", line });
-  const model = await chooseModel(caller, flags, env["ANTHROPIC_API_KEY"] ?? "");
+  for (const line of [...settings.notes, ...clockNotes(world.now())]) caller.progress({ type: "notice", line });
   const hide = alsoIn(folder, home, ownFolders(home));
   const hidden = hide.map((path) => relative(home.workspace, path)).filter((path) => !path.startsWith(".."));
   const permission = permissionOf(config, flags, { trusted: mayRead, hidden, env: world.env });
@@ -157,31 +157,5 @@ function alsoIn(worktree: string | undefined, { workspace }: Home, paths: readon
   if (worktree === undefined) return paths;
   return paths.flatMap((path) =>
     isInside(workspace, path) ? [path, join(worktree, relative(workspace, path))] : [path],
-  );
-}
-
-async function chooseModel({ world }: Caller, { replay, record }: CommonFlags, apiKey: string): Promise<Model> {
-  const { openRecorded, recordTo } = await import("../models/recorded.ts");
-  if (replay !== undefined) return openRecorded(replay, world);
-  const { openAnthropic } = await import("../models/anthropic.ts");
-  const { openLog } = await import("./log.ts");
-  const log = await openLog(world.env, join(userFolders(world.env).state, "claude-exec.log"), apiKey);
-  const live = openAnthropic({ apiKey, baseUrl: world.env["ANTHROPIC_BASE_URL"], world, ...(log ? { log } : {}) });
-  return record === undefined ? live : recordTo(live, record, world);
-}
-
-function noModel(home: Home, known: boolean): UserError {
-  const own = known ? ` or in ${join(home.path, ".env")}` : "";
-  return new UserError(
-    "no_model",
-    "There is no model to think with. Nothing was begun.",
-    [
-      "Ways to get one:",
-      "  see it work first:    claude-exec demo",
-      `  a key of your own:    export ANTHROPIC_API_KEY=…${own}`,
-      "  another server:       export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any",
-      '  a recorded run:       claude-exec new "…" --replay recording.json',
-    ].join("\n"),
-    exitCodes.notConfigured,
   );
 }

@@ -1,11 +1,24 @@
 import { z } from "zod";
 import { modes } from "../permissions/judge.ts";
 
+/** A flag that was given an empty value, as by an unset variable of a script, is not taken for one left out. */
+export const text = z.string().regex(/\S/, "is empty");
+
+/** In digits: `Number` would also take "", " 5 ", "0x10" and "1e2". */
+export const wholeNumber = z.preprocess(
+  (value) => (typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value),
+  z.number("is not a whole number").int("is not a whole number").positive("is not above 0"),
+);
+
+/** An amount that `pattern` describes, or "none". */
+const budget = (pattern: RegExp, message: string) =>
+  z.string().refine((amount) => amount === "none" || (pattern.test(amount) && /[1-9]/.test(amount)), message);
+
 export const common = {
-  home: z.string().optional().describe("Folder that keeps the chains"),
-  model: z.string().optional().describe("Use this model for every route"),
-  replay: z.string().optional().describe("Play the replies of a recorded run instead of asking a model"),
-  record: z.string().optional().describe("Write the replies of this run to a file that --replay plays"),
+  home: text.optional().describe("Folder that keeps the chains"),
+  model: text.optional().describe("Use this model for every route"),
+  replay: text.optional().describe("Play the replies of a recorded run instead of asking a model"),
+  record: text.optional().describe("Write the replies of this run to a file that --replay plays"),
   trust: z.boolean().optional().describe("Trust this folder from now on"),
   project_models: z
     .enum(["use", "ignore"], "is neither use nor ignore")
@@ -24,26 +37,20 @@ export const permitting = {
 export const running = {
   ...common,
   ...permitting,
-  answers: z.string().optional().describe("JSON file with answers to questions, by id or wording"),
+  answers: text.optional().describe("JSON file with answers to questions, by id or wording"),
   approve_policy: z
     .enum(["ask", "auto"], "is neither ask nor auto")
     .default("ask")
     .describe("auto approves solutions that nobody has read"),
-  budget_usd: z.string().optional().describe("Pause before this much money is passed (none: no limit)"),
-  budget_tokens: z.string().optional().describe("Pause before so many tokens are passed (none: no limit)"),
-  test_command: z.string().optional().describe("How the tests are run, words separated by spaces"),
-  turns: z.coerce
-    .number("is not a number")
-    .int("is not a whole number")
-    .positive("is not above 0")
+  budget_usd: budget(/^\d+(\.\d+)?$/, "is neither an amount above 0 nor none")
     .optional()
-    .describe("Pause after so many calls of the model"),
-  turns_per_prompt: z.coerce
-    .number("is not a number")
-    .int("is not a whole number")
-    .positive("is not above 0")
+    .describe("Pause before this much money is passed (none: no limit)"),
+  budget_tokens: budget(/^\d{1,15}$/, "is neither a whole number above 0 nor none")
     .optional()
-    .describe("Pause after so many calls within one step"),
+    .describe("Pause before so many tokens are passed (none: no limit)"),
+  test_command: text.optional().describe("How the tests are run, words separated by spaces"),
+  turns: wholeNumber.optional().describe("Pause after so many calls of the model"),
+  turns_per_prompt: wholeNumber.optional().describe("Pause after so many calls within one step"),
 };
 export type Running = z.infer<z.ZodObject<typeof running>>;
 

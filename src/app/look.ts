@@ -9,12 +9,13 @@ import { chainCost } from "../costs/report.ts";
 import type { ChainStore } from "../chain/ownership.ts";
 import { locateHome, chainStoreOf, type Caller } from "./app.ts";
 import { openIndex } from "./library.ts";
+import { common } from "./flags.ts";
 import { operation } from "./operation.ts";
 import { foreignTo, type Foreign } from "./own.ts";
 import type { Home } from "./places.ts";
 import { denialOf, flagsAgain } from "./trouble.ts";
 
-const home = z.string().optional().describe("Folder that keeps the chains");
+const { home } = common;
 
 export const statusOperation = operation({
   name: "status",

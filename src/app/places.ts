@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { userInfo } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { exitCodes, UserError } from "../util/errors.ts";
-import { readTextIfThere, writeAtomic } from "../util/files.ts";
+import { exitCodes, systemCode, UserError } from "../util/errors.ts";
+import { isFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
 
@@ -31,7 +31,7 @@ function searchHome(cwd: string, env: World["env"]): Home {
   for (let folder = start; ; folder = dirname(folder)) {
     if (isHome(folder)) return { path: folder, workspace: folder, exists: true };
     const inside = join(folder, ".claude-exec");
-    if (existsSync(inside)) return { path: inside, workspace: folder, exists: true };
+    if (existsAsFolder(inside)) return { path: inside, workspace: folder, exists: true };
     if (existsSync(join(folder, ".git"))) root = folder;
     const above = dirname(folder);
     if (root === folder && existsSync(join(folder, ".git"))) break;
@@ -43,7 +43,7 @@ function searchHome(cwd: string, env: World["env"]): Home {
 /** A home named by its path. One that lies in no project works on the project its user stands in. */
 function homeAt(path: string, cwd: string, env: World["env"]): Home {
   const above = dirname(path);
-  if (!isFolder(path) && !isFolder(above)) {
+  if (!isFolder(above)) {
     throw new UserError(
       "no_folder",
       `The home ${path} cannot be: there is no folder ${above}.`,
@@ -51,10 +51,18 @@ function homeAt(path: string, cwd: string, env: World["env"]): Home {
       exitCodes.usage,
     );
   }
-  const exists = isFolder(path);
+  const exists = existsAsFolder(path);
   if (exists && isHome(path)) return { path, workspace: path, exists };
   if (basename(path) === ".claude-exec") return { path, workspace: above, exists };
   return { path, workspace: searchHome(cwd, env).workspace, exists };
+}
+
+/** Whether a home is there. Anything else in its place is refused before something tries to read from it. */
+function existsAsFolder(path: string): boolean {
+  if (isFolder(path)) return true;
+  if (!lstatSync(path, { throwIfNoEntry: false })) return false;
+  const hint = "Move it away, or name another folder: --home <folder>";
+  throw new UserError("no_folder", `The home ${path} is not a folder. Nothing was changed.`, hint, exitCodes.usage);
 }
 
 /** Whether a home lies apart from the project it serves: then each chain knows its own. */
@@ -70,10 +78,6 @@ export function homePath(home: Home): string {
   const { path, workspace } = home;
   if (path === workspace || liesApart(home)) return existsSync(path) ? realpathSync(path) : path;
   return join(realpathSync(workspace), basename(path));
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function realHome(env: World["env"]): string {
@@ -144,10 +148,20 @@ export function userFolders(env: World["env"]) {
 }
 
 function userHome(env: World["env"]): string {
-  const home = [env["HOME"], userInfo().homedir].find((path) => path !== undefined && isAbsolute(path));
+  const home = [env["HOME"], userOfSystem()?.homedir].find((path) => path !== undefined && isAbsolute(path));
   if (home !== undefined) return home;
   const message = "It is not known where your home folder is, and so not where your own settings lie.";
   throw new UserError("no_user_home", message, "Set HOME to a folder of yours.", exitCodes.notConfigured);
+}
+
+/** What the system knows of its user; in a container it may know nothing. */
+export function userOfSystem(): { username: string; homedir: string } | undefined {
+  try {
+    return userInfo();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** The folder this program was installed in. */

@@ -4,13 +4,13 @@ import { z } from "zod";
 import { phases, promptName, scopes, type Listed } from "../library/prompt.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { asJson } from "../util/json.ts";
-import { common, permitting, running } from "./flags.ts";
+import { common, permitting, running, wholeNumber } from "./flags.ts";
 import { libraryOf } from "./library.ts";
 import { operation } from "./operation.ts";
 import { packageFolder } from "./places.ts";
 import { readValues, varFlag } from "./values.ts";
 
-const home = z.string().optional().describe("Folder that keeps the chains");
+const { home } = common;
 const name = z.string().describe("Its exact name");
 const costs = ["minimal", "low", "medium", "high"] as const;
 const filters = {
@@ -56,11 +56,8 @@ export const promptsSearchOperation = operation({
   positional: ["words"],
   input: z.object({
     words: z.array(z.string()).min(1, "is missing").describe("What it should be good for"),
-    limit: z.coerce
-      .number("is not a number")
-      .int("is not a whole number")
-      .min(1, "is not above 0")
-      .max(100, "is above 100")
+    limit: wholeNumber
+      .refine((limit) => limit <= 100, "is above 100")
       .default(10)
       .describe("How many at most"),
     ...filters,

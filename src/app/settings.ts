@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { readTextIfThere } from "../util/files.ts";
+import { pricesKnownOn } from "../models/prices.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
 import type { Config } from "./config.ts";
@@ -35,6 +36,15 @@ async function isIgnored(folder: string): Promise<boolean> {
   // A tracked file counts as not ignored, whatever .gitignore says.
   const ignored = await git("check-ignore", "-q", ".env");
   return ignored.exitCode === 0;
+}
+
+/** What is said where the clock must be wrong, because it shows a day before our prices were written down. */
+export function clockNotes(now: number): string[] {
+  if (now >= Date.parse(pricesKnownOn)) return [];
+  const today = new Date(now).toISOString().slice(0, 10);
+  return [
+    `The clock of this machine looks wrong: it says ${today}. Costs are counted with the prices of ${pricesKnownOn}.`,
+  ];
 }
 
 /** The configuration with the variables over it. */

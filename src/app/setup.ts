@@ -1,12 +1,14 @@
-import { cpSync, mkdtempSync, realpathSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
+import { isFolder } from "../util/files.ts";
 import { contextsOf, locateHome, type Caller } from "./app.ts";
 import { newOperation } from "./chains.ts";
+import { baseUrlOf } from "./choose_model.ts";
 import { libraryOf, openIndex } from "./library.ts";
-import { permitting } from "./flags.ts";
+import { common, permitting } from "./flags.ts";
 import { operation } from "./operation.ts";
 import { ownFolders, packageFolder, packageVersion, userFolders } from "./places.ts";
 import { isTrusted, trust } from "./trust.ts";
@@ -20,7 +22,7 @@ export const trustOperation = operation({
   input: z.object({ folder: z.string().default(".").describe("The folder; this one if left out") }),
   run(input, caller) {
     const folder = resolve(caller.cwd, input.folder);
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    if (!isFolder(folder)) {
       throw new UserError(
         "no_folder",
         `${folder} is not a folder. Nothing was trusted.`,
@@ -50,7 +52,10 @@ export const demoOperation = operation({
     permission: permitting.permission,
   }),
   async run(input, caller) {
-    const folder = input.folder ?? mkdtempSync(join(tmpdir(), "claude-exec-demo-"));
+    const folder =
+      input.folder === undefined
+        ? mkdtempSync(join(tmpdir(), "claude-exec-demo-"))
+        : emptyFolder(resolve(caller.cwd, input.folder));
     cpSync(join(packageFolder, "examples", "session-app"), folder, { recursive: true });
     const given = newOperation.input.parse({
       task: demoTask,
@@ -68,6 +73,24 @@ export const demoOperation = operation({
   },
 });
 
+/** Somebody's own files must not be overwritten by those of the demo. */
+function emptyFolder(path: string): string {
+  const wrong = (why: string) =>
+    new UserError(
+      "no_folder",
+      `${path} ${why}. Nothing was copied.`,
+      "Name an empty folder, or leave --folder out.",
+      exitCodes.usage,
+    );
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw wrong(`is no folder and cannot be made one (${systemCode(error) ?? messageOf(error)})`);
+  }
+  if (readdirSync(path).length > 0) throw wrong("is not empty");
+  return path;
+}
+
 export const demoAnswers = join(packageFolder, "examples", "recordings", "jwt.answers.json");
 
 export const doctorOperation = operation({
@@ -75,7 +98,7 @@ export const doctorOperation = operation({
   summary: "What this machine and this folder have and lack, and what to do about it",
   permission: "read",
   positional: [],
-  input: z.object({ home: z.string().optional().describe("Folder that keeps the chains") }),
+  input: z.object({ home: common.home }),
   async run(input, caller) {
     const checks = await examine(caller, input);
     const failed = checks.some(({ ok }) => ok === "no");
@@ -111,7 +134,8 @@ async function examine(caller: Caller, input: { home?: string | undefined }): Pr
     await attempt("model", async () => {
       const dotEnv: Record<string, string> = trusted && home.exists ? await readDotEnv(home) : {};
       const key = env["ANTHROPIC_API_KEY"] || dotEnv["ANTHROPIC_API_KEY"];
-      const where = env["ANTHROPIC_BASE_URL"] ? ` at ${env["ANTHROPIC_BASE_URL"]}` : "";
+      const address = baseUrlOf(env);
+      const where = address ? ` at ${address}` : "";
       return key
         ? check("model", "yes", `a key is set${where}`)
         : check("model", "no", "no key", "export ANTHROPIC_API_KEY=…, or try: claude-exec demo");

@@ -15,6 +15,10 @@ export function mendable(error: unknown, id: string | undefined, flags: CommonFl
       const what = `${pathOf(error)} may not be read or written.`;
       return new UserError("not_permitted", `${what} ${kept}`, `Give yourself the right to it, then ${again}`);
     }
+    case "unusable": {
+      const what = `${pathOf(error)} cannot be used (${systemCode(error)}).`;
+      return new UserError("path_unusable", `${what} ${kept}`, `Name another path, or repair this one, then ${again}`);
+    }
     case "broken":
       return new UserError("disk_failed", `The disk failed (EIO). ${kept}`, `Check the disk, then ${again}`);
     case undefined:
@@ -47,7 +51,7 @@ function naming(error: UserError, again: string, id: string | undefined, flags: 
 }
 
 /** What the machine denied; undefined for anything else. */
-export function denialOf(error: unknown): "full" | "forbidden" | "broken" | undefined {
+export function denialOf(error: unknown): "full" | "forbidden" | "broken" | "unusable" | undefined {
   switch (systemCode(error)) {
     case "ENOSPC":
     case "EDQUOT":
@@ -58,6 +62,15 @@ export function denialOf(error: unknown): "full" | "forbidden" | "broken" | unde
       return "forbidden";
     case "EIO":
       return "broken";
+    case "ENOTDIR":
+    case "EISDIR":
+    case "ELOOP":
+    case "ENAMETOOLONG":
+      return "unusable";
+    // Making a folder fails so where a file or a broken link has its name.
+    case "ENOENT":
+    case "EEXIST":
+      return error instanceof Error && "syscall" in error && error.syscall === "mkdir" ? "unusable" : undefined;
     case "ERR_SQLITE_ERROR":
       return lockDenial(error);
     default:
@@ -74,7 +87,7 @@ function lockDenial(error: unknown): "full" | "forbidden" | "broken" | undefined
 function pathOf(error: unknown): string {
   const path = error instanceof Error && "path" in error ? error.path : undefined;
   return typeof path === "string"
-    ? path
+    ? path.slice(0, 300)
     : systemCode(error) === "ERR_SQLITE_ERROR"
       ? "The chain's lock"
       : "A file of ours";

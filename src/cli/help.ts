@@ -19,7 +19,8 @@ function overview(): string {
     "",
     "Every command takes --json (one document), --stream-json (events, one a line), --plain and --help.",
     "Exit codes: 0 done · 1 failed · 10 waiting for a person · 11 confidence not reached · 12 budget reached ·",
-    "13 verification failed · 14 locked or conflicting · 64 wrong usage · 78 not configured · 130/143 interrupted.",
+    "13 verification failed · 14 locked or conflicting · 64 wrong usage · 78 not configured ·",
+    "129/130/143 interrupted.",
   ].join("\n");
 }
 

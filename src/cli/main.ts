@@ -1,8 +1,8 @@
 import { writeSync } from "node:fs";
-import { userInfo } from "node:os";
 import type { Caller } from "../app/app.ts";
 import type { Answer, ChainLine } from "../app/operation.ts";
 import { operations } from "../app/operations.ts";
+import { userOfSystem } from "../app/places.ts";
 import { demoAnswers } from "../app/setup.ts";
 import { exitCodeOfStop, exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
 import { isRecord } from "../util/json.ts";
@@ -59,9 +59,9 @@ async function carryOut(order: Order): Promise<number> {
   const interactive = output === "text" && process.stdin.isTTY && process.stdout.isTTY && !world.env["CI"];
   const stop = new AbortController();
   const caller: Caller = {
-    cwd: process.cwd(),
+    cwd: currentFolder(),
     world,
-    by: { kind: "person", name: userInfo().username, door: "cli" },
+    by: { kind: "person", name: userOfSystem()?.username ?? "unknown", door: "cli" },
     signal: stop.signal,
     listen(line) {
       if (output === "stream-json") process.stdout.write(`${harmlessJson(line)}\n`);
@@ -87,6 +87,16 @@ async function carryOut(order: Order): Promise<number> {
     live.stop();
     screen.close();
     release();
+  }
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    const message = "The current folder is not there any more. Nothing was begun.";
+    throw new UserError("no_folder", message, "Go to a folder that exists, then type the same again.", exitCodes.usage);
   }
 }
 

@@ -65,7 +65,9 @@ export function contextWindowOf(model: string, overrides: PriceTable = {}): numb
 function findPrice(model: string, at: number, prompt: number, overrides: PriceTable): Price | undefined {
   const since = (price: Price) => (price.valid_from ? Date.parse(price.valid_from) : Number.NEGATIVE_INFINITY);
   const limit = (price: Price) => price.up_to_prompt_tokens ?? Number.POSITIVE_INFINITY;
-  const begun = findModel(model, overrides)?.prices.filter((price) => since(price) <= at) ?? [];
+  const begunBy = (day: number) => findModel(model, overrides)?.prices.filter((price) => since(price) <= day) ?? [];
+  const begunNow = begunBy(at);
+  const begun = begunNow.length > 0 ? begunNow : begunBy(Math.max(at, Date.parse(pricesKnownOn)));
   const latest = Math.max(...begun.map(since));
   return begun
     .filter((price) => since(price) === latest && prompt <= limit(price))
@@ -87,7 +89,9 @@ function price(input: number, output: number, cache_read: number, more: Partial<
   return { input, output, cache_write_5m: input * 1.25, cache_write_1h: input * 2, cache_read, ...more };
 }
 
-/** Known on 2026-11-20. */
+/** The day on which `priceTable` was written down. A clock that shows an earlier day is wrong. */
+export const pricesKnownOn = "2026-11-20";
+
 export const priceTable: PriceTable = {
   "claude-fable-5-2": { context_window: 1_000_000, prices: [price(8, 40, 0.2)] },
   "claude-fable-5-1": { context_window: 1_000_000, prices: [price(10, 50, 0.25)] },

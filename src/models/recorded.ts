@@ -1,6 +1,8 @@
+import { accessSync, constants } from "node:fs";
+import { dirname } from "node:path";
 import { z } from "zod";
-import { messageOf, UserError } from "../util/errors.ts";
-import { readTextIfThere, writeAtomic } from "../util/files.ts";
+import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
+import { isFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
 import type { World } from "../util/world.ts";
 import { rest, worthAnotherTry } from "./attempts.ts";
 import type { FailureReason, Model, ModelEvent, ModelRequest, Outcome, ReplyBlock } from "./types.ts";
@@ -101,8 +103,18 @@ function lengthOf(block: ReplyBlock): number {
   return thinking.data?.thinking.length ?? 0;
 }
 
-/** Passes everything through and keeps each reply in a file that `openRecorded` plays. */
+/**
+ * Passes everything through and keeps each reply in a file that `openRecorded` plays. A file that cannot be written, or
+ * holds something else, is refused here, before a reply is paid for.
+ */
 export function recordTo(model: Model, path: string, world: World): Model {
+  readRecording(path);
+  const folder = dirname(path);
+  if (!isFolder(folder)) {
+    const hint = `Make the folder, or name a file in one that exists: --record <file>`;
+    throw new UserError("no_folder", `There is no folder ${folder} to record in.`, hint, exitCodes.usage);
+  }
+  accessSync(folder, constants.W_OK);
   const kept = new Set<string>();
   return { ...model, ask };
 
@@ -140,8 +152,19 @@ export function recordTo(model: Model, path: string, world: World): Model {
   }
 }
 
+function textOf(path: string): string | undefined {
+  try {
+    return readTextIfThere(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined) throw error;
+    const message = `The recording ${path} cannot be read (${code}). Nothing was changed.`;
+    throw new UserError("bad_recording", message, "Name a file that can be read.", exitCodes.usage);
+  }
+}
+
 export function readRecording(path: string): Recording | undefined {
-  const text = readTextIfThere(path);
+  const text = textOf(path);
   if (text === undefined) return undefined;
   const hint = "Nothing was changed. Mend the file at that place, or record it again.";
   let json: unknown;

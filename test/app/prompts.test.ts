@@ -129,7 +129,7 @@ test("a search for what a file says since a moment ago finds it", async () => {
 
 test.each([
   [["--limit=0"], "--limit is not above 0."],
-  [["--limit=many"], "--limit is not a number."],
+  [["--limit=many"], "--limit is not a whole number."],
   [[], "<words> is missing."],
 ])("a search with %j is refused", async (flags, told) => {
   const { place } = harbour();

@@ -139,7 +139,16 @@ test.each([
   [["status", "x"], "<chain> is a chain's number or `all`.", "Usage: claude-exec status [chain] [flags]"],
   [["resume", "7", "--turns", "0"], "--turns is not above 0.", "Usage: claude-exec resume <chain> [flags]"],
   [["resume", "7", "--turns", "1.5"], "--turns is not a whole number.", "Usage: claude-exec resume <chain> [flags]"],
-  [["resume", "7", "--turns", "many"], "--turns is not a number.", "Usage: claude-exec resume <chain> [flags]"],
+  ...["many", "", " 5", "0x10", "1e2", "-1", "9007199254740993"].map((turns): [string[], string, string] => [
+    ["resume", "7", `--turns=${turns}`],
+    "--turns is not a whole number.",
+    "Usage: claude-exec resume <chain> [flags]",
+  ]),
+  ...["home", "model", "replay", "record", "answers", "test-command"].map((flag): [string[], string, string] => [
+    ["resume", "7", `--${flag}=`],
+    `--${flag} is empty.`,
+    "Usage: claude-exec resume <chain> [flags]",
+  ]),
   [
     ["resume", "7", "--approve-policy", "yes"],
     "--approve-policy is neither ask nor auto.",

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { leastMaxTokens } from "../../src/costs/budget.ts";
 import { replayHandler, startMessagesServer } from "../models/messages-server.ts";
@@ -126,12 +126,22 @@ test.for([
   },
 );
 
-test.for(["0", "-1", "much", ""])("%j is not a budget", async (amount) => {
+test.for(["0", "0.00", "-1", "much", "", " 5", "0x10", "1e2", "Infinity"])("%j is not a budget", async (amount) => {
   const { ran, place } = await run(`--budget-usd=${amount}`);
   expect(ran).toEqual({
     code: 64,
     stdout: "",
-    stderr: `--budget-usd is "${amount}", which is not an amount.\nWrite a number above 0, or: --budget-usd none\n`,
+    stderr: "--budget-usd is neither an amount above 0 nor none.\nUsage: claude-exec new <task> [flags]\n",
   });
-  expect(() => place.journal()).toThrow("ENOENT");
+  expect(existsSync(place.home)).toBe(false);
+});
+
+test.for(["1.5", "0", "-1", "9007199254740993"])("%j is not a budget in tokens", async (amount) => {
+  const { ran, place } = await run(`--budget-tokens=${amount}`);
+  expect(ran).toEqual({
+    code: 64,
+    stdout: "",
+    stderr: "--budget-tokens is neither a whole number above 0 nor none.\nUsage: claude-exec new <task> [flags]\n",
+  });
+  expect(existsSync(place.home)).toBe(false);
 });

@@ -33,9 +33,10 @@ test("a dated id is priced as its family", () => {
   expect(contextWindowOf("claude-haiku-4-5-20251001")).toBe(200_000);
 });
 
-test("a price holds from its day on, and before a model existed it had none", () => {
+test("a price holds from its day on; a clock that shows a day before all of them is wrong, and the newest counts", () => {
   const read = (day: string) => priceOf("claude-sonnet-5-5", Date.parse(day), { ...none, cacheRead: 1e6 });
-  expect(read("2026-09-27T23:59:59Z")).toBeUndefined();
+  expect(read("2026-09-27T23:59:59Z")).toBe(0.1);
+  expect(read("2016-11-29T00:00:00Z")).toBe(0.1);
   expect(read("2026-09-28T00:00:00Z")).toBe(0.2);
   expect(read("2026-10-06T23:59:59Z")).toBe(0.2);
   expect(read("2026-10-07T00:00:00Z")).toBe(0.1);

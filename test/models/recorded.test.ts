@@ -123,7 +123,7 @@ test("what was recorded plays back the same", async () => {
     { type: "context_exceeded", attempts: [] },
     { type: "failed", reason: "overloaded", message: "Busy.", attempts: [] },
   ];
-  const path = join(folder, "new", "recording.json");
+  const path = join(folder, "new-recording.json");
   const live = recordTo(scripted(...outcomes), path, testWorld());
   expect(live.live).toBe(true);
   const keys = outcomes.map((_, index) => `step/${index}/turn-1`);
