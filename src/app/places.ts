@@ -113,6 +113,8 @@ export function makeHome({ path, exists }: Home): void {
     const chains = join(path, "contexts", ".gitignore");
     if (readTextIfThere(chains) !== "*\n") writeAtomic(chains, "*\n", { mode: 0o644 });
   } catch (error) {
+    // A home that is there can be repaired, and how is said where every operation ends.
+    if (exists) throw error;
     throw new UserError(
       "home_unwritable",
       `The home ${path} could not be made: ${String(error)}`,

@@ -87,7 +87,7 @@ function lockDenial(error: unknown): "full" | "forbidden" | "broken" | undefined
 function pathOf(error: unknown): string {
   const path = error instanceof Error && "path" in error ? error.path : undefined;
   return typeof path === "string"
-    ? path.slice(0, 300)
+    ? path.replace(/\/\.[\da-f-]{36}\.tmp$/, "").slice(0, 300)
     : systemCode(error) === "ERR_SQLITE_ERROR"
       ? "The chain's lock"
       : "A file of ours";
