@@ -32,18 +32,26 @@ export function stopOnRequest(stop: AbortController): () => void {
     process.on("message", countRequest("forwarded")).on("disconnect", orphaned);
     process.channel?.unref();
     if (!process.connected) orphaned();
-    if (process.stdin.isTTY) process.stdin.on("keypress", stopLauncherToo);
+    if (process.stdin.isTTY) stopWithLauncher();
   }
   return () => {
     for (const signal of signals) process.off(signal, received);
   };
 }
 
-/** At a question Ctrl+Z is a key, and Node stops only this process: the shell would wait for the launcher for ever. */
-function stopLauncherToo(_: string, key: { ctrl: boolean; name?: string }): void {
-  if (!key.ctrl || key.name !== "z") return;
-  process.stdin.setRawMode(false);
-  process.kill(process.ppid, "SIGSTOP");
+/**
+ * At a question Ctrl+Z is a key, and Node stops only this process for it: the shell would wait for the launcher for ever.
+ * Otherwise the launcher stops both.
+ */
+function stopWithLauncher(): void {
+  let isKey = false;
+  process.stdin.on("keypress", (_, { ctrl, name }: { ctrl: boolean; name?: string }) => {
+    isKey = ctrl && name === "z";
+  });
+  process.on("SIGTSTP", () => {
+    if (isKey) process.kill(0, "SIGSTOP");
+    isKey = false;
+  });
 }
 
 /** The shell that waited for the launcher goes on, and the terminal is the shell's: nothing more is drawn, read or set. */
