@@ -86,7 +86,7 @@ test.for<[argv: string[], env: Record<string, string>, code: number, stderr: str
     [task, "--trust", "--record=BESIDE/file"],
     live,
     1,
-    expect.stringContaining("The recording BESIDE/file is not JSON") as unknown as string,
+    "The recording BESIDE/file is not JSON: Unexpected token 'm', \"mine\n\" is not valid JSON.\nNothing was changed. Mend the file at that place, or record it again.\n",
   ],
   [
     [task, "--trust", "--record=BESIDE/x", "--replay=BESIDE/replies.json"],
