@@ -58,8 +58,8 @@ export function envLayer(env: World["env"], threshold: number) {
   const number = (name: string) => {
     const text = env[name];
     if (text === undefined || text === "") return undefined;
-    const value = Number(text);
-    if (Number.isFinite(value) && value > 0) return value;
+    // In digits, as the flags for amounts: `Number` would also take "0x10".
+    if (/^\d+(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text);
     throw new UserError(
       "env_invalid",
       `${name} is "${text}", which is not a number above 0.`,

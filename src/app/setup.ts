@@ -8,7 +8,7 @@ import { contextsOf, locateHome, type Caller } from "./app.ts";
 import { newOperation } from "./chains.ts";
 import { baseUrlOf } from "./choose_model.ts";
 import { libraryOf, openIndex } from "./library.ts";
-import { common, permitting } from "./flags.ts";
+import { common, permitting, text } from "./flags.ts";
 import { operation } from "./operation.ts";
 import { ownFolders, packageFolder, packageVersion, userFolders } from "./places.ts";
 import { isTrusted, trust } from "./trust.ts";
@@ -43,12 +43,12 @@ export const demoOperation = operation({
   permission: "run",
   positional: [],
   input: z.object({
-    answers: z.string().optional().describe("JSON file with answers to questions"),
+    answers: text.optional().describe("JSON file with answers to questions"),
     approve_policy: z
       .enum(["ask", "auto"], "is neither ask nor auto")
       .default("ask")
       .describe("auto approves without asking"),
-    folder: z.string().optional().describe("Empty folder for the copy of the app (a temporary one if left out)"),
+    folder: text.optional().describe("Empty folder for the copy of the app (a temporary one if left out)"),
     permission: permitting.permission,
   }),
   async run(input, caller) {

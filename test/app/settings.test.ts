@@ -105,13 +105,16 @@ test("the variables are laid over the configuration", () => {
   expect(withEnv(config, { TOKEN_LIMIT_WARNING: "", COST_ALERT_THRESHOLD: "", DEFAULT_MODEL: "" })).toEqual(config);
 });
 
-test.each(["many", "0", "-1", "Infinity"])("a variable that should be an amount and is %s is refused", (text) => {
-  expect(() => withEnv(configSchema.parse({}), { COST_ALERT_THRESHOLD: text })).toThrow(
-    expect.objectContaining({
-      code: "env_invalid",
-      message: `COST_ALERT_THRESHOLD is "${text}", which is not a number above 0.`,
-      hint: "Fix or unset COST_ALERT_THRESHOLD.",
-      exitCode: 78,
-    }),
-  );
-});
+test.each(["many", "0", "-1", "Infinity", "0x10", "1e2", " 5"])(
+  "a variable that should be an amount and is %s is refused",
+  (text) => {
+    expect(() => withEnv(configSchema.parse({}), { COST_ALERT_THRESHOLD: text })).toThrow(
+      expect.objectContaining({
+        code: "env_invalid",
+        message: `COST_ALERT_THRESHOLD is "${text}", which is not a number above 0.`,
+        hint: "Fix or unset COST_ALERT_THRESHOLD.",
+        exitCode: 78,
+      }),
+    );
+  },
+);

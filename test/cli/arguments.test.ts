@@ -144,6 +144,8 @@ test.each([
     "--turns is not a whole number.",
     "Usage: claude-exec resume <chain> [flags]",
   ]),
+  [["demo", "--answers="], "--answers is empty.", "Usage: claude-exec demo [flags]"],
+  [["demo", "--folder= "], "--folder is empty.", "Usage: claude-exec demo [flags]"],
   ...["home", "model", "replay", "record", "answers", "test-command"].map((flag): [string[], string, string] => [
     ["resume", "7", `--${flag}=`],
     `--${flag} is empty.`,
