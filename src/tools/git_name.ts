@@ -51,7 +51,8 @@ function makeFolder(path: string): void {
   try {
     fs.mkdirSync(path, { mode: 0o700 | sticky });
   } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
+    // Where we may not make it, a command may not either.
+    if (!["EEXIST", "EACCES", "EPERM", "EROFS"].includes(systemCode(error) ?? "")) throw error;
   }
 }
 

@@ -58,7 +58,11 @@ const step = "implementation/1/1-tdd_flow_controller";
 /** A chain that writes a large file over another, whose tests leave a large file behind. */
 function onDisk(): { place: Place; flags: object; caller: Caller } {
   const check = `head -c 100000 /dev/zero | tr '\\0' x > made; grep -c product src/product.js test/*.js\n`;
-  const made = placeWith({ ...quickApp, "src/product.js": old, "check.sh": `${check}exit 0\n` });
+  const made = placeWith({
+    ...quickApp,
+    "src/product.js": old,
+    "check.sh": `${check}[ ! -e test/product.test.js ] || grep -q product src/product.js\n`,
+  });
   const replay = join(made.beside, "replies.json");
   made.replay({
     ...tinyWay,
