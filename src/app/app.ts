@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import type { Mode } from "../permissions/judge.ts";
 import type { ChainStore } from "../chain/ownership.ts";
 import { pathOutside } from "../tools/path_outside.ts";
@@ -71,6 +71,15 @@ export function chainStoreOf(home: Home, env: World["env"], make = false): Chain
   const moves = movesOf(env);
   const movedTo = (path: string) => moves.get(path);
   return { contexts: contextsOf(home), home: homePath(home), movedTo, ...userSeal(env, make) };
+}
+
+/** The prompts that were run on their own: each is a chain of one prompt, in a folder within the home. */
+export function runsOf(store: ChainStore): ChainStore {
+  const movedTo = (path: string) => {
+    const to = store.movedTo(dirname(path));
+    return to && join(to, "runs");
+  };
+  return { ...store, contexts: join(store.contexts, "runs"), home: join(store.home, "runs"), movedTo };
 }
 
 /** What lies in a project is not what we mean by git or rg: npm puts its node_modules/.bin first. */

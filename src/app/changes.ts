@@ -74,7 +74,7 @@ export const diffOperation = operation({
     const waiting = request && { request, diff: shownChange(context, blobs)?.diff ?? null };
     const changes = await changesOf(lines, blobs);
     const again = flagsAgain({ home: input.home });
-    const about = { foreign: foreign ?? null, ...problemData(problem, again) };
+    const about = { foreign: foreign?.why ?? null, ...problemData(problem, again) };
     return { exit: exitCodes.done, data: { schema_version: 1, chain_id: id, ...about, waiting, changes, again } };
   },
 });

@@ -6,7 +6,7 @@ import { exitCodes, messageOf, UserError } from "../util/errors.ts";
 import { asJson, isRecord, type Json } from "../util/json.ts";
 import { chainIds, chainPaths, contextFiles, paddedId } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
-import type { ChainStore } from "../chain/ownership.ts";
+import type { ChainStore, NotOwn } from "../chain/ownership.ts";
 import { locateHome, chainStoreOf, type Caller } from "./app.ts";
 import { openIndex } from "./library.ts";
 import { common } from "./flags.ts";
@@ -49,7 +49,8 @@ export const statusOperation = operation({
     for (const id of wanted) {
       const chain = read.get(id) ?? (await summary(id, store, foreign(id)));
       const why = foreign(id);
-      const told = why === undefined ? chain : { ...(chain as object), foreign: why, status: adoptable(chain, id) };
+      const told =
+        why === undefined ? chain : { ...(chain as object), foreign: why.why, status: withHint(chain, why.hint) };
       chains.push(withFlags(told, again));
     }
     return { exit: exitCodes.done, data: { schema_version: 1, all: input.chain === "all", chains, again } };
@@ -103,7 +104,7 @@ function withFlags(chain: Json, again: string): Json {
 }
 
 /** One chain that cannot be read must not hide the others. */
-async function summary(id: string, store: ChainStore, foreign: string | undefined): Promise<Json> {
+async function summary(id: string, store: ChainStore, foreign: NotOwn | undefined): Promise<Json> {
   const context_file = contextFiles(store.contexts).get(id) ?? null;
   try {
     const { view, problem } = await lookAtChain(store, id, foreign);
@@ -119,7 +120,7 @@ async function summary(id: string, store: ChainStore, foreign: string | undefine
 }
 
 /** Reads a chain, and brings its context file up to date where that may be done. */
-export async function lookAtChain(store: ChainStore, id: string, foreign: string | undefined): Promise<Inspected> {
+export async function lookAtChain(store: ChainStore, id: string, foreign: NotOwn | undefined): Promise<Inspected> {
   const { inspectChain } = await import("../chain/inspect.ts");
   const found = inspectChain(store, id);
   if (!found.isFileOld || found.problem || foreign !== undefined) return found;
@@ -159,10 +160,10 @@ function brief(id: string, context: Record<string, Json>, contextFile: string | 
   };
 }
 
-/** Where a foreign chain stands is what it says of itself; what to do next is ours to say. */
-function adoptable(chain: Json, id: string): Json {
+/** A foreign chain says itself how far it came. What to do next is for us to say. */
+function withHint(chain: Json, hint: string): Json {
   const status = isRecord(chain) && isRecord(chain["status"]) ? chain["status"] : {};
-  return { ...(status as Record<string, Json>), hint: `claude-exec resume ${id} --adopt` };
+  return { ...(status as Record<string, Json>), hint };
 }
 
 export const costOperation = operation({
@@ -195,7 +196,7 @@ export const costOperation = operation({
         schema_version: 1,
         chain_id: id,
         goal: context.goal,
-        foreign: foreign ?? null,
+        foreign: foreign?.why ?? null,
         ...problemData(problem, flagsAgain({ home: input.home })),
         duration_ms: duration,
         prompts_executed: context.prompts_executed.length,

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync } from "no
 import { userInfo } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { chainFolders, refuseLinkedFolders } from "../store/chains.ts";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
 import { isFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
 import { isRecord, parseJson } from "../util/json.ts";
@@ -105,8 +106,25 @@ const ignored = `# Chains, caches, prompts on trial and keys are not for git; se
 .env*
 `;
 
+/**
+ * Refuses a home with a link in place of a folder of chains, or one that is itself a link to another project's home. Such
+ * links can come with a project.
+ */
+export function refuseLinks({ path, exists }: Home): void {
+  if (!exists) return;
+  const contexts = join(path, "contexts");
+  const isOthers = basename(realpathSync(path)) === ".claude-exec";
+  refuseLinkedFolders([
+    ...(isOthers ? [path] : []),
+    ...chainFolders(contexts),
+    ...chainFolders(join(contexts, "runs")),
+  ]);
+}
+
 /** Makes a project's home, and sees to it that git never takes its chains, whatever the project's own files say. */
-export function makeHome({ path, exists }: Home): void {
+export function makeHome(home: Home): void {
+  const { path, exists } = home;
+  refuseLinks(home);
   try {
     mkdirSync(join(path, "contexts"), { recursive: true, mode: 0o700 });
     if (!exists) writeAtomic(join(path, ".gitignore"), ignored, { mode: 0o644 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { exitCodes, UserError } from "../util/errors.ts";
+import { exitCodes } from "../util/errors.ts";
 import { asJson } from "../util/json.ts";
 import { contextFiles } from "../store/chains.ts";
 import { adopt, chainId, common } from "./flags.ts";
@@ -41,14 +41,6 @@ export const recoverOperation = operation({
     if (choice === undefined) {
       const ending = asJson({ type: "needs_recovery_choice", ...offer });
       return { exit: exitCodes.waiting, data: { ...data, ending } };
-    }
-    if (!offer.choices.includes(choice)) {
-      throw new UserError(
-        "nothing_left",
-        `No line of the journal of chain ${id} is whole. Nothing was changed.`,
-        `Take up its context file instead: claude-exec recover ${id} --choice continue${again}`,
-        exitCodes.usage,
-      );
     }
     if (input.trust) trust(own, caller.world.env);
     if (!isTrusted(own, caller.world.env)) throw untrusted(own);

@@ -1,15 +1,16 @@
-import { join } from "node:path";
 import { event } from "../chain/events.ts";
 import { historyText } from "../chain/history.ts";
 import { readChain } from "../chain/inspect.ts";
 import { createChain, engineActor, withLedger } from "../chain/open.ts";
+import { notOwn } from "../chain/ownership.ts";
 import type { Report } from "../chain/reply.ts";
 import { runTurn, type Ending } from "../chain/run.ts";
 import { view } from "../chain/view.ts";
 import { chainCost } from "../costs/report.ts";
 import { chainIds, paddedId } from "../store/chains.ts";
 import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
-import { contextsOf, chainStoreOf, wire, type Caller, type CommonFlags } from "./app.ts";
+import { contextsOf, chainStoreOf, runsOf, wire, type Caller, type CommonFlags } from "./app.ts";
+import { foreignTo } from "./own.ts";
 import type { Home } from "./places.ts";
 import { statsOf } from "./stats.ts";
 import { beginning, limitsOf, settingsOf } from "./turns.ts";
@@ -46,13 +47,15 @@ export async function runPrompt(input: Run, caller: Caller) {
   const settings = await settingsOf(deps, config, { approve_policy: "ask", ...input });
   const goal = input.values["focus"] ?? input.values["question"] ?? input.values["gap"] ?? prompt.purpose;
   const begun = beginning(listening, home);
-  const runs = { ...begun, contexts: join(begun.contexts, "runs"), home: join(begun.home, "runs") };
-  const chain = createChain(runs, {
-    goal,
-    size: "normal",
-    ...settings,
-    limits: { ...settings.limits, ...limitsOf({ approve_policy: "ask", ...input }) },
-  });
+  const chain = createChain(
+    { ...begun, ...runsOf(begun) },
+    {
+      goal,
+      size: "normal",
+      ...settings,
+      limits: { ...settings.limits, ...limitsOf({ approve_policy: "ask", ...input }) },
+    },
+  );
   try {
     const key = `run/1/1-${prompt.name}`;
     const queued = event("prompts_queued", {
@@ -106,7 +109,13 @@ async function known(
     const message = missing === undefined ? "There is no chain yet." : `No chain ${missing}.`;
     throw new UserError("no_chain", message, "List chains with: claude-exec status all");
   }
-  const read = ids.slice(-20).map((id) => readChain(chainStoreOf(home, caller.world.env), id));
+  const store = chainStoreOf(home, caller.world.env);
+  const foreign = await foreignTo(home, store);
+  const read = ids.slice(-20).map((id) => {
+    const notOurs = foreign(id);
+    if (notOurs) throw notOwn(id, notOurs);
+    return readChain(store, id);
+  });
   const views = read.map(({ context, lines }) => {
     const { engine: _engine, ...seen } = view(context, { n: lines.length, hash: lines.at(-1)?.hash ?? "" });
     return seen;

@@ -1,25 +1,30 @@
 import { join } from "node:path";
 import type { PromptRuns } from "../chain/history.ts";
+import { ownershipIn } from "../chain/ownership.ts";
 import { chainIds, chainPaths } from "../store/chains.ts";
 import { UserError } from "../util/errors.ts";
 import type { Json } from "../util/json.ts";
-import { contextsOf, locateHome, chainStoreOf, type Caller } from "./app.ts";
+import { contextsOf, locateHome, chainStoreOf, runsOf, type Caller } from "./app.ts";
 import { openIndex } from "./library.ts";
+import { foreignTo } from "./own.ts";
 
-/** How each prompt did over all chains of a home, the most used first. A chain's own part is kept in the index. */
+/** How each prompt did over all chains of a home that are its user's own. A chain's own part is kept in the index. */
 export async function statsOf(caller: Caller, input: { home?: string | undefined }) {
   const home = locateHome(caller, input);
   const contexts = contextsOf(home);
   const store = chainStoreOf(home, caller.world.env);
-  // What was run on its own is recorded as a chain of one prompt.
-  const kept = [contexts, join(contexts, "runs")].flatMap((folder) => chainIds(folder).map((id) => ({ folder, id })));
-  const files = kept.map(({ folder, id }) => chainPaths(folder, id).journal);
+  const foreign = await foreignTo(home, store);
+  const own = chainIds(contexts).filter((id) => foreign(id) === undefined);
+  const runs = runsOf(store);
+  const ownRuns = chainIds(runs.contexts).filter((id) => ownershipIn(runs, id)?.type === "own");
+  const kept = [...own.map((id) => ({ from: store, id })), ...ownRuns.map((id) => ({ from: runs, id }))];
+  const files = kept.map(({ from, id }) => chainPaths(from.contexts, id).journal);
   const index = await openIndex(home, caller.world.env);
   const { readChain } = await import("../chain/inspect.ts");
   const { promptRuns } = await import("../chain/history.ts");
-  const one = ({ folder, id }: (typeof kept)[number]): Json => {
+  const one = ({ from, id }: (typeof kept)[number]): Json => {
     try {
-      return promptRuns(readChain({ ...store, contexts: folder }, id).lines);
+      return promptRuns(readChain(from, id).lines);
     } catch (error) {
       if (error instanceof UserError) return error.message;
       throw error;

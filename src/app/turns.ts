@@ -118,7 +118,7 @@ export async function goOn(
   const begun = beginning(caller, home);
   const { chain, edits } = own.adopts
     ? adoptChain(begun, own.id, { ...settings, mode: edit.mode ?? "tdd" })
-    : openChain(begun, own.id, settings);
+    : openChain(begun, own.id);
   return turn(chain, caller, input, async () => {
     if (edits.length > 0) settleEdits(chain, edits, edit, caller);
     const limits = limitsOf(input);

@@ -1,18 +1,19 @@
-import { existsSync, renameSync } from "node:fs";
+import { renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeAtomic } from "../util/files.ts";
-import { asJson, type Json } from "../util/json.ts";
+import { readTextIfThere, writeAtomic } from "../util/files.ts";
+import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
 import { chainPaths, contextFiles, removeLeftovers } from "../store/chains.ts";
 import { UserError } from "../util/errors.ts";
 import type { Context } from "./context.ts";
-import { event } from "./events.ts";
-import { examineJournal, replayForeign } from "./inspect.ts";
+import { event, type ChainLine, type ImportedPart } from "./events.ts";
+import { allParts } from "./import_context.ts";
+import { examineJournal, replayForeign, unreadable } from "./inspect.ts";
 import { begin, hold, lockOf, slugOf, viewName, type Beginning, type Chain, type Started } from "./open.ts";
 
 /**
- * Begins a chain of this user's own under the number of a foreign one, whose journal is kept under another name. Only
- * what the foreign chain knows and what it cost is taken over; all else comes from `settings`.
+ * Begins a chain of this user's own under the number of a foreign one, with what that one knows and what it cost. All
+ * else comes from `settings`. A foreign journal is kept under another name, and so is the context file.
  */
 export function adoptChain(
   beginning: Beginning,
@@ -25,23 +26,29 @@ export function adoptChain(
   let chain: Chain | undefined;
   try {
     const { reading, ownership } = examineJournal(beginning, id);
-    if (!reading || ownership?.type !== "foreign") throw new Error(`Chain ${id} is not foreign.`);
-    const { goal, known } = replayForeign(id, reading.lines, (context) => ({
-      goal: z.string().min(1).catch("").parse(context.goal),
-      known: knowledgeOf(context, settings.gates.unproven),
-    }));
-    if (goal === "") throw noGoal(id);
+    if (ownership?.type !== "foreign") throw new Error(`Chain ${id} is not foreign.`);
+    const lines = reading?.lines ?? [];
+    const file = contextFiles(contexts).get(id);
+    const text = (file && readTextIfThere(file)) ?? "";
+    const { unproven } = settings.gates;
+    const taken = lines.length > 0 ? fromJournal(id, lines, unproven) : fromContextFile(id, file ?? "", text, unproven);
     const at = new Date(now()).toISOString().replace(/[:.]/g, "-");
     const kept_as = `${id}.jsonl.foreign-${at}`;
-    const viewPath = contextFiles(contexts).get(id) ?? join(contexts, viewName(id, reading.lines));
-    renameSync(journal, join(journal, "..", kept_as));
-    if (existsSync(viewPath)) renameSync(viewPath, `${viewPath}.foreign-${at}`);
+    const isKept = (statSync(journal, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    if (file) writeAtomic(`${file}.${lines.length > 0 ? `foreign-${at}` : "imported"}`, text);
+    if (isKept) renameSync(journal, join(journal, "..", kept_as));
     removeLeftovers(contexts, id);
     writeAtomic(journal, "");
+    const viewPath = file ?? join(contexts, viewName(id, lines));
     chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lock);
+    const { goal, known, parts } = taken;
     begin(chain, beginning, [
       event("chain_started", { ...settings, goal, slug: slugOf(goal) }),
-      event("imported", { context: known, parts: ["costs"], adopted: { why: ownership.why, kept_as } }),
+      event("imported", {
+        context: known,
+        parts,
+        ...(isKept ? { adopted: { why: ownership.why, kept_as } } : {}),
+      }),
     ]);
     chain.writeView(true);
     return { chain, edits: [] };
@@ -50,6 +57,38 @@ export function adoptChain(
     else lock.release();
     throw error;
   }
+}
+
+interface Taken {
+  readonly goal: string;
+  readonly known: Record<string, Json>;
+  readonly parts: readonly ImportedPart[];
+}
+
+function fromJournal(id: string, lines: readonly ChainLine[], unproven: number): Taken {
+  const taken = replayForeign(id, lines, (context) => ({
+    goal: z.string().min(1).catch("").parse(context.goal),
+    known: knowledgeOf(context, unproven),
+  }));
+  if (taken.goal === "") throw noGoal(id);
+  return { ...taken, parts: ["costs"] };
+}
+
+/** Approvals of a context file are history and permit nothing. */
+function fromContextFile(id: string, file: string, text: string, unproven: number): Taken {
+  const read = parseJson(text);
+  const { scores: _scores, ...known } = (isRecord(read) ? read : {}) as Record<string, Json>;
+  const { goal, confidence_scores } = known;
+  if (typeof goal !== "string") throw unreadable(id, file);
+  return { goal, known: { ...known, confidence_scores: capped(confidence_scores, unproven) }, parts: allParts };
+}
+
+/** Without evidence a score counts only as far as scores without evidence do. */
+function capped(scores: unknown, unproven: number): Record<string, Json> {
+  const pairs = Object.entries(isRecord(scores) ? scores : {});
+  return Object.fromEntries(
+    pairs.flatMap(([area, score]) => (typeof score === "number" ? [[area, Math.min(score, unproven)]] : [])),
+  );
 }
 
 /**
@@ -62,12 +101,11 @@ function knowledgeOf(context: Context, unproven: number): Record<string, Json> {
   const answered = questions.filter(({ answer }) => answer !== null);
   const answers = answered.map(({ question, answer }) => `Asked there: ${question} Answered: ${answer}`);
   const proposed = solution ? [`Proposed there: ${solution.text}`] : [];
-  const capped = Object.entries(scores).map(([area, score]) => [area, Math.min(score, unproven)]);
   const notes = [...memory.notes, ...answers, ...proposed];
   return asJson({
     discovered,
     uncertainties,
-    confidence_scores: Object.fromEntries(capped) as object,
+    confidence_scores: capped(scores, unproven),
     decisions,
     session_memory: { ...memory, files_modified: [], tests_written: [], notes },
     cost_tracking,

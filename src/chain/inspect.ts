@@ -9,7 +9,7 @@ import { replay } from "./apply.ts";
 import { emptyContext, type Context } from "./context.ts";
 import type { Body, ChainLine, EventNamed } from "./events.ts";
 import { allParts, importContext } from "./import_context.ts";
-import { ownershipOf, type Ownership, type ChainStore } from "./ownership.ts";
+import { notOwn, ownershipIn, type Ownership, type ChainStore } from "./ownership.ts";
 import { isSealed, view } from "./view.ts";
 
 export interface Examined {
@@ -39,11 +39,11 @@ export function examineJournal(store: ChainStore, id: string): Examined {
   // The end is read before the journal: the journal only grows, so that a chain at work never looks shortened.
   const end = readJournalEnd(paths.end) ?? (isThere ? journalEndIn(readJson(file)?.["journal"]) : undefined);
   const reading = isThere ? readJournal<Body>(paths.journal, store.seal) : undefined;
-  const ownership = reading && ownershipOf(reading, id, store);
+  const ownership = ownershipIn(store, id);
   const lines = reading?.lines ?? [];
   const isWhole = !end || end.n === 0 || lines[end.n - 1]?.hash === end.hash;
   // Nothing proves the lines of a foreign journal, nor how many it had: they are shown as they are.
-  const isForeign = ownership?.type === "foreign" && lines.length > 0;
+  const isForeign = ownership?.type === "foreign" && (lines.length > 0 || file !== undefined);
   if (isForeign || (!reading?.damage && isWhole)) return { ...none, reading, ownership };
 
   const behind = reading?.damage ? linesBehind(paths.journal, reading.bytes) : [];
@@ -136,7 +136,8 @@ export function inspectChain(store: ChainStore, id: string): Inspected {
   }
   if (typeof file?.["goal"] !== "string") {
     if (problem) throw nothingLeft(problem, chainPaths(contexts, id).journal);
-    throw reading ? neverBegun(id) : path === undefined ? noChain(id) : unreadable(id, path);
+    if (reading && ownership?.type === "own") throw neverBegun(id);
+    throw path === undefined ? noChain(id) : unreadable(id, path);
   }
   const context = importContext(base, file, lines.length > 0 ? ["costs"] : allParts, null);
   const started = typeof file["started"] === "string" ? file["started"] : null;
@@ -159,8 +160,8 @@ export function readChain(
 ): { context: Context; lines: readonly ChainLine[]; ownership: Ownership } {
   const { reading, ownership, problem } = examineJournal(store, id);
   if (problem) throw problem;
-  if (!reading || !ownership) throw noChain(id);
-  if (reading.lines.length === 0) throw neverBegun(id);
+  if (!ownership) throw noChain(id);
+  if (!reading || reading.lines.length === 0) throw ownership.type === "own" ? neverBegun(id) : notOwn(id, ownership);
   return { context: replayOf(ownership, id, reading.lines), lines: reading.lines, ownership };
 }
 
@@ -197,7 +198,7 @@ export function noChain(id: string): UserError {
 }
 
 export function unreadable(id: string, path: string): UserError {
-  const message = `Chain ${id} has no journal, and ${path} is not a context that could be taken up.`;
+  const message = `Chain ${id} has no journal that is yours, and ${path} is not a context that could be taken up.`;
   return new UserError("context_unreadable", message, 'Begin anew: claude-exec new "…"');
 }
 

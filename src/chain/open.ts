@@ -2,7 +2,6 @@ import { mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { writeAtomic, readTextIfThere } from "../util/files.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
-import { isRecord, parseJson, type Json } from "../util/json.ts";
 import { Journal, type Actor, type Reading } from "../store/journal.ts";
 import { chainPaths, contextFiles, removeLeftovers, takeChainId, type Inbox } from "../store/chains.ts";
 import { writeJournalEnd } from "../store/journal_end.ts";
@@ -13,8 +12,7 @@ import { sealText, unsealText } from "../store/seal.ts";
 import { apply, replay } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { event, type Body, type ChainEvent, type ChainLine, type Edit, type EventNamed } from "./events.ts";
-import { allParts } from "./import_context.ts";
-import { examineJournal, isAnsweredCall, neverBegun, noChain, readChain, unreadable } from "./inspect.ts";
+import { examineJournal, isAnsweredCall, neverBegun, noChain, readChain } from "./inspect.ts";
 import { ledgerText } from "./ledger.ts";
 import { notOwn, type ChainStore } from "./ownership.ts";
 import { standing, writeView, type Standing } from "./view.ts";
@@ -85,14 +83,10 @@ export function begin(
 }
 
 /**
- * Takes up a chain that is there: proves its journal, cuts what a crash left torn, and sees to its context file. A
- * context file without a journal begins one, with `settings`. A chain that is not this user's own is refused.
+ * Opens a chain that is there: proves its journal, cuts what a crash left torn, and sees to its context file. A chain
+ * that is not this user's own is refused.
  */
-export function openChain(
-  beginning: Beginning,
-  id: string,
-  settings?: Omit<Started, "goal">,
-): { chain: Chain; edits: Edit[] } {
+export function openChain(beginning: Beginning, id: string): { chain: Chain; edits: Edit[] } {
   const { contexts } = beginning;
   const file = contextFiles(contexts).get(id);
   const lock = lockOf(contexts, id);
@@ -100,10 +94,7 @@ export function openChain(
     const { reading, ownership, problem } = examineJournal(beginning, id);
     if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
     if (problem) throw problem;
-    if (!reading || reading.lines.length === 0) {
-      if (!file || !settings) throw neverBegun(id);
-      return { chain: importChain(beginning, id, file, lock, settings), edits: [] };
-    }
+    if (!reading || reading.lines.length === 0) throw neverBegun(id);
     const viewPath = file ?? join(contexts, viewName(id, reading.lines));
     const chain = hold(beginning, id, viewPath, reading, lock);
     const found = standingTo(reading.lines, viewPath);
@@ -135,31 +126,6 @@ export function refreshView(store: ChainStore, id: string): void {
   } finally {
     lock.release();
   }
-}
-
-function importChain(
-  beginning: Beginning,
-  id: string,
-  file: string,
-  lock: Lock,
-  settings: Omit<Started, "goal">,
-): Chain {
-  const text = readTextIfThere(file) ?? "";
-  const context = parseJson(text);
-  if (!isRecord(context) || typeof context["goal"] !== "string") {
-    throw unreadable(id, file);
-  }
-  writeAtomic(chainPaths(beginning.contexts, id).journal, "");
-  removeLeftovers(beginning.contexts, id);
-  writeAtomic(`${file}.imported`, text);
-  const chain = hold(beginning, id, file, { lines: [], bytes: 0 }, lock);
-  const { goal } = context;
-  begin(chain, beginning, [
-    event("chain_started", { ...settings, goal, slug: slugOf(goal) }),
-    event("imported", { context: context as Record<string, Json>, parts: allParts }),
-  ]);
-  chain.writeView(true);
-  return chain;
 }
 
 /** What a process does with a chain once it has the lock. */

@@ -1,47 +1,69 @@
 import { lstatSync, statSync } from "node:fs";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
-import { chainPaths } from "../store/chains.ts";
-import { readFirstLine, type Reading } from "../store/journal.ts";
+import { chainPaths, contextFiles } from "../store/chains.ts";
+import { readFirstBatch } from "../store/journal.ts";
 import type { Seal } from "../store/seal.ts";
 import type { Body } from "./events.ts";
 
-/** Where chains are kept, and by what those of this user are told from all others. */
+/** A folder of chains, and how to recognise those of this user. */
 export interface ChainStore {
   readonly contexts: string;
   readonly seal: Seal;
-  /** The path by which this home is known: a sealed journal names the home that it was begun in. */
+  /** The path of this home. A sealed journal names the home that it was begun in. */
   readonly home: string;
   /** Where a home was moved to, as far as its user confirmed it. */
   readonly movedTo: (home: string) => string | undefined;
 }
 
 /**
- * Whether a chain is this user's own, in the home it was begun in. The engine acts only on such chains. `moved`: it is,
- * but its home has another path now, and the user has not confirmed that yet.
+ * Whether a chain is this user's own, in the home that it was begun in. The engine acts only on such chains. `moved`: it
+ * is the user's own, but its home has another path now, and the user has not confirmed that yet.
  */
-export type Ownership =
-  | { readonly type: "own" }
-  | { readonly type: "moved"; readonly from: string }
-  | { readonly type: "foreign"; readonly why: string };
+export type Ownership = { readonly type: "own" } | NotOwn;
 
-/** Whose chain this is, by the first line of its journal alone; undefined where there is no journal. */
-export function ownershipIn(store: ChainStore, id: string): Ownership | undefined {
-  const { journal } = chainPaths(store.contexts, id);
-  if (!statSync(journal, { throwIfNoEntry: false })?.isFile()) return undefined;
-  return ownershipOf(readFirstLine<Body>(journal, store.seal), id, store);
+/** Why the engine does not act on a chain, and what its user can do about that. */
+export interface NotOwn {
+  readonly type: "foreign" | "moved" | "tracked_by_git";
+  readonly why: string;
+  readonly hint: string;
+  /** Where the home was before it was moved. */
+  readonly from?: string;
 }
 
-export function ownershipOf(reading: Pick<Reading<Body>, "lines" | "key">, id: string, store: ChainStore): Ownership {
-  const [header] = reading.lines;
-  if (!header) return { type: "own" };
+/** Whose chain this is, by the lines that its journal begins with; undefined where there is no such chain. */
+export function ownershipIn(store: ChainStore, id: string): Ownership | undefined {
+  const { journal } = chainPaths(store.contexts, id);
+  const stats = statSync(journal, { throwIfNoEntry: false });
+  const isThere = stats?.isFile() === true;
+  const hasContextFile = () => contextFiles(store.contexts).has(id);
+  const foreign = (why: string): NotOwn => ({ type: "foreign", why, hint: adoptingCommand(id) });
+  if (!isThere || stats.size === 0) {
+    if (hasContextFile()) return foreign("it has only a context file, which anybody could have written");
+    return isThere ? { type: "own" } : undefined;
+  }
+  const { lines, key } = readFirstBatch<Body>(journal, store.seal);
+  const [header] = lines;
+  if (!header) {
+    // Without a context file nothing is left that could be believed.
+    if (!hasContextFile()) return { type: "own" };
+    return foreign(
+      "nothing proves that the first lines of its journal are yours, and anybody could have written its context file",
+    );
+  }
   if (header.type !== "header") return foreign("its journal has no first line of ours");
-  if (reading.key === undefined) return foreign("its journal carries no seal");
-  if (reading.key !== store.seal.id) return foreign("its journal is sealed with another key than yours");
+  if (key === undefined) return foreign("its journal carries no seal");
+  if (key !== store.seal.id) return foreign("its journal is sealed with another key than yours");
   if (header.chain_id !== id) return foreign(`its journal is that of chain ${header.chain_id}`);
   const homes = homesFrom(header.home ?? "", store);
   if (homes.includes(store.home)) return { type: "own" };
-  const last = homes.at(-1) ?? "";
-  return isThere(last) ? foreign(`it is a copy of the chain in ${last}`) : { type: "moved", from: last };
+  const from = homes.at(-1) ?? "";
+  if (isThereStill(from)) return foreign(`it is a copy of the chain in ${from}`);
+  const why = `it was moved here from ${from}, and you have not confirmed that`;
+  return { type: "moved", why, hint: adoptingCommand(id), from };
+}
+
+function adoptingCommand(id: string): string {
+  return `claude-exec resume ${id} --adopt`;
 }
 
 /** The home that a chain was begun in, and those that it was moved to. */
@@ -52,8 +74,8 @@ function homesFrom(home: string, { movedTo }: ChainStore): string[] {
   return homes;
 }
 
-/** A place that may not be looked at counts as there: then the chain is a copy. */
-function isThere(path: string): boolean {
+/** A path that may not be looked at counts as one that is there: then the chain counts as a copy. */
+function isThereStill(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
@@ -62,24 +84,17 @@ function isThere(path: string): boolean {
   }
 }
 
-function foreign(why: string): Ownership {
-  return { type: "foreign", why };
-}
-
 /** Nothing is done with a chain that is not this user's own, before a person says so. */
-export function notOwn(id: string, ownership: Exclude<Ownership, { type: "own" }>): UserError {
-  if (ownership.type === "moved") {
+export function notOwn(id: string, { type, why, hint, from }: NotOwn): UserError {
+  if (type === "moved") {
     return new UserError(
-      "moved",
-      `Chain ${id} was begun in ${ownership.from}, which is not there any more. Nothing was done.`,
-      `If you moved it here, say so once: claude-exec resume ${id} --adopt`,
+      type,
+      `Chain ${id} was begun in ${from}, which is not there any more. Nothing was done.`,
+      `If you moved it here, say so once: ${hint}`,
       exitCodes.waiting,
     );
   }
-  return new UserError(
-    "foreign",
-    `Chain ${id} is foreign: ${ownership.why}. Nothing was done with it.`,
-    `Look at it: claude-exec status ${id}. To take over what it knows and what it cost, but none of its approvals and permissions: claude-exec resume ${id} --adopt`,
-    exitCodes.waiting,
-  );
+  const adopting = `Look at it: claude-exec status ${id}. To take over what it knows and what it cost, but none of its approvals and permissions: ${hint}`;
+  const message = `Chain ${id} is foreign: ${why}. Nothing was done with it.`;
+  return new UserError(type, message, type === "foreign" ? adopting : hint, exitCodes.waiting);
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { isRecord, type Json } from "../util/json.ts";
@@ -49,7 +49,7 @@ export function offerRecovery(store: ChainStore, id: string): RecoveryOffer {
     },
     lost,
     known: found.isFromFile,
-    choices: lines.length === 0 ? ["continue"] : recoveryChoices,
+    choices: recoveryChoices,
   };
 }
 
@@ -78,12 +78,7 @@ export async function recoverChain(
     const found = inspectChain(beginning, id);
     const { reading, ownership, lost } = examineJournal(beginning, id);
     if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
-    if (!reading || reading.lines.length === 0) {
-      kept_as = keepDamaged(beginning, id);
-      rmSync(paths.journal, { force: true });
-      rmSync(paths.end, { force: true });
-      return { id, kept_as, viewPath: contextFiles(contexts).get(id) ?? "" };
-    }
+    if (!reading) throw nothingToRecover(id);
     const rewound = choice === "phase" ? await rewindPhase(id, found, openBlobs(paths.blobs), workspace) : [];
     if (reading.damage) {
       kept_as = keepDamaged(beginning, id);

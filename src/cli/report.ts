@@ -241,9 +241,7 @@ function statusBlock(chain: Data, home: string): string {
 
 /** First of all that is shown of a chain: whether it is one's own. */
 function foreignLines(chain: Data): string[] {
-  return chain["foreign"]
-    ? [`This chain is foreign: ${word(chain["foreign"])}. Nothing is done with it until you adopt it.`]
-    : [];
+  return chain["foreign"] ? [`This chain is foreign: ${word(chain["foreign"])}. Nothing is done with it.`] : [];
 }
 
 /** What is wrong with a chain's files, beside what is known of it all the same. */

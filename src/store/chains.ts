@@ -71,7 +71,7 @@ export interface Inbox {
 
 /** Puts a message where the process that next works on the chain takes it in. Any process of its user may do so. */
 export function dropMessage({ folder, seal, chain }: Inbox, message: object, now: number): void {
-  refuseLinks(folder);
+  refuseLinkedFolders([dirname(folder), folder]);
   const name = `${String(now).padStart(15, "0")}-${crypto.randomUUID()}.json`;
   writeAtomic(join(folder, name), sealText(seal, ["message", chain, name], JSON.stringify(message)));
 }
@@ -81,7 +81,7 @@ export function dropMessage({ folder, seal, chain }: Inbox, message: object, now
  * seal a message is undefined: somebody else put it there, or wrote it for another chain.
  */
 export function waitingMessages({ folder, seal, chain }: Inbox): { name: string; message: unknown }[] {
-  refuseLinks(folder);
+  refuseLinkedFolders([dirname(folder), folder]);
   return namesIn(folder)
     .filter((name) => name.endsWith(".json") && !name.startsWith("."))
     .sort()
@@ -100,20 +100,26 @@ export function removeMessage({ folder }: Inbox, name: string): void {
 /** What lies under a number before its chain begins was put there by somebody else. */
 export function removeLeftovers(contexts: string, id: string): void {
   const { inbox, tree, spare, end } = chainPaths(contexts, id);
-  refuseLinks(inbox);
+  refuseLinkedFolders([dirname(inbox), inbox]);
   for (const path of [inbox, tree, spare, end]) rmSync(path, { recursive: true, force: true });
 }
 
-/** Files are removed from an inbox: behind a link they would be somebody else's. */
-function refuseLinks(inbox: string): void {
-  const link = [dirname(inbox), inbox].find((path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink());
+/** Refuses paths that are links: behind a link lie the files of another home. */
+export function refuseLinkedFolders(paths: readonly string[]): void {
+  const link = paths.find((path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink());
   if (link === undefined) return;
   throw new UserError(
-    "inbox_is_link",
-    `${link} is a link. Messages to a chain lie in a real folder. Nothing was read or removed.`,
+    "folder_is_link",
+    `${link} is a link. Chains are kept in real folders. Nothing was read or changed.`,
     `Look where it leads, and remove the link: rm ${link}`,
     exitCodes.conflict,
   );
+}
+
+/** Every folder that chains are kept in. */
+export function chainFolders(contexts: string): string[] {
+  const names = ["journal", "journal-ends", "blobs", "inbox", "set-aside"];
+  return [contexts, ...names.map((name) => join(contexts, name))];
 }
 
 function namesIn(folder: string): string[] {

@@ -43,7 +43,10 @@ export interface Reading<Body> {
  * with another key than `seal` cannot be checked: its lines are read as they are.
  */
 export function readJournal<Body>(path: string, seal?: Seal): Reading<Body> {
-  const bytes = readFileSync(path);
+  return proveLines(readFileSync(path), seal);
+}
+
+function proveLines<Body>(bytes: Buffer, seal: Seal | undefined, batches = Infinity): Reading<Body> {
   const { key, hash } = keyNamedBy(bytes, seal);
   const lines: Line<Body>[] = [];
   let start = 0;
@@ -66,22 +69,21 @@ export function readJournal<Body>(path: string, seal?: Seal): Reading<Body> {
     if (!proved.more) {
       batchStart = start;
       batchLength = lines.length;
+      if (--batches === 0) break;
     }
   }
   lines.length = batchLength;
   return { lines, bytes: batchStart, torn: damage ? 0 : bytes.length - batchStart, damage, key };
 }
 
-/** Line 1 alone, proved as `readJournal` does: all that tells whose journal it is. No lines where it is not whole. */
-export function readFirstLine<Body>(path: string, seal: Seal): Pick<Reading<Body>, "lines" | "key"> {
+/** The lines that a chain began with, proved as `readJournal` does; no lines where they are not whole. */
+export function readFirstBatch<Body>(path: string, seal: Seal): Pick<Reading<Body>, "lines" | "key"> {
   const bytes = Buffer.alloc(64 * 1024);
   const fd = openSync(path, "r");
   const length = readSync(fd, bytes, 0, bytes.length, 0);
   closeSync(fd);
-  const end = bytes.subarray(0, length).indexOf(10);
-  const { key, hash } = keyNamedBy(bytes, seal);
-  const proved = end < 0 ? "it is not whole" : prove<Body>(bytes.subarray(0, end), "", 1, hash);
-  return { lines: typeof proved === "string" ? [] : [proved], key };
+  const first = proveLines<Body>(bytes.subarray(0, length), seal, 1);
+  return first.lines.length === 0 && length === bytes.length ? readJournal(path, seal) : first;
 }
 
 /** The key that line 1 names, and how its hashes are made; undefined: with a key that is not ours. */

@@ -106,6 +106,7 @@ test("a context file of the specification is read by status and chain-cost befor
     code: 0,
     stderr: "",
     stdout: [
+      "This chain is foreign: it has only a context file, which anybody could have written. Nothing is done with it.",
       "Chain 047: Add JWT authentication",
       "✓ Requirements clarified (3 min)",
       "✓ Context built",
@@ -114,7 +115,7 @@ test("a context file of the specification is read by status and chain-cost befor
       "Total cost: $0.37",
       "Confidence: 82%",
       "Stopped.",
-      "Next: claude-exec resume 047",
+      "Next: claude-exec resume 047 --adopt",
       `Context: ${path}`,
       "",
     ].join("\n"),
@@ -123,6 +124,7 @@ test("a context file of the specification is read by status and chain-cost befor
     code: 0,
     stderr: "",
     stdout: [
+      "This chain is foreign: it has only a context file, which anybody could have written. Nothing is done with it.",
       "Chain 047 (Add JWT authentication):",
       "  - Total tokens: 12,450",
       "  - Estimated cost: $0.37",
@@ -139,7 +141,9 @@ test("a context file of the specification is read by status and chain-cost befor
       "",
     ].join("\n"),
   });
-  expect((await place.run(["status", "all"])).stdout).toBe("047  stopped     82%    $0.37  Add JWT authentication\n");
+  expect((await place.run(["status", "all"])).stdout).toBe(
+    "047  foreign    Add JWT authentication  (it has only a context file, which anybody could have written)\n",
+  );
   expect(existsSync(join(place.home, "contexts", "journal", "047.jsonl"))).toBe(false);
 });
 
@@ -147,7 +151,7 @@ test("resume takes over a context file of the specification: phase, costs, gener
   const place = placeWithContexts({ [name]: printed });
   const controller = action("I measure.", { type: "ask_user", questions: [{ id: "expiry", question: "How long?" }] });
   const replay = place.replay({ "uncertainty-analysis/1/controller/turn-1": controller });
-  const ran = await place.run(["resume", "47", "--trust", quickTests, replay]);
+  const ran = await place.run(["resume", "47", "--adopt", "--trust", quickTests, replay]);
   expect([ran.code, ran.stderr]).toEqual([10, expect.stringContaining("What a context file knows is taken over.")]);
   expect(place.context("047")).toMatchObject({
     current_phase: "uncertainty-analysis",
@@ -159,6 +163,7 @@ test("resume takes over a context file of the specification: phase, costs, gener
     generated_prompts: printed.generated_prompts,
     approval_history: printed.approval_history,
     solution: null,
+    confidence_scores: { requirements: 0.6, technical_approach: 0.6, implementation_details: 0.6 },
     discovered: printed.discovered,
     decisions: printed.decisions,
     session_memory: printed.session_memory,
@@ -169,6 +174,27 @@ test("resume takes over a context file of the specification: phase, costs, gener
   const shown = (await place.run(["status", "47"])).stdout + (await place.run(["chain-cost", "47"])).stdout;
   expect(shown).toContain("✓ Requirements clarified (3 min)\n");
   expect(shown).not.toMatch(/NaN|undefined|null/);
+});
+
+test("for a chain that has only a context file every command that acts says the same", async () => {
+  const place = placeWithContexts({ [name]: printed });
+  await place.run(["trust"]);
+  const replay = place.replay(asksFirst);
+  const stderr = [
+    "Chain 047 is foreign: it has only a context file, which anybody could have written. Nothing was done with it.",
+    "Look at it: claude-exec status 047. To take over what it knows and what it cost, but none of its approvals and permissions: claude-exec resume 047 --adopt",
+    "",
+  ].join("\n");
+  for (const argv of [
+    ["resume", "47", replay],
+    ["answer", "47", "x=y", replay],
+    ["rewind", "47"],
+    ["present-solution", "47", replay],
+    ["chain-cost", "47", "--lost=0.07"],
+    ["recover", "47"],
+    ["prompts", "run", "chain_debugger", "--chain=47", replay],
+  ])
+    expect([argv, await place.run(argv)]).toEqual([argv, { code: 10, stdout: "", stderr }]);
 });
 
 test("the short context files of the specification's programs are read and taken over", async () => {
@@ -190,7 +216,7 @@ test("the short context files of the specification's programs are read and taken
   const before = await looks();
   expect(before.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
   expect(before[0]?.stdout).toContain("→ Requirements clarification\nTotal time: not known\n");
-  for (const id of ["1", "2"]) expect((await place.run(["resume", id, replay, quickTests])).code).toBe(10);
+  for (const id of ["1", "2"]) expect((await place.run(["resume", id, "--adopt", replay, quickTests])).code).toBe(10);
   const all = [...before, ...(await looks())].map(({ stdout }) => stdout).join("");
   expect(all).not.toMatch(/NaN|undefined|null/);
 });
@@ -216,12 +242,12 @@ test("context files that are none, or hold nonsense, are named one by one, and h
   expect([code, ids]).toEqual([
     0,
     [
-      "047  stopped  ",
+      "047  foreign  ",
       "048  damaged  ",
       "049  damaged  ",
       "050  damaged  ",
-      "051  stopped  ",
-      "052  stopped  ",
+      "051  foreign  ",
+      "052  foreign  ",
       "053  damaged  ",
       "054  damaged  ",
       "",

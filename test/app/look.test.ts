@@ -69,8 +69,11 @@ test("status all lists the good chains beside a damaged one, which says what to 
   expect(chains[2]).toEqual({
     chain_id: "003",
     context_file: place.contextFile("003"),
-    problem: "The journal of chain 003 is damaged at line 1: it carries no hash. The 0 lines before it are whole.",
-    hint: expect.stringContaining("Restore") as string,
+    problem: `Chain 003 has no journal that is yours, and ${place.contextFile("003")} is not a context that could be taken up.`,
+    foreign:
+      "nothing proves that the first lines of its journal are yours, and anybody could have written its context file",
+    status: { hint: "claude-exec resume 003 --adopt" },
+    hint: 'Begin anew: claude-exec new "…"',
   });
 });
 

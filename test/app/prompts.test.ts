@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { trust } from "../../src/app/trust.ts";
@@ -6,6 +6,7 @@ import { readTextIfThere } from "../../src/util/files.ts";
 import { placeWith } from "../support/cli.ts";
 import { callerAt, operate, refusal } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
+import { rewriteJournal } from "../support/sealed.ts";
 import { asksFirst, quickApp, tiny, tinyWay } from "../support/ways.ts";
 
 const tideTable = `---
@@ -264,9 +265,16 @@ test("statistics sum what prompts did in all chains of a home, and name a chain 
     prompts: [flow],
   });
   expect((await ask({ name: "code_reviewer" })).data["prompts"]).toEqual([]);
-  writeFileSync(join(place.home, "contexts", "journal", "001.jsonl"), "damaged\n");
-  const damaged = "The journal of chain 001 is damaged at line 1: it carries no hash. The 0 lines before it are whole.";
-  expect((await ask()).data).toMatchObject({ chains: 1, unread: [damaged] });
+  const journal = join(place.home, "contexts", "journal", "001.jsonl");
+  const own = readFileSync(journal, "utf8");
+  writeFileSync(journal, `${own}damaged\n`);
+  const damaged = `The journal of chain 001 is damaged at line ${own.split("\n").length}: it carries no hash.`;
+  const { chains, unread } = (await ask()).data;
+  expect([chains, unread]).toEqual([1, [expect.stringContaining(damaged)]]);
+  // Nobody knows who wrote what a foreign chain says of its prompts.
+  writeFileSync(journal, own);
+  rewriteJournal(journal, undefined, (line) => (line["n"] === 1 ? { ...line, key: undefined } : line));
+  expect((await ask()).data).toMatchObject({ chains: 1, unread: [] });
 });
 
 test("a reply that was sent back counts as a repair of its prompt", async () => {

@@ -3,6 +3,7 @@ import {
   appendFileSync,
   cpSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -97,7 +98,9 @@ const acting = (id: string): [string, object][] => {
     ["present-solution", flags],
     ["rewind", { chain: id, trust: true }],
     ["chain-cost", { chain: id, lost: "0.07" }],
-    ["recover", { chain: id }],
+    ["recover", { chain: id, choice: "continue", trust: true }],
+    ["recover", { chain: id, choice: "fresh", trust: true }],
+    ["prompts run", { name: "chain_debugger", chain: id, replay: replay(), trust: true }],
   ];
 };
 
@@ -121,14 +124,22 @@ const rewrites =
     rewriteJournal(journal, by(), (line) => changes.reduce((known, change) => change(known), line));
 const nobody = () => undefined;
 
+/** A part of the home that is a link to the same part of another project's home. */
+const linked =
+  (part: string): Shape =>
+  ({ place }) => {
+    rmSync(join(place.home, part), { recursive: true });
+    symlinkSync(join(base.home, part), join(place.home, part));
+  };
+
 /** What a shape of journal is called, how it comes about, and what whoever acts on it is told. A shape may name another chain than 001. */
 const shapes: [string, string, Shape][] = [
   ["from before chains were sealed", "foreign", rewrites(nobody, unsealed)],
   ["of the present format without a key", "foreign", rewrites(nobody, ({ key: _, ...line }) => line)],
   ["sealed with another key", "foreign", rewrites(() => stranger, strangersKey)],
   ["with hashes of nobody", "foreign", rewrites(nobody, strangersKey)],
-  ["that names our key and has hashes anybody can make", "journal_damaged", rewrites(nobody, same)],
-  ["that names our key and was sealed with another", "journal_damaged", rewrites(() => stranger, same)],
+  ["that names our key and has hashes anybody can make", "foreign", rewrites(nobody, same)],
+  ["that names our key and was sealed with another", "foreign", rewrites(() => stranger, same)],
   ["unsealed, with a workspace elsewhere", "foreign", rewrites(nobody, unsealed, elsewhere)],
   ["unsealed, with a made-up worktree", "foreign", rewrites(nobody, unsealed, worktree)],
   ["sealed with another key, with a made-up worktree", "foreign", rewrites(() => stranger, strangersKey, worktree)],
@@ -151,7 +162,7 @@ const shapes: [string, string, Shape][] = [
   ],
   [
     "whose home was changed",
-    "journal_damaged",
+    "foreign",
     ({ journal }) => {
       writeFileSync(journal, readFileSync(journal, "utf8").replace(/"home":"[^"]+"/, '"home":"/nowhere"'));
     },
@@ -181,20 +192,26 @@ const shapes: [string, string, Shape][] = [
   ],
   [
     "in a home that is a link to another project's",
-    "foreign",
+    "folder_is_link",
     ({ place }) => {
       rmSync(place.home, { recursive: true });
       symlinkSync(base.home, place.home);
     },
   ],
+  ["in a folder of chains that is a link to another project's", "folder_is_link", linked("contexts")],
+  ["in a folder of journals that is a link to another project's", "folder_is_link", linked("contexts/journal")],
+  ["whose end lies behind a link to another project's", "folder_is_link", linked("contexts/journal-ends")],
+  ["whose texts lie behind a link to another project's", "folder_is_link", linked("contexts/blobs")],
+  ["that is gone, beside a context file", "foreign", ({ journal }) => rmSync(journal)],
   [
-    "in a folder of chains that is a link to another project's",
+    "that is gone with its end, beside a context file",
     "foreign",
-    ({ place }) => {
-      rmSync(join(place.home, "contexts"), { recursive: true });
-      symlinkSync(join(base.home, "contexts"), join(place.home, "contexts"));
+    ({ place, journal }) => {
+      rmSync(journal);
+      rmSync(join(place.home, "contexts", "journal-ends"), { recursive: true });
     },
   ],
+  ["that is empty, beside a context file", "foreign", ({ journal }) => writeFileSync(journal, "")],
   [
     "that git tracks",
     "tracked_by_git",
@@ -245,5 +262,29 @@ test.each(shapes)(`as ${user}: on a journal %s nothing is done (%s)`, async (_, 
   }
   expect([base.workspace, made.place.workspace].map(everything)).toEqual(before);
 });
+
+const links = ["", "contexts", "contexts/journal", "contexts/journal-ends", "contexts/blobs", "contexts/inbox"];
+
+test.each(links)(`as ${user}: behind a link at "%s" of a home nothing is adopted and nothing begins`, async (part) => {
+  const { place } = project();
+  linkedOrMade(place, part);
+  const before = [base.workspace, place.workspace].map(everything);
+  const input = { chain: "1", adopt: true, replay: replay(), permission: "edits", trust: true, unsandboxed: true };
+  const { approve_policy: _, ...started } = begin;
+  for (const [name, given] of [
+    ["resume", input],
+    ["new", { ...started, replay: replay() }],
+    ["prompts run", { name: "component_mapper", trust: true, replay: replay() }],
+    ["recover", { chain: "1", adopt: true, choice: "fresh", trust: true }],
+  ] as const)
+    expect([name, (await refusal(operate(name, given, at(place)))).code]).toEqual([name, "folder_is_link"]);
+  expect([base.workspace, place.workspace].map(everything)).toEqual(before);
+});
+
+function linkedOrMade(place: Place, part: string): void {
+  rmSync(join(place.home, part), { recursive: true, force: true });
+  mkdirSync(join(base.home, part), { recursive: true });
+  symlinkSync(join(base.home, part), join(place.home, part));
+}
 
 againAsOrdinaryUser("test/attacks/foreign.test.ts");

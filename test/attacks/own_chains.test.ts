@@ -213,12 +213,29 @@ test("the chains of one user are foreign to another, who can read them all the s
   expect((await operate("diff", { chain: "1" }, caller)).data).toMatchObject({ foreign: why, changes: [] });
   for (const argv of [["status"], ["chain-cost", "1"], ["diff", "1"]]) {
     const shown = await place.run(argv, { env: other.env });
-    expect(shown.stdout.split("\n")[0]).toBe(
-      `This chain is foreign: ${why}. Nothing is done with it until you adopt it.`,
-    );
+    expect(shown.stdout.split("\n")[0]).toBe(`This chain is foreign: ${why}. Nothing is done with it.`);
   }
   expect((await place.run(["status", "all"], { env: other.env })).stdout).toMatch(/^001 {2}foreign {4}Add a product/);
   expect((await place.run(["status"])).stdout).not.toContain("foreign");
+});
+
+test("of a chain that git tracks a look and a refusal say the same: why, and how to take it out of git", async () => {
+  const { place, caller } = await waiting();
+  const git = (...argv: string[]) => execFileSync("git", argv, { cwd: place.workspace, stdio: "ignore" });
+  git("init");
+  git("add", "--force", ".claude-exec/contexts/journal/001.jsonl");
+  const why = "git tracks its journal, so it can change with every commit that is checked out";
+  const hint = `Take it out of git, and keep the file: git rm -r --cached "${join(place.home, "contexts")}"`;
+  const { data } = await operate("status", { chain: "1" }, caller);
+  expect(data["chains"]).toMatchObject([{ foreign: why, status: { hint } }]);
+  expect(await refusal(operate("resume", { ...flagsOf(place), adopt: true }, caller))).toEqual({
+    code: "tracked_by_git",
+    message: `Chain 001 is foreign: ${why}. Nothing was done with it.`,
+    hint,
+    exit: 10,
+  });
+  git("rm", "-r", "--cached", ".claude-exec/contexts");
+  expect((await operate("answer", answer(place), caller)).data["ending"]).toMatchObject({ type: "needs_approval" });
 });
 
 test("adopting takes over knowledge and costs, and nothing that permits, proves or limits", async () => {
@@ -563,7 +580,7 @@ test("a context file that is taken over is copied to no place that a link names"
   writeFileSync(letter, "dear");
   writeFileSync(join(contexts, "chain-001-sum-2026-01-01-10-00.json"), JSON.stringify({ goal: task }));
   symlinkSync(letter, join(contexts, "chain-001-sum-2026-01-01-10-00.json.imported"));
-  await operate("resume", { ...flagsOf(place), trust: true }, callerAt(place.workspace, place.env));
+  await operate("resume", { ...flagsOf(place), trust: true, adopt: true }, callerAt(place.workspace, place.env));
   expect(place.events("imported")).toHaveLength(1);
   expect(readFileSync(letter, "utf8")).toBe("dear");
 });

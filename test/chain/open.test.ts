@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { event, type ChainLine } from "../../src/chain/events.ts";
 import { readChain } from "../../src/chain/inspect.ts";
+import { adoptChain } from "../../src/chain/adopt.ts";
 import { createChain, openChain, slugOf, withLedger, type Beginning, type Chain } from "../../src/chain/open.ts";
 import { UserError } from "../../src/util/errors.ts";
 import { storeAt } from "../support/sealed.ts";
@@ -34,7 +35,7 @@ function create(beginning: Beginning): Chain {
   return chain;
 }
 
-const open = (beginning: Beginning, id = "001") => openChain(beginning, id, settings);
+const open = (beginning: Beginning, id = "001") => openChain(beginning, id);
 
 function caught(work: () => unknown): unknown {
   try {
@@ -180,13 +181,15 @@ test("a chain that is not there is said not to be, and leaves nothing behind", (
 
 test("a damaged journal is refused with the line and what can be done, and its lock is free again", () => {
   const beginning = place();
-  create(beginning).close();
+  const chain = create(beginning);
+  chain.append({ by: ada, bodies: [event("area_waived", { area: "speed", reason: "one user" })] });
+  chain.close();
   const path = join(beginning.contexts, "journal", "001.jsonl");
-  const damaged = readFileSync(path, "utf8").replace("Add a product", "Add a quotient");
+  const damaged = readFileSync(path, "utf8").replace("one user", "two users");
   writeFileSync(path, damaged);
   const refused = [
     "journal_damaged",
-    "The journal of chain 001 is damaged at line 2: its content does not match its hash. The 0 lines before it are whole.",
+    "The journal of chain 001 is damaged at line 4: its content does not match its hash. The 3 lines before it are whole.",
     `Restore ${path} from a backup, or choose how to go on: claude-exec recover 001`,
     14,
   ];
@@ -207,7 +210,8 @@ test("a context file without a journal becomes a chain, and the file it came fro
   create(beginning).close();
   const path = join(folder, "chain-012-jwt-auth-2024-01-16-14-22.json");
   writeFileSync(path, JSON.stringify(file));
-  const { chain, edits } = open(beginning, "012");
+  expect(caught(() => open(beginning, "012"))).toContain("foreign");
+  const { chain, edits } = adoptChain(beginning, "012", settings);
   chain.close();
   expect([chain.context.goal, chain.context.discovered, chain.context.cost_tracking.tokens_used, edits]).toEqual([
     "Add JWT authentication",
@@ -228,9 +232,9 @@ test("a file that is no context is not taken up, and stays as it is", () => {
   const path = join(beginning.contexts, "chain-012-x.json");
   for (const text of ["[]", "{", '{"goal": 7}']) {
     writeFileSync(path, text);
-    expect(caught(() => open(beginning, "012"))).toEqual([
+    expect(caught(() => adoptChain(beginning, "012", settings))).toEqual([
       "context_unreadable",
-      `Chain 012 has no journal, and ${path} is not a context that could be taken up.`,
+      `Chain 012 has no journal that is yours, and ${path} is not a context that could be taken up.`,
       'Begin anew: claude-exec new "…"',
       1,
     ]);

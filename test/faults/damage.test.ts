@@ -108,23 +108,25 @@ test("a flipped bit in the middle stops whatever acts; recover shows what is los
   expect(place.events("recovered")).toMatchObject([{ lost_lines: lost, kept_as: kept }]);
 });
 
-test("a journal damaged in its first lines is kept, and its context file is taken up instead", async () => {
+test("a journal damaged in its first lines is kept, and its context file is adopted instead", async () => {
   const { place, resume } = await waiting();
   const path = journalOf(place);
   flipBit(path, 30);
   const damaged = readFileSync(path);
-  expect(await resume()).toMatchObject({ code: 14 });
-  expect(await place.run(["recover", "1", "--choice=phase"])).toEqual({
-    code: 64,
+  const foreign = {
+    code: 10,
     stdout: "",
-    stderr:
-      "No line of the journal of chain 001 is whole. Nothing was changed.\nTake up its context file instead: claude-exec recover 001 --choice continue\n",
-  });
-  expect(await place.run(["recover", "1", "--choice=continue"])).toMatchObject({ code: 0, stderr: "" });
-  const kept = readdirSync(join(place.home, "contexts", "journal")).find((name) => name.includes("damaged")) ?? "";
-  expect(readFileSync(join(place.home, "contexts", "journal", kept))).toEqual(damaged);
-  const ran = await place.run(["resume", "1", place.replay(asksAgain)]);
+    stderr: expect.stringContaining(
+      "Chain 001 is foreign: nothing proves that the first lines of its journal are yours, and anybody could have written its context file. Nothing was done with it.",
+    ) as string,
+  };
+  expect(await resume()).toEqual(foreign);
+  expect(await place.run(["recover", "1", "--choice=continue"])).toEqual(foreign);
+  expect(readFileSync(path)).toEqual(damaged);
+  const ran = await place.run(["resume", "1", "--adopt", place.replay(asksAgain)]);
   expect(ran.code).toBe(10);
+  const kept = readdirSync(join(place.home, "contexts", "journal")).find((name) => name.includes("foreign")) ?? "";
+  expect(readFileSync(join(place.home, "contexts", "journal", kept))).toEqual(damaged);
   expect(place.context()).toMatchObject({ goal: task, status: { waiting_for: "answers: api_name, big_numbers" } });
 });
 
@@ -366,7 +368,7 @@ test("a context file without a journal is taken over: its knowledge, phase and c
   writeFileSync(file, JSON.stringify({ ...context, discovered: { style: "pure" }, decisions: { modules: "ES" } }));
   const before = readFileSync(file, "utf8");
   for (const folder of ["journal", "journal-ends"]) rmSync(join(place.home, "contexts", folder), { recursive: true });
-  const ran = await place.run(["resume", "1", place.replay(asksAgain)]);
+  const ran = await place.run(["resume", "1", "--adopt", place.replay(asksAgain)]);
   expect({ code: ran.code, first: ran.stderr.split("\n").slice(0, 6) }).toEqual({
     code: 10,
     first: [
@@ -401,11 +403,11 @@ test("a context file that is none cannot be taken up, and stays as it is", async
   const file = place.contextFile();
   for (const folder of ["journal", "journal-ends"]) rmSync(join(place.home, "contexts", folder), { recursive: true });
   writeFileSync(file, "[]");
-  const ran = await place.run(["resume", "1", place.replay(asksFirst)]);
+  const ran = await place.run(["resume", "1", "--adopt", place.replay(asksFirst)]);
   expect(ran).toEqual({
     code: 1,
     stdout: "",
-    stderr: `Chain 001 has no journal, and ${file} is not a context that could be taken up.\nBegin anew: claude-exec new "…"\n`,
+    stderr: `Chain 001 has no journal that is yours, and ${file} is not a context that could be taken up.\nBegin anew: claude-exec new "…"\n`,
   });
   expect(readFileSync(file, "utf8")).toBe("[]");
   expect(existsSync(`${file}.imported`)).toBe(false);

@@ -146,7 +146,7 @@ test("a provider that falls silent in the middle is asked again, and the chain g
   }
   expect(signs[0]).toBe(`${new URL(server.url).host} sent nothing for 0.15 s.`);
   expect(answered(place)).toEqual(Object.keys(tinyWay));
-  const { chain: again, edits } = openChain(begun, "001", settings);
+  const { chain: again, edits } = openChain(begun, "001");
   expect(edits).toEqual([]);
   again.close();
 });

@@ -133,7 +133,7 @@ test("an inbox behind a link is neither read nor emptied, since its files may be
     () => dropMessage(inbox, {}, 1),
     () => removeLeftovers(join(folder, "contexts"), "001"),
   ])
-    expect(work).toThrow(expect.objectContaining({ code: "inbox_is_link", exitCode: 14 }) as Error);
+    expect(work).toThrow(expect.objectContaining({ code: "folder_is_link", exitCode: 14 }) as Error);
   expect(fs.readdirSync(join(folder, "documents", "001"))).toEqual(["letter.json"]);
 });
 
