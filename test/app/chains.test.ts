@@ -120,18 +120,6 @@ test("what cannot be meant is refused before anything happens", async () => {
   await refused("answer", { chain: "7", answers_given: knownAnswers }, { code: "no_chain", message: "No chain 007." });
   await refused("resume", { chain: "7" }, { code: "no_chain", message: "No chain 007." });
   await refused("resume", { answers: join(place.beside, "none.json") }, { code: "answers_missing" });
-  for (const amount of ["many", "0", "-1", ""]) {
-    await refused(
-      "resume",
-      { budget_usd: amount },
-      {
-        code: "wrong_budget",
-        message: `--budget-usd is "${amount}", which is not an amount.`,
-        hint: "Write a number above 0, or: --budget-usd none",
-        exitCode: 64,
-      },
-    );
-  }
   expect(place.journal().length).toBe(lines);
   expect(existsSync(chainPaths(join(place.home, "contexts"), "007").journal)).toBe(false);
 });
@@ -163,7 +151,7 @@ test("the limits of the configuration count for a chain, and flags go before the
     tests: { command: ["sh", "check.sh"] },
   });
   const { place, begin, ask } = started(asksFirst, { ...quickApp, ".claude-exec/config.json": config });
-  await begin({ budget_usd: "none", budget_tokens: "8000000.9", turns: "7", test_command: undefined });
+  await begin({ budget_usd: "none", budget_tokens: "8000000", turns: "7", test_command: undefined });
   expect(place.journal()[1]).toMatchObject({
     event: "chain_started",
     goal: task,

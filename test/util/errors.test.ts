@@ -26,6 +26,7 @@ test("the exit codes are those that scripts rely on, and 2 is not among them", (
     conflict: 14,
     usage: 64,
     notConfigured: 78,
+    hungUp: 129,
     interrupted: 130,
     terminated: 143,
   });
