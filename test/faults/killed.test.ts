@@ -176,6 +176,7 @@ test("tests that were cut short by a kill are run again, and nothing is paid for
     "implementation/tests-2",
     "implementation/1/1-tdd_flow_controller",
     "implementation/1/1-tdd_flow_controller",
+    "implementation/1/tests-5-without-code",
   ]);
 });
 
