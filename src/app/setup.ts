@@ -75,20 +75,10 @@ export const demoOperation = operation({
 
 /** Somebody's own files must not be overwritten by those of the demo. */
 function emptyFolder(path: string): string {
-  const wrong = (why: string) =>
-    new UserError(
-      "no_folder",
-      `${path} ${why}. Nothing was copied.`,
-      "Name an empty folder, or leave --folder out.",
-      exitCodes.usage,
-    );
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw wrong(`is no folder and cannot be made one (${systemCode(error) ?? messageOf(error)})`);
-  }
-  if (readdirSync(path).length > 0) throw wrong("is not empty");
-  return path;
+  mkdirSync(path, { recursive: true });
+  if (readdirSync(path).length === 0) return path;
+  const hint = "Name an empty folder, or leave --folder out.";
+  throw new UserError("no_folder", `${path} is not empty. Nothing was copied.`, hint, exitCodes.usage);
 }
 
 export const demoAnswers = join(packageFolder, "examples", "recordings", "jwt.answers.json");

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
+import { exitCodes, messageOf, UserError } from "../util/errors.ts";
 import { isFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
 import type { World } from "../util/world.ts";
 import { rest, worthAnotherTry } from "./attempts.ts";
@@ -152,19 +152,8 @@ export function recordTo(model: Model, path: string, world: World): Model {
   }
 }
 
-function textOf(path: string): string | undefined {
-  try {
-    return readTextIfThere(path);
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === undefined) throw error;
-    const message = `The recording ${path} cannot be read (${code}). Nothing was changed.`;
-    throw new UserError("bad_recording", message, "Name a file that can be read.", exitCodes.usage);
-  }
-}
-
 export function readRecording(path: string): Recording | undefined {
-  const text = textOf(path);
+  const text = readTextIfThere(path);
   if (text === undefined) return undefined;
   const hint = "Nothing was changed. Mend the file at that place, or record it again.";
   let json: unknown;

@@ -69,12 +69,12 @@ export function isFolder(path: string): boolean {
   }
 }
 
-/** The text of a file, or undefined where there is none. Any other trouble is thrown. */
+/** The text of a file, or undefined where there is none. Any other error is thrown, and names the path even for a folder. */
 export function readTextIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
+    throw error instanceof Error ? Object.assign(error, { path }) : error;
   }
 }

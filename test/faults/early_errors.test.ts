@@ -24,7 +24,8 @@ function oddPlace(): Place {
 const notFolder = (name: string, start = "The home BESIDE/") => `${start}${name} is not a folder. Nothing was changed.
 Move it away, or name another folder: --home <folder>
 `;
-const demoNeeds = "Nothing was copied.\nName an empty folder, or leave --folder out.\n";
+const unusable = (name: string, code: string) =>
+  `BESIDE/${name} cannot be used (${code}). Nothing was changed.\nName another path, or repair this one, then type the same again.\n`;
 const rehearsal =
   "A rehearsal: the model's replies are recorded; the engine, the tools, the files and the tests are real.\n";
 
@@ -43,14 +44,14 @@ test.for<[argv: string[], env: Record<string, string>, code: number, stderr: str
   [
     ["demo", "--answers=x", "--approve-policy=auto", "--folder=BESIDE/file/y"],
     {},
-    64,
-    `${rehearsal}BESIDE/file/y is no folder and cannot be made one (ENOTDIR). ${demoNeeds}`,
+    1,
+    `${rehearsal}${unusable("file/y", "ENOTDIR")}`,
   ],
   [
     ["demo", "--answers=x", "--approve-policy=auto", "--folder=BESIDE/full"],
     {},
     64,
-    `${rehearsal}BESIDE/full is not empty. ${demoNeeds}`,
+    `${rehearsal}BESIDE/full is not empty. Nothing was copied.\nName an empty folder, or leave --folder out.\n`,
   ],
   [
     [task, "--trust"],
@@ -76,12 +77,7 @@ test.for<[argv: string[], env: Record<string, string>, code: number, stderr: str
     64,
     "There is no folder BESIDE/new to record in.\nMake the folder, or name a file in one that exists: --record <file>\n",
   ],
-  [
-    [task, "--trust", "--record=BESIDE/full"],
-    live,
-    64,
-    "The recording BESIDE/full cannot be read (EISDIR). Nothing was changed.\nName a file that can be read.\n",
-  ],
+  [[task, "--trust", "--record=BESIDE/full"], live, 1, unusable("full", "EISDIR")],
   [
     [task, "--trust", "--record=BESIDE/file"],
     live,
@@ -94,24 +90,14 @@ test.for<[argv: string[], env: Record<string, string>, code: number, stderr: str
     64,
     "With --replay there is nothing to --record.\nLeave one of the two out.\n",
   ],
-  [
-    [task, "--trust", "--replay=BESIDE/full"],
-    {},
-    64,
-    "The recording BESIDE/full cannot be read (EISDIR). Nothing was changed.\nName a file that can be read.\n",
-  ],
+  [[task, "--trust", "--replay=BESIDE/full"], {}, 1, unusable("full", "EISDIR")],
   [
     ["trust", "BESIDE/loop"],
     {},
     64,
     "BESIDE/loop is not a folder. Nothing was trusted.\nName one: claude-exec trust <folder>\n",
   ],
-  [
-    ["prompts", "import", "BESIDE/loop"],
-    {},
-    1,
-    "BESIDE/loop cannot be used (ELOOP). Nothing was changed.\nName another path, or repair this one, then type the same again.\n",
-  ],
+  [["prompts", "import", "BESIDE/loop"], {}, 1, unusable("loop", "ELOOP")],
 ])("%j with %j is refused before anything begins, in words", async ([argv, env, code, stderr]) => {
   const place = oddPlace();
   const there = (text: string) => text.replaceAll("BESIDE", place.beside);
