@@ -2,19 +2,22 @@ import { runCommand } from "../tools/run.ts";
 import { compare, snapshotText, type Snapshot } from "../tools/snapshot.ts";
 import type { CommandRun, Touched } from "../tools/types.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { Permitted } from "./consent.ts";
 import type { Work } from "./deps.ts";
 import { event, type Body, type ChainEvent, type Intent } from "./events.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
 import { notedTree } from "./tree.ts";
 
 /**
- * Announced, run, and compared: what it changed in the workspace is known even where this process dies in the middle,
- * as the state of all files before lies on disk. Undefined: it was interrupted.
+ * Announces a command, runs it, and compares the files. What it changed in the workspace is known even if this process
+ * dies in the middle, because the state of all files before is on disk. Undefined: the command was interrupted, or its
+ * permission no longer held when it was about to start, and a person is asked anew.
  */
 export async function run(
   work: Work,
   { key, call, purpose, argv }: Pick<CommandIntent, "key" | "call" | "purpose" | "argv">,
-  start: (before: Snapshot) => Promise<CommandRun> = () => runIn(work, work.deps.workspace.root, argv),
+  renewIfChanged: Permitted["renewIfChanged"],
+  start: Start = (mayStart) => runIn(work, work.deps.workspace.root, argv, mayStart),
 ): Promise<Done | undefined> {
   const { chain, deps, signal } = work;
   const { workspace } = deps;
@@ -22,10 +25,21 @@ export async function run(
   const cutShort = notedTree(chain);
   const before = await workspace.snapshot(keep, cutShort);
   if (cutShort) chain.append(...endsCutShort(chain, compare(cutShort, before)));
-  chain.tree.write(snapshotText(before));
-  const closed = new Set(workspace.closed());
-  chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose, argv }] });
-  const ran = await start(before);
+  let closed: ReadonlySet<string> = new Set();
+  let renewed = undefined as ReturnType<typeof renewIfChanged>;
+  const ran = await start(() => {
+    closed = new Set(workspace.closed());
+    chain.tree.write(snapshotText(before));
+    renewed = renewIfChanged();
+    if (renewed) return false;
+    chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose, argv }] });
+    return true;
+  }, before);
+  if (renewed) {
+    chain.tree.remove();
+    chain.append({ by: engineActor, bodies: [event("permission_asked", { request: renewed })] });
+    return undefined;
+  }
   const fresh = workspace.closed().filter((path) => !closed.has(path));
   const set_aside = fresh.flatMap((path) => {
     const to = workspace.setAside(path, chain.aside);
@@ -39,6 +53,9 @@ export async function run(
   if (told.length > 0) chain.append(withLedger(engineActor, told));
   return undefined;
 }
+
+/** Starts a command once `mayStart`, asked at the last moment, says that it may. */
+type Start = (mayStart: () => boolean, before: Snapshot) => Promise<CommandRun>;
 
 type CommandIntent = Extract<Intent, { effect: "command" }>;
 
@@ -54,10 +71,12 @@ export async function runIn(
   { deps, signal }: Work,
   root: string,
   argv: readonly string[],
-  sandbox?: Sandbox,
+  mayStart: () => boolean,
+  own?: Sandbox,
 ): Promise<CommandRun> {
   const { world, testTimeoutMs: timeoutMs } = deps;
-  return runCommand({ root }, argv, { timeoutMs, signal, world, sandbox: sandbox ?? (await deps.sandbox.open()) });
+  const sandbox = own ?? (await deps.sandbox.open());
+  return runCommand({ root }, argv, { timeoutMs, signal, world, sandbox, mayStart });
 }
 
 /** What a command did to files: what it changed, and what it made under a name that is closed. */
@@ -66,7 +85,7 @@ interface Effects {
   readonly set_aside: readonly { path: string; to: string }[];
 }
 
-/** Whether it was the command or somebody since who changed these, nobody can tell. */
+/** These files changed during or after the command. We cannot tell who changed them. */
 function endsCutShort(chain: Chain, touched: readonly Touched[]) {
   const open = Object.values(chain.context.engine.open).flatMap((intent) =>
     intent.effect === "command" ? [intent] : [],

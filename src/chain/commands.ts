@@ -1,4 +1,4 @@
-import { commandProposal, leaveToRun, type Leave } from "./consent.ts";
+import { commandProposal, leaveToRun, renewRequest, type Leave, type Permitted } from "./consent.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
 import { event } from "./events.ts";
@@ -19,7 +19,7 @@ export async function carryOut(work: Work, step: ToolStep, line: string, said: s
   if (!leave) return;
   if (leave.type === "refused") return answer(work, step, leave.text, true);
   const argv = ["sh", "-c", line];
-  const done = await run(work, { key: step.key, call: step.call.id, purpose: "command", argv });
+  const done = await run(work, { key: step.key, call: step.call.id, purpose: "command", argv }, leave.renewIfChanged);
   if (!done) return;
   const { ran, effects } = done;
   const text = `${ending(ran)}\n${ran.output}${effectsText(effects)}`;
@@ -38,13 +38,22 @@ export async function mayRun(
   line: string,
   said: string,
   { known = false, again = false }: { known?: boolean; again?: boolean },
-): Promise<Exclude<Leave, { type: "ask" | "look_only" }> | undefined> {
+): Promise<Permitted | Extract<Leave, { type: "refused" }> | undefined> {
   const { chain, deps } = work;
-  const sandbox = await deps.sandbox.open();
-  const request = commandProposal({ key, said, line, sandboxed: sandbox.on }, deps.workspace.root);
-  const leave = leaveToRun(chain.context, request, deps.permission, { sandboxed: sandbox.on, known, again });
+  const { on: sandboxed } = await deps.sandbox.open();
+  const judgeNow = () => {
+    const request = commandProposal({ key, said, line, sandboxed }, deps.workspace.root);
+    return { request, leave: leaveToRun(chain.context, request, deps.permission, { sandboxed, known, again }) };
+  };
+  const { request, leave } = judgeNow();
   switch (leave.type) {
-    case "given":
+    case "given": {
+      const renewIfChanged = () => {
+        const now = judgeNow();
+        return now.leave.type === "given" ? undefined : renewRequest(request, now.request, "allowed");
+      };
+      return { type: "given", renewIfChanged };
+    }
     case "refused":
       return leave;
     case "look_only":

@@ -20,6 +20,12 @@ export type Leave =
   /** The mode allows looking only. */
   | { readonly type: "look_only" };
 
+/** `renewIfChanged` gives the request to ask about, if a named file changed since and the permission holds no more. */
+export interface Permitted {
+  readonly type: "given";
+  readonly renewIfChanged: () => Proposal<"command"> | undefined;
+}
+
 /** Whether a change of an approved file may be made now, and in which words it may not. */
 export function leaveToChange(context: Context, request: Proposal<"change">, permission: Permission): Leave {
   const { verdict, why, ruled = false } = judgePath(request.path, "write", permission.rules);
@@ -84,9 +90,13 @@ export function commandProposal(
 /** The command that waits for a person, as it is to be asked about anew: a file that it names changed since. */
 export function renewedRequest({ engine: { request } }: Context, root: string): Proposal<"command"> | undefined {
   if (request?.kind !== "command") return undefined;
-  const now = commandProposal(request, root);
-  const changed = changedFiles(request.files ?? {}, now.files ?? {});
-  return changed.length === 0 ? undefined : { ...now, why: changedSince(changed, "asked", request.why) };
+  return renewRequest(request, commandProposal(request, root), "asked");
+}
+
+/** The same request as `now`, and which files changed since `before`. Undefined: none did. */
+export function renewRequest(before: Proposal<"command">, now: Proposal<"command">, since: "asked" | "allowed") {
+  const changed = changedFiles(before.files ?? {}, now.files ?? {});
+  return changed.length === 0 ? undefined : { ...now, why: changedSince(changed, since, before.why).trim() };
 }
 
 const given: Leave = { type: "given", edited: null };

@@ -11,7 +11,7 @@ import type { CommandRun, FileState, Touched } from "../tools/types.ts";
 import { answer, answerTo, type ToolStep } from "./answer.ts";
 import { effectsText, ended, ending, run, runIn, touchedEvents } from "./command_run.ts";
 import { isApproved, mayRun } from "./commands.ts";
-import { proposal } from "./consent.ts";
+import { proposal, type Permitted } from "./consent.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
 import { event, park, type Body, type ChainEvent, type EventNamed, type Verdict } from "./events.ts";
@@ -42,9 +42,10 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const { context } = chain;
   const { root } = deps.workspace;
   let setup: TestSetup | undefined;
-  const done = await run(work, { key, call, purpose: "tests", argv }, (before) => {
+  const { renewIfChanged } = leave;
+  const done = await run(work, { key, call, purpose: "tests", argv }, renewIfChanged, (mayStart, before) => {
     setup = setupOf(work, before);
-    return runIn(work, root, argv);
+    return runIn(work, root, argv, mayStart);
   });
   if (!done || !setup) return;
   const { ran, effects, before, after } = done;
@@ -55,7 +56,7 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   // What the run did is on disk before another run begins.
   const { bodies: did } = withLedger(engineActor, touchedEvents(key, argv, effects));
   chain.append({ by: engineActor, bodies: [ended(key, call, ran), ...did] });
-  const proof = drift && (await prove(work, `${key}/copy`, drift, effects.touched));
+  const proof = drift && (await prove(work, `${key}/copy`, drift, effects.touched, renewIfChanged));
   if (drift && !proof) return;
   const proved = proof?.why === undefined ? first : "unproven";
   const judged = event("tests_judged", {
@@ -97,7 +98,7 @@ export async function repeatRed(work: Work, key: string): Promise<void> {
   const last = context.evidence.runs.at(-1);
   const now = await deps.workspace.snapshot(chain.blobs.putBytes);
   const drift = drifted(work, [setupOf(work, now)], last?.skipped ?? 0);
-  const proof = await prove(work, key, drift, last?.touched ?? [], { always: true });
+  const proof = await prove(work, key, drift, last?.touched ?? [], leave.renewIfChanged, { always: true });
   if (!proof) return;
   const refused = proof.why === undefined ? [] : refuse(context, "done", [proof.why]);
   const { bodies } = withLedger(engineActor, [...proof.events, ...refused]);
@@ -131,22 +132,24 @@ async function prove(
   key: string,
   drift: Drift,
   touched: readonly Touched[],
+  renewIfChanged: Permitted["renewIfChanged"],
   { always = false } = {},
 ): Promise<Proved | undefined> {
   const { context } = work.chain;
   const early = whyUnproven(context, drift, "not run");
-  if (early !== undefined) return { why: early, results: [], events: askedFor(context, key, drift.lost) };
+  if (early !== undefined) return { why: early, results: [], events: askAboutLost(context, key, drift.lost) };
   const isNeeded = always || (drift.differs.length > 0 && productOf(context.engine).length > 0);
   if (!isNeeded) return { why: undefined, results: [], events: [] };
   const argv = context.engine.test_command ?? [];
   let folder = "";
-  const done = await run(work, { key, call: null, purpose: "tests", argv }, async (before) => {
-    const instead = new Map([...takenBack(touched), ...productBefore(context, before, drift)]);
+  const intent = { key, call: null, purpose: "tests", argv } as const;
+  const done = await run(work, intent, renewIfChanged, async (mayStart, before) => {
+    const instead = new Map([...undoChanges(touched), ...removeNewCode(context, before, drift)]);
     // What a killed process leaves under this name is cleared away with its sandbox.
     const base = realpathSync(mkdtempSync(join(tmpdir(), `claude-exec-sandbox-${process.pid}-copy-`)));
     try {
       folder = work.deps.workspace.copyTo(base, before, instead, work.chain.blobs.getBytes);
-      return await runOnCopy(work, folder);
+      return await runOnCopy(work, folder, mayStart);
     } finally {
       removeFolder(base);
     }
@@ -172,10 +175,12 @@ async function prove(
     differs: drift.differs,
     why: why ?? null,
     ...(isExcused
-      ? { unrepeated: `that the tests fail without the new code: on a copy they could not run (${ending(ran)})` }
+      ? {
+          unrepeated: `We could not check that the tests fail without the new code: they could not run on a copy (${ending(ran)}).`,
+        }
       : {}),
   });
-  const asked = why === undefined ? [] : askedFor(context, key, lost);
+  const asked = why === undefined ? [] : askAboutLost(context, key, lost);
   return {
     why,
     repeated,
@@ -184,25 +189,25 @@ async function prove(
   };
 }
 
-async function runOnCopy(work: Work, folder: string): Promise<CommandRun> {
+async function runOnCopy(work: Work, folder: string, mayStart: () => boolean): Promise<CommandRun> {
   const { chain, deps } = work;
   const { root } = deps.workspace;
   const argv = (chain.context.engine.test_command ?? []).map((word) => word.replaceAll(root, folder));
   const own = await (await deps.sandbox.open()).at?.(folder);
   try {
-    return await runIn(work, folder, argv, own);
+    return await runIn(work, folder, argv, mayStart, own);
   } finally {
     await own?.close();
   }
 }
 
 /** As it was before the run itself wrote: what counts how often it ran is to count the same again. */
-function takenBack(touched: readonly Touched[]): [string, FileState | null][] {
+function undoChanges(touched: readonly Touched[]): [string, FileState | null][] {
   return touched.map(({ path, before }) => [path, before]);
 }
 
 /** What is not a test, as it was at red. A part of the runner stays as it is where it differs. */
-function productBefore({ engine }: Context, { states }: Snapshot, { differs }: Drift): [string, FileState | null][] {
+function removeNewCode({ engine }: Context, { states }: Snapshot, { differs }: Drift): [string, FileState | null][] {
   return productOf(engine).flatMap(({ path, before }): [string, FileState | null][] => {
     if (differs.includes(path)) return [];
     const now = states.get(path);
@@ -212,7 +217,7 @@ function productBefore({ engine }: Context, { states }: Snapshot, { differs }: D
 }
 
 /** A person is asked once about each test that is gone. */
-function askedFor({ evidence }: Context, key: string, lost: readonly string[]): ChainEvent[] {
+function askAboutLost({ evidence }: Context, key: string, lost: readonly string[]): ChainEvent[] {
   const open = lost.filter((name) => evidence.losses[name] === undefined);
   if (open.length === 0) return [];
   return [

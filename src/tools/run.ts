@@ -76,6 +76,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   readonly world: World;
   readonly sandbox?: Inside | undefined;
+  /** Asked at the last moment before the program starts. */
+  readonly mayStart?: (() => boolean) | undefined;
 }
 
 /** Runs a program in the workspace, without a shell, and ends all that it started. What it does is never thrown. */
@@ -89,7 +91,9 @@ export async function runCommand(
   if (program === undefined) throw new Error("A command needs a program.");
   if (!sandbox?.on) return { ...(await run(workspace, argv, options)), sandboxed: false };
   // Inside, a shell would start and then say in its own words that there is no such program.
-  if (findProgram(program, environment(world.env), workspace.root) === undefined) return notFound(argv, program);
+  if (findProgram(program, environment(world.env), workspace.root) === undefined) {
+    return notStarted(argv, options.mayStart?.() === false ? "" : couldNotStart(program, "ENOENT"), true);
+  }
   const wrapped = await sandbox.wrap(argv);
   try {
     return { ...(await run(workspace, wrapped, options)), argv, sandboxed: true };
@@ -98,17 +102,9 @@ export async function runCommand(
   }
 }
 
-function notFound(argv: readonly string[], program: string): CommandRun {
-  const output = couldNotStart(program, "ENOENT");
-  return {
-    argv,
-    exit_code: undefined,
-    duration_ms: 0,
-    timed_out: false,
-    output,
-    output_sha256: sha256(),
-    sandboxed: true,
-  };
+function notStarted(argv: readonly string[], output: string, sandboxed: boolean): CommandRun {
+  const nothing = { exit_code: undefined, duration_ms: 0, timed_out: false, output_sha256: sha256() };
+  return { argv, ...nothing, output, sandboxed };
 }
 
 function couldNotStart(program: string, code: string): string {
@@ -118,9 +114,10 @@ function couldNotStart(program: string, code: string): string {
 async function run(
   workspace: Pick<Workspace, "root">,
   argv: readonly string[],
-  { timeoutMs, signal, world }: RunOptions,
+  { timeoutMs, signal, world, mayStart }: RunOptions,
 ): Promise<Omit<CommandRun, "sandboxed">> {
   const { execa } = await import("execa");
+  if (mayStart?.() === false) return notStarted(argv, "", false);
   const [program = "", ...rest] = argv;
   const started = world.now();
   const over = new AbortController();

@@ -1,8 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import type { Deps } from "../../src/chain/deps.ts";
 import { event } from "../../src/chain/events.ts";
 import { compile } from "../../src/permissions/judge.ts";
+import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { workbench } from "../chain/workbench.ts";
 import { ada } from "../chain/lines.ts";
 import { placeWith } from "../support/cli.ts";
@@ -60,9 +62,13 @@ test.each(changes)("%s is not run where %s changed after it was asked about", as
 });
 
 /** A chain that waits for a person to allow `sh work.sh`. */
-async function waiting() {
+async function waiting(sandbox?: Deps["sandbox"]) {
   const permission = { mode: "ask" as const, rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: true };
-  const bench = workbench(replies("sh work.sh"), { files, size: "tiny", deps: { permission } });
+  const bench = workbench(replies("sh work.sh"), {
+    files,
+    size: "tiny",
+    deps: { permission, ...(sandbox && { sandbox }) },
+  });
   const ending = await bench.run({ approve: "auto" });
   const request = bench.chain.context.engine.request;
   if (ending.type !== "needs_permission" || !request) throw new Error(`It ended with ${ending.type}.`);
@@ -87,6 +93,43 @@ test("a script that changes between the allowance and its start is asked about a
   expect(await bench.run()).toMatchObject({ type: "needs_permission" });
   expect(made()).toEqual([]);
 });
+
+test.each(["while the files of the workspace are read", "while the sandbox is prepared"] as const)(
+  "a script that changes %s, just before its start, is asked about again and then run once",
+  async (when) => {
+    let isDone = false;
+    let swapOnce = () => {};
+    const prepared = when === "while the sandbox is prepared" ? preparing(() => swapOnce()) : undefined;
+    const { bench, request, swap, made } = await waiting(prepared);
+    swapOnce = () => {
+      if (!isDone) swap();
+      isDone = true;
+    };
+    bench.say({ type: "allow", id: request.id, always: false });
+    const { workspace } = bench.deps;
+    const slowly: Partial<Deps> = prepared
+      ? {}
+      : { workspace: { ...workspace, snapshot: (...given) => workspace.snapshot(...given).finally(swapOnce) } };
+    const asked = await bench.runWith(slowly);
+    expect([isDone, made()]).toEqual([true, []]);
+    const why = expect.stringMatching(/^Since it was allowed, this changed: work\.sh\./) as string;
+    expect(asked).toMatchObject({ type: "needs_permission", request: { line: "sh work.sh", why } });
+    expect(
+      bench.lines.filter((line) => line.type === "intent" && line.effect === "command" && line.purpose === "command"),
+    ).toEqual([]);
+    bench.say({ type: "allow", id: asked.type === "needs_permission" ? asked.request.id : "", always: false });
+    await bench.runWith(slowly);
+    expect(made()).toEqual(["swapped"]);
+  },
+);
+
+/** Something happens at the moment in which a command is about to start inside. */
+function preparing(happens: () => void): Deps["sandbox"] {
+  const wrap = (argv: readonly string[]) => Promise.resolve(argv).finally(happens);
+  const close = () => Promise.resolve();
+  const sandbox: Sandbox = { on: true, detail: "", hint: null, wrap, release: () => undefined, close };
+  return { open: () => Promise.resolve(sandbox), close };
+}
 
 test("what is always allowed is allowed with the content it had", async () => {
   const { bench, request, made } = await waiting();

@@ -408,7 +408,7 @@ test("what cannot run on a copy counts, and is named as not checked, where nothi
   expect((await bench.run({ approve: "auto" })).type).toBe("completed");
   bench.chain.close();
   expect(bench.chain.context.not_checked).toEqual([
-    "that the tests fail without the new code: on a copy they could not run (exit 127)",
+    "We could not check that the tests fail without the new code: they could not run on a copy (exit 127).",
   ]);
 });
 
