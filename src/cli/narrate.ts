@@ -1,4 +1,5 @@
 import type { ChainLine } from "../app/operation.ts";
+import { quotedLine } from "../util/quoting.ts";
 import { visible } from "./diff_view.ts";
 import { harmless, wrap, type Screen } from "./terminal.ts";
 
@@ -76,7 +77,10 @@ export function narrate(line: ChainLine, screen: Screen): void {
       return say(fileMark(line, style), `${visible(line.path)} (${line.role})`);
     case "files_touched":
       for (const { path, to } of line.set_aside ?? []) {
-        say(style("yellow", "!"), `${commandOf(line.argv)} made ${path}, which is closed. It was moved to ${to}`);
+        const moved = `While ${commandOf(line.argv)} ran, ${visible(path)} appeared. That name is closed, so it was moved to ${visible(to)}.`;
+        say(style("yellow", "!"), `${moved} If you made it, put it back:`);
+        // In one line, so that it can be copied.
+        screen.print(`    mv ${visible(quotedLine([to, path]))}`);
       }
       if (line.touched.length === 0) return undefined;
       return line.unsure
@@ -163,11 +167,11 @@ function uncheckedIn({ notes = [] }: Report): string[] {
 }
 
 function askedFor(request: Extract<ChainLine, { event: "permission_asked" }>["request"]): string {
-  if (request.kind === "command") return `Waits for leave to run: ${visible(request.line)}`;
+  if (request.kind === "command") return `Waits for permission to run: ${visible(request.line)}`;
   if (request.kind === "lost_tests")
-    return `Waits for leave to go on without tests that no longer run: ${request.lost.map(visible).join(", ")}`;
+    return `Waits for permission to go on without tests that no longer run: ${request.lost.map(visible).join(", ")}`;
   const what = request.after === null ? "delete" : "write";
-  return `Waits for leave to ${what} ${visible(request.path)} (${request.role})`;
+  return `Waits for permission to ${what} ${visible(request.path)} (${request.role})`;
 }
 
 type FileChanged = Extract<ChainLine, { event: "file_changed" }>;

@@ -177,23 +177,23 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       event("file_changed", { path: words, role: "code", before: "g", after: null }),
       `  - ${words} (code)`,
     ],
-    "a wait for leave to write": [
+    "a wait for permission to write": [
       event("permission_asked", {
         request: { ...asked, kind: "change", path: words, role: "code", before: null, after: "h" },
       }),
-      `  ? Waits for leave to write ${words} (code)`,
+      `  ? Waits for permission to write ${words} (code)`,
     ],
-    "a wait for leave to delete": [
+    "a wait for permission to delete": [
       event("permission_asked", {
         request: { ...asked, kind: "change", path: words, role: "doc", before: "g", after: null },
       }),
-      `  ? Waits for leave to delete ${words} (doc)`,
+      `  ? Waits for permission to delete ${words} (doc)`,
     ],
-    "a wait for leave to run": [
+    "a wait for permission to run": [
       event("permission_asked", {
         request: { ...asked, kind: "command", line: `${words}\nb`, why: words, sandboxed: false },
       }),
-      `  ? Waits for leave to run: ${words}<U+000A>b`,
+      `  ? Waits for permission to run: ${words}<U+000A>b`,
     ],
     "a permission": [event("permission_given", { id: "i", always: false }), "  ✓ Allowed by ada."],
     "a permission for good": [
@@ -219,6 +219,15 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     "files that a run changed": [
       event("files_touched", { key: "k", argv: ["npm", words], touched: touched("a.txt", words) }),
       `  ! npm ${words} also changed a.txt, ${words}`,
+    ],
+    "a closed path that appeared while a command ran": [
+      event("files_touched", {
+        key: "k",
+        argv: ["sh", "-c", words],
+        touched: [],
+        set_aside: [{ path: ".vscode", to: "/home/ada/my app/contexts/set-aside/001/vscode-1" }],
+      }),
+      `  ! While ${words} ran, .vscode appeared. That name is closed,\n    so it was moved to /home/ada/my\n    app/contexts/set-aside/001/vscode-1. If you made it, put\n    it back:\n    mv '/home/ada/my app/contexts/set-aside/001/vscode-1' .vscode`,
     ],
     "many files that a command changed": [
       event("files_touched", {
@@ -276,7 +285,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       event("permission_asked", {
         request: { id: "abc", key: "k", said: "", kind: "lost_tests", lost: ["test/a.test.js", "adds"] },
       }),
-      "  ? Waits for leave to go on without tests that no longer\n    run: test/a.test.js, adds",
+      "  ? Waits for permission to go on without tests that no\n    longer run: test/a.test.js, adds",
     ],
     "a killed run": [
       event("tests_judged", { ...judged, verdict: "failing", exit_code: null }),

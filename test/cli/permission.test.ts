@@ -402,7 +402,9 @@ test("who leaves at a change finds it waiting, and without a terminal it is prin
   expect(waits.stdout).toContain(`Allow:   claude-exec allow ${same} ${id}\n`);
   expect(waits.stdout).toContain("  +import { product }");
   const went = await place.run(["allow", "1", id ?? "", ...flags]);
-  expect(went.stderr).toMatch(/ {2}✓ Allowed by \S+\n.* {2}\? Waits for leave to write src\/product\.js \(code\)\n/s);
+  expect(went.stderr).toMatch(
+    / {2}✓ Allowed by \S+\n.* {2}\? Waits for permission to write src\/product\.js \(code\)\n/s,
+  );
 });
 
 test("tests that no longer run are named, and each answer is about exactly these", async () => {
