@@ -23,7 +23,7 @@ export const common = {
   project_models: z
     .enum(["use", "ignore"], "is neither use nor ignore")
     .optional()
-    .describe("Whether costlier models of this project count; kept"),
+    .describe("Use or ignore this project's more expensive models. The answer is remembered."),
 };
 export const adopt = z.boolean().optional().describe("Take up a chain that is foreign, or whose home was moved here");
 /** Who may do what to files, and how commands run. */

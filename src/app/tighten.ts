@@ -12,7 +12,7 @@ export const userOnly = words("permissions.mode permissions.allow prompts.may_re
 
 /**
  * Settings that a workspace may change in one direction: `min` to a smaller value, `max` to a larger one, `add` by
- * adding its list to the user's, `any` to any value.
+ * adding its list to the user's.
  */
 export const mayTighten = {
   min: words(
@@ -22,9 +22,10 @@ export const mayTighten = {
   ),
   max: words("gates.requirements gates.overall gates.area"),
   add: words("gates.quality prompts.team permissions.ask permissions.deny"),
-  // A person sees the command of the tests in the solution that they approve.
-  any: words("$schema prompts.system_dir prompts.custom_dir tests.command"),
 };
+
+/** Settings that a workspace may choose freely. A person sees the command of the tests in the solution they approve. */
+export const mayChoose = words("$schema prompts.system_dir prompts.custom_dir tests.command");
 
 /** Settings for which the person is asked once, where a workspace names a model that costs more than theirs. */
 export const askedOnce = words("models.default models.fast models.smart");
@@ -53,7 +54,7 @@ export function tighten(own: Config, given: Layer, home: string, now: number, su
   each(userOnly, (path, value, mine) => {
     if (JSON.stringify(value) !== "{}" && !(Array.isArray(value) && isPartOf(value, mine))) refused.push(path);
   });
-  each(mayTighten.any, (path, value) => put(config, path, value));
+  each(mayChoose, (path, value) => put(config, path, value));
   each(mayTighten.add, (path, value, mine) => {
     put(config, path, [...new Set([...listOf(value), ...listOf(mine)])]);
     if (path === "gates.quality" && !isPartOf(listOf(mine), value)) refused.push(path);

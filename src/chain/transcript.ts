@@ -8,7 +8,8 @@ import { contentOf, textOf } from "./texts.ts";
 export function whyUnusable({ stop, content }: Extract<Outcome, { type: "replied" }>): string | undefined {
   const calls = content.filter((block) => block.type === "tool_use");
   const ids = calls.map(({ id }) => id);
-  if (calls.length === 0 && stop === "tool_use") return "It announced a tool call and held none.";
+  if (calls.length === 0 && stop === "tool_use")
+    return "The reply said it would call a tool, but it contains no tool call.";
   if (calls.length === 0 && !content.some((block) => block.type === "text" && !isBlank(block.text))) {
     return "It was empty.";
   }

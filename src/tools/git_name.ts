@@ -63,5 +63,5 @@ function lockFile(root: string): string {
   if (statsOf(path) === undefined) new DatabaseSync(path).close();
   const stats = statsOf(path);
   if (stats?.isFile() && stats.uid === user) return path;
-  throw new UserError("sandbox_failed", `${path} is no file of yours.`, "Remove it, or name another folder in TMPDIR.");
+  throw new UserError("sandbox_failed", `${path} belongs to another user.`, "Set TMPDIR to a folder of yours.");
 }

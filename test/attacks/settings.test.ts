@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { configJsonSchema } from "../../src/app/config.ts";
 import { readSettings } from "../../src/app/read_settings.ts";
-import { askedOnce, mayTighten, userOnly } from "../../src/app/tighten.ts";
+import { askedOnce, mayChoose, mayTighten, userOnly } from "../../src/app/tighten.ts";
 import { isRecord } from "../../src/util/json.ts";
 import { replayHandler, startMessagesServer } from "../models/messages-server.ts";
 import { placeWith } from "../support/cli.ts";
@@ -65,8 +65,15 @@ function settingsOfTheSchema(): string[] {
 }
 
 test("each setting of the schema is in exactly one list, and each list holds settings of the schema alone", () => {
-  const lists = [...userOnly, ...Object.values(mayTighten).flat(), ...askedOnce];
+  const lists = [...userOnly, ...Object.values(mayTighten).flat(), ...mayChoose, ...askedOnce];
   expect(lists.toSorted()).toEqual(settingsOfTheSchema().toSorted());
+});
+
+test("a workspace may choose freely: these settings are on the page by name", () => {
+  const page = readFileSync("docs/configuration.md", "utf8");
+  const row = /^\| a home may choose freely \|(.*)$/m.exec(page)?.[1] ?? "";
+  const named = [...row.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
+  expect(named.toSorted()).toEqual(mayChoose.toSorted());
 });
 
 test("this suite attacks every setting of the schema", () => {

@@ -53,7 +53,12 @@ describe("a reply that cannot be sent back", () => {
     ["of a blank text", [text(" \n\t")], "end_turn", "It was empty."],
     ["of a text that only Python calls blank", [text("\u0085\u001F")], "end_turn", "It was empty."],
     ["of thoughts alone", [thinking], "end_turn", "It was empty."],
-    ["that announces a call and makes none", [text("I look.")], "tool_use", "It announced a tool call and held none."],
+    [
+      "that announces a call and makes none",
+      [text("I look.")],
+      "tool_use",
+      "The reply said it would call a tool, but it contains no tool call.",
+    ],
     ["with a call without an id", [call(undefined)], "tool_use", "The id of a tool call was not valid."],
     ["with an empty id", [call("")], "tool_use", "The id of a tool call was not valid."],
     ["with an id of other letters", [call("call:1")], "tool_use", "The id of a tool call was not valid."],
