@@ -105,7 +105,10 @@ const confirmed = new Map<string, string>();
 /** Stores where a home was moved to. False: it could not be stored, and holds in this process only. */
 export function recordMove(env: World["env"], from: string, to: string): boolean {
   const moves = new Map(movesOf(env)).set(from, to);
+  // Whoever moves a home back ends the move away from there.
+  moves.delete(to);
   confirmed.set(from, to);
+  confirmed.delete(to);
   try {
     writeAtomic(join(keyFolder(env), "moves.json"), `${JSON.stringify(Object.fromEntries(moves), null, 2)}\n`);
     return true;

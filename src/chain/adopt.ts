@@ -1,15 +1,16 @@
-import { renameSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { linkSync, renameSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { z } from "zod";
-import { readTextIfThere, writeAtomic } from "../util/files.ts";
+import { readTextIfThere, syncFolder, writeAtomic } from "../util/files.ts";
 import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
 import { chainPaths, contextFiles, removeLeftovers } from "../store/chains.ts";
+import { Journal, readJournal, type Reading } from "../store/journal.ts";
 import { UserError } from "../util/errors.ts";
 import type { Context } from "./context.ts";
-import { event, type ChainLine, type ImportedPart } from "./events.ts";
+import { event, type Body, type ChainLine, type ImportedPart } from "./events.ts";
 import { allParts } from "./import_context.ts";
 import { examineJournal, replayForeign, unreadable } from "./inspect.ts";
-import { begin, hold, lockOf, slugOf, viewName, type Beginning, type Chain, type Started } from "./open.ts";
+import { firstBatch, hold, lockOf, slugOf, viewName, type Beginning, type Chain, type Started } from "./open.ts";
 
 /**
  * Begins a chain of this user's own under the number of a foreign one, with what that one knows and what it cost. All
@@ -35,14 +36,11 @@ export function adoptChain(
     const at = new Date(now()).toISOString().replace(/[:.]/g, "-");
     const kept_as = `${id}.jsonl.foreign-${at}`;
     const isKept = (statSync(journal, { throwIfNoEntry: false })?.size ?? 0) > 0;
-    if (file) writeAtomic(`${file}.${lines.length > 0 ? `foreign-${at}` : "imported"}`, text);
-    if (isKept) renameSync(journal, join(journal, "..", kept_as));
-    removeLeftovers(contexts, id);
-    writeAtomic(journal, "");
-    const viewPath = file ?? join(contexts, viewName(id, lines));
-    chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lock);
+    if (file && lines.length > 0) renameSync(file, `${file}.foreign-${at}`);
+    else if (file) writeAtomic(`${file}.imported`, text);
+    if (isKept) linkSync(journal, join(journal, "..", kept_as));
     const { goal, known, parts } = taken;
-    begin(chain, beginning, [
+    const first = firstBatch(id, beginning, [
       event("chain_started", { ...settings, goal, slug: slugOf(goal) }),
       event("imported", {
         context: known,
@@ -50,6 +48,11 @@ export function adoptChain(
         ...(isKept ? { adopted: { why: ownership.why, kept_as } } : {}),
       }),
     ]);
+    const begun = replaceJournal(journal, first, beginning);
+    removeLeftovers(contexts, id);
+    chain = hold(beginning, id, file ?? join(contexts, viewName(id, lines)), begun, lock);
+    begun.lines.forEach(beginning.listen);
+    beginning.onBegin?.();
     chain.writeView(true);
     return { chain, edits: [] };
   } catch (error) {
@@ -57,6 +60,21 @@ export function adoptChain(
     else lock.release();
     throw error;
   }
+}
+
+/** The new journal takes the place of the old one as a whole: a process that dies here leaves one of the two. */
+function replaceJournal(path: string, first: ReturnType<typeof firstBatch>, { now, seal }: Beginning): Reading<Body> {
+  const made = `${path}.new`;
+  writeAtomic(made, "");
+  const journal = new Journal<Body>(made, { lines: [], bytes: 0 }, now, seal);
+  try {
+    journal.append(first);
+  } finally {
+    journal.close();
+  }
+  renameSync(made, path);
+  syncFolder(dirname(path));
+  return readJournal<Body>(path, seal);
 }
 
 interface Taken {

@@ -36,19 +36,23 @@ export function examineJournal(store: ChainStore, id: string): Examined {
   const isThere = statSync(paths.journal, { throwIfNoEntry: false })?.isFile() ?? false;
   const none = { reading: undefined, ownership: undefined, lost: undefined, problem: undefined };
   if (!isThere && file === undefined) return none;
-  // The end is read before the journal: the journal only grows, so that a chain at work never looks shortened.
-  const end = readJournalEnd(paths.end) ?? (isThere ? journalEndIn(readJson(file)?.["journal"]) : undefined);
+  // The ends are read before the journal: the journal only grows, so that a chain at work never looks shortened.
+  const view = isThere ? readJson(file) : undefined;
+  const ends = [readJournalEnd(paths.end), isSealed(view) ? journalEndIn(view["journal"]) : undefined]
+    .filter((known) => known !== undefined)
+    .sort((a, b) => b.n - a.n);
+  const [end] = ends;
   const reading = isThere ? readJournal<Body>(paths.journal, store.seal) : undefined;
   const ownership = ownershipIn(store, id);
   const lines = reading?.lines ?? [];
-  const isWhole = !end || end.n === 0 || lines[end.n - 1]?.hash === end.hash;
+  const isWhole = ends.every(({ n, hash }) => n === 0 || lines[n - 1]?.hash === hash);
   // Nothing proves the lines of a foreign journal, nor how many it had: they are shown as they are.
   const isForeign = ownership?.type === "foreign" && (lines.length > 0 || file !== undefined);
   if (isForeign || (!reading?.damage && isWhole)) return { ...none, reading, ownership };
 
   const behind = reading?.damage ? linesBehind(paths.journal, reading.bytes) : [];
   const answered = behind.filter(isAnsweredCall).length;
-  const known = end?.calls ?? (reading?.damage ? 0 : null);
+  const known = ends.find(({ calls }) => calls !== null)?.calls ?? (reading?.damage ? 0 : null);
   const lost: Lost = {
     lines: Math.max(behind.length, (end?.n ?? 0) - lines.length),
     calls: known === null ? null : Math.max(answered, known - lines.filter(isAnsweredCall).length),
@@ -202,7 +206,7 @@ export function unreadable(id: string, path: string): UserError {
   return new UserError("context_unreadable", message, 'Begin anew: claude-exec new "…"');
 }
 
-function readJson(path: string | undefined): Record<string, Json> | undefined {
+export function readJson(path: string | undefined): Record<string, Json> | undefined {
   const read = path === undefined ? undefined : parseJson(readTextIfThere(path) ?? "");
   return isRecord(read) ? (read as Record<string, Json>) : undefined;
 }

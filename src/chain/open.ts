@@ -60,7 +60,8 @@ export function createChain(beginning: Beginning, started: Started, learned: rea
   try {
     removeLeftovers(contexts, id);
     chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lockOf(contexts, id));
-    begin(chain, beginning, [event("chain_started", { ...started, slug }), ...learned]);
+    chain.append(firstBatch(id, beginning, [event("chain_started", { ...started, slug }), ...learned]));
+    beginning.onBegin?.();
     return chain;
   } catch (error) {
     chain?.close();
@@ -71,15 +72,13 @@ export function createChain(beginning: Beginning, started: Started, learned: rea
 }
 
 /** Header and task in one batch: a chain whose task is not on disk has not begun. */
-export function begin(
-  chain: Chain,
-  { engine, by, seal, home, onBegin }: Beginning,
+export function firstBatch(
+  id: string,
+  { engine, by, seal, home }: Beginning,
   events: readonly ChainEvent[],
-): void {
+): { by: Actor; bodies: readonly Body[] } {
   const { bodies } = withLedger(by, events);
-  const header: Body = { type: "header", format: 2, chain_id: chain.id, engine, key: seal.id, home };
-  chain.append({ by, bodies: [header, ...bodies] });
-  onBegin?.();
+  return { by, bodies: [{ type: "header", format: 2, chain_id: id, engine, key: seal.id, home }, ...bodies] };
 }
 
 /**

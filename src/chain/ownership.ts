@@ -55,8 +55,8 @@ export function ownershipIn(store: ChainStore, id: string): Ownership | undefine
   if (key !== store.seal.id) return foreign("its journal is sealed with another key than yours");
   if (header.chain_id !== id) return foreign(`its journal is that of chain ${header.chain_id}`);
   const homes = homesFrom(header.home ?? "", store);
-  if (homes.includes(store.home)) return { type: "own" };
   const from = homes.at(-1) ?? "";
+  if (from === store.home) return { type: "own" };
   if (isThereStill(from)) return foreign(`it is a copy of the chain in ${from}`);
   const why = `it was moved here from ${from}, and you have not confirmed that`;
   return { type: "moved", why, hint: adoptingCommand(id), from };
@@ -66,7 +66,7 @@ function adoptingCommand(id: string): string {
   return `claude-exec resume ${id} --adopt`;
 }
 
-/** The home that a chain was begun in, and those that it was moved to. */
+/** The home that a chain was begun in, and those that it was moved to. Only the last one is its home now. */
 function homesFrom(home: string, { movedTo }: ChainStore): string[] {
   const homes: string[] = [];
   for (let next: string | undefined = home; next !== undefined && !homes.includes(next); next = movedTo(next))

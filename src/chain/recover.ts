@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { isRecord, type Json } from "../util/json.ts";
@@ -9,9 +9,18 @@ import type { Workspace } from "../tools/workspace.ts";
 import { engineCall } from "./called.ts";
 import type { Context } from "./context.ts";
 import { event, type ChainEvent, type Phase } from "./events.ts";
-import { examineJournal, inspectChain, isAnsweredCall, lostText, type Inspected, type Lost } from "./inspect.ts";
+import {
+  examineJournal,
+  inspectChain,
+  isAnsweredCall,
+  lostText,
+  readJson,
+  type Inspected,
+  type Lost,
+} from "./inspect.ts";
 import { createChain, hold, lockOf, openChain, viewName, withLedger, type Beginning, type Chain } from "./open.ts";
 import { notOwn, type ChainStore } from "./ownership.ts";
+import { isSealed } from "./view.ts";
 import { phaseStart, restoreFiles, touchedSince, unsureSince } from "./rewind.ts";
 
 /** continue: from the last good state. phase: the last phase again. fresh: a new chain. Each keeps what is known. */
@@ -90,6 +99,8 @@ export async function recoverChain(
     const learned = found.isFromFile || choice === "phase" ? [learnedEvent(found, choice)] : [];
     const recovered = event("recovered", { lost_lines: lost?.lines ?? 0, kept_as });
     chain.append(withLedger(by, [...rewound, ...learned, recovered, ...looks]));
+    // It tells of lines that are gone, and is written anew below. What a person wrote there stays.
+    if (isSealed(readJson(viewPath))) rmSync(viewPath);
   } finally {
     if (chain) chain.close();
     else lock.release();

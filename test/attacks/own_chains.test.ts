@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -18,11 +18,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import type { Place } from "../support/cli.ts";
-import { placeWith } from "../support/cli.ts";
+import { placeWith, program } from "../support/cli.ts";
 import { callerAt, operate, refusal } from "../support/inside.ts";
 import { rewriteJournal, sealedMessage, sealOfUser, withHashes } from "../support/sealed.ts";
 import { action, report } from "../support/script.ts";
 import { asksFirst, present, productCode, quickApp, task, tinyWay } from "../support/ways.ts";
+import { canTrace } from "../store/children.ts";
 import { lacking, unlessLacking } from "../sandbox/sandboxes.ts";
 import { againAsOrdinaryUser, user } from "./as_user.ts";
 
@@ -168,9 +169,47 @@ test(`as ${user}: a project that was moved goes on after its user said so once, 
   const twice = callerAt(join(place.beside, "twice"), env);
   expect((await refusal(operate("answer", { ...flags, trust: true }, twice))).code).toBe("moved");
   renameSync(join(place.beside, "twice"), place.workspace);
-  const back = await operate("answer", flags, callerAt(place.workspace, env));
-  expect(back.data["ending"]).toMatchObject({ type: "needs_approval" });
+  const back = callerAt(place.workspace, env);
+  expect((await refusal(operate("answer", flags, back))).code).toBe("moved");
+  await operate("resume", { ...flagsOf(place), adopt: true }, back);
+  const went = await operate("answer", flags, back);
+  expect(went.data["ending"]).toMatchObject({ type: "needs_approval" });
 });
+
+test(`as ${user}: once a home was moved, a copy of it where it lay before is foreign`, async () => {
+  const { place, env } = await waiting();
+  const there = join(place.beside, "moved");
+  renameSync(place.workspace, there);
+  await operate("resume", { ...flagsOf(place), trust: true, adopt: true }, callerAt(there, env));
+  cpSync(there, place.workspace, { recursive: true });
+  expect(await refusal(operate("answer", answer(place), callerAt(place.workspace, env)))).toMatchObject({
+    code: "foreign",
+    message: `Chain 001 is foreign: it is a copy of the chain in ${join(there, ".claude-exec")}. Nothing was done with it.`,
+  });
+  const moved = await operate("answer", answer(place), callerAt(there, env));
+  expect(moved.data["ending"]).toMatchObject({ type: "needs_approval" });
+});
+
+test.skipIf(!canTrace())(
+  `as ${user}: a process that is killed while it adopts a chain leaves one that can still be adopted or resumed (needs strace)`,
+  async () => {
+    const { place, env } = await waiting();
+    const replay = flagsOf(place).replay;
+    const ends: unknown[] = [];
+    for (const [call, when] of [["link", 1], ...[1, 2, 3, 4, 5, 6].map((n) => ["rename", n])]) {
+      const there = join(place.beside, `copy-${call}-${when}`);
+      cpSync(place.workspace, there, { recursive: true });
+      const kill = ["-f", "-qq", "-o", "/dev/null", "-e", `inject=${call}:signal=KILL:when=${when}`];
+      const resume = ["resume", "1", "--adopt", "--trust", `--replay=${replay}`];
+      spawnSync("strace", [...kill, process.execPath, program, ...resume], { cwd: there, env });
+      const journals = readdirSync(join(there, ".claude-exec", "contexts", "journal"));
+      ends.push(journals.some((name) => name.includes("foreign")));
+      const went = await operate("resume", { ...flagsOf(place), trust: true, adopt: true }, callerAt(there, env));
+      expect([call, when, went.data]).toMatchObject([call, when, { goal: task, ending: { type: "needs_answers" } }]);
+    }
+    expect(new Set(ends)).toEqual(new Set([true, false]));
+  },
+);
 
 test(`as ${user}: a copy of a project is foreign while the original is there, and changes nothing in it`, async () => {
   const { place, env, caller } = await waiting();

@@ -87,6 +87,18 @@ test("without the kept end the context file tells how long a journal was; withou
   expect((await place.run(["status", "1"])).stdout).not.toContain("Damaged");
 });
 
+test("a kept end that lags behind hides no cut that the context file knows of", async () => {
+  const { place, replay, lines } = await waiting();
+  writeFileSync(endOf(place), JSON.stringify({ n: 5, hash: place.journal()[4]?.hash, calls: 0 }));
+  const left = batchEnd(place, 30);
+  cut(place, left);
+  const ran = await place.run(["resume", "1", replay]);
+  expect(ran.code).toBe(14);
+  expect(ran.stderr).toContain(`was cut: ${left} lines are left, and ${lines - left} lines`);
+  expect((await place.run(["recover", "1", "--choice=continue"])).code).toBe(0);
+  expect((await place.run(["resume", "1", replay, "--approve-policy=auto"])).code).toBe(0);
+});
+
 test("a kept end that lags behind, and an older backup of everything, are no damage", async () => {
   const { place, replay, lines } = await waiting();
   const backup = join(place.beside, "backup");

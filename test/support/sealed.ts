@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { userSeal } from "../../src/app/key.ts";
 import type { ChainStore } from "../../src/chain/ownership.ts";
-import { chainPaths } from "../../src/store/chains.ts";
+import { chainPaths, contextFiles } from "../../src/store/chains.ts";
 import { writeJournalEnd } from "../../src/store/journal_end.ts";
 import { sealText, sealWith, type Seal } from "../../src/store/seal.ts";
 import { sha256 } from "../../src/util/hash.ts";
@@ -44,11 +44,14 @@ export function rewriteJournal(
   );
   writeFileSync(path, text);
   const { hash } = JSON.parse(text.trimEnd().split("\n").at(-1) ?? "") as { hash: string };
-  writeJournalEnd(chainPaths(join(path, "..", ".."), basename(path, ".jsonl")).end, {
-    n: lines.length,
-    hash,
-    calls: null,
-  });
+  const [contexts, id] = [join(path, "..", ".."), basename(path, ".jsonl")];
+  writeJournalEnd(chainPaths(contexts, id).end, { n: lines.length, hash, calls: null });
+  const view = contextFiles(contexts).get(id);
+  if (view === undefined) return;
+  // The context file names the end of the journal too, and is whole as long as its seal fits.
+  const { seal: _seal, ...known } = JSON.parse(readFileSync(view, "utf8")) as Record<string, unknown>;
+  const content = { ...known, journal: { n: lines.length, hash } };
+  writeFileSync(view, JSON.stringify({ ...content, seal: sha256(JSON.stringify(content)).slice(0, 16) }));
 }
 
 /** The text of a message's file, as the user of this place would have left it for the chain of this journal. */
