@@ -184,7 +184,6 @@ test("a budget that is too small stops it before the call, and says how much it 
   ]);
   const enough = /--budget-usd [\d.]+\d/.exec(String(money.hint))?.[0].split(" ")[1];
   expect((await run({ budget_usd: enough })).exit).toBe(0);
-  expect((await refusal(run({ budget_usd: "much" }))).code).toBe("wrong_budget");
 });
 
 test("a reply that cannot be used is sent back twice; then the run ends with what was wrong", async () => {
