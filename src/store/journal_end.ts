@@ -1,6 +1,7 @@
-import { readTextIfThere, writeAtomic } from "../util/files.ts";
-import { systemCode } from "../util/errors.ts";
+import { isFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
+import { exitCodes, systemCode, UserError } from "../util/errors.ts";
 import { isRecord, parseJson } from "../util/json.ts";
+import { quoted } from "../util/quoting.ts";
 
 /** How far a journal was written. It is kept apart from the journal, so that a shortened journal is noticed. */
 export interface JournalEnd {
@@ -12,6 +13,11 @@ export interface JournalEnd {
 
 /** Undefined where there is none, or none that can be read: chains from before it was kept have none. */
 export function readJournalEnd(path: string): JournalEnd | undefined {
+  if (isFolder(path)) {
+    const message = `${path} is a folder, but a file belongs there. Nothing was changed.`;
+    const hint = `Move it away: mv ${quoted(path)} ${quoted(`${path}.away`)}`;
+    throw new UserError("end_is_folder", message, hint, exitCodes.conflict);
+  }
   return journalEndIn(parseJson(readTextIfThere(path) ?? ""));
 }
 

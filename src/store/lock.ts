@@ -1,4 +1,6 @@
+import { closeSync, constants, ftruncateSync, lstatSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { exitCodes, UserError } from "../util/errors.ts";
 
 export interface Lock {
   release(): void;
@@ -9,6 +11,7 @@ export interface Lock {
  * it when its holder dies, however it dies; a holder that is merely slow keeps it.
  */
 export function tryLock(path: string): Lock | undefined {
+  emptyLockFile(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec("BEGIN EXCLUSIVE");
@@ -21,3 +24,22 @@ export function tryLock(path: string): Lock | undefined {
 }
 
 const busy = 5;
+
+/**
+ * A lock's file is empty: what it holds was put there by somebody else, and SQLite would take it for a database. It is
+ * emptied in place, because to remove the file could take it from a process that has just locked it.
+ */
+function emptyLockFile(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found || (found.isFile() && found.size === 0)) return;
+  if (!found.isFile() || found.nlink > 1) {
+    const message = `${path} is no plain file. Nothing was changed.`;
+    throw new UserError("lock_unusable", message, "Remove it, then type the same again.", exitCodes.conflict);
+  }
+  const file = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  try {
+    ftruncateSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

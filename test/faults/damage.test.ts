@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placeWith, type Place } from "../support/cli.ts";
@@ -41,6 +50,24 @@ function startOf(path: string, n: number): number {
       .join("\n").length + 1
   );
 }
+
+test("a text in place of the lock, or a folder in place of the journal's end, shows no stack trace", async () => {
+  const { place, finish } = await waiting();
+  const contexts = join(place.home, "contexts");
+  const end = join(contexts, "journal-ends", "001.json");
+  rmSync(end);
+  mkdirSync(end);
+  const status = await place.run(["status", "1"]);
+  expect(status.stdout).toContain(`${end} is a folder, but a file belongs there. Nothing was changed.`);
+  expect(status.stdout).toContain(`Move it away: mv ${end} `);
+  expect(await finish()).toMatchObject({
+    code: 14,
+    stderr: `${end} is a folder, but a file belongs there. Nothing was changed.\nMove it away: mv ${end} ${end}.away\n`,
+  });
+  rmSync(end, { recursive: true });
+  writeFileSync(join(contexts, "journal", "001.lock"), "a text that came with the repository\n");
+  expect(await finish()).toMatchObject({ code: 0 });
+});
 
 test("a torn last line is removed, and the chain goes on as if it had not been begun", async () => {
   const { place, finish } = await waiting();

@@ -1,3 +1,4 @@
+import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { tryLock } from "../../src/store/lock.ts";
@@ -7,7 +8,10 @@ import { child, ended, firstWords } from "./children.ts";
 afterEach(cleanUp);
 
 const holder = (path: string) =>
-  child(["store/lock.ts"], `ours.tryLock(${JSON.stringify(path)}); console.log("held"); setInterval(() => {}, 1000);`);
+  child(
+    ["store/lock.ts"],
+    `globalThis.kept = ours.tryLock(${JSON.stringify(path)}); console.log("held"); setInterval(() => {}, 1000);`,
+  );
 
 test("a second holder is refused until the first lets go", () => {
   const path = join(folderWith({}), "001.lock");
@@ -44,8 +48,22 @@ test("another process is refused while a holder is merely slow, and not once it 
   mine?.release();
 });
 
+test("a text in place of a lock is removed, and never the text that a link leads to", () => {
+  const text = "this is no lock file, it is a text that somebody put here";
+  const folder = folderWith({ "text.lock": text, mine: text, "sub.lock/file": "" });
+  const lock = tryLock(join(folder, "text.lock"));
+  expect(lock).toBeDefined();
+  expect(tryLock(join(folder, "text.lock"))).toBeUndefined();
+  lock?.release();
+  symlinkSync("mine", join(folder, "link.lock"));
+  for (const name of ["link.lock", "sub.lock"]) {
+    const path = join(folder, name);
+    expect(() => tryLock(path)).toThrow(`${path} is no plain file. Nothing was changed.`);
+  }
+  expect(readFileSync(join(folder, "mine"), "utf8")).toBe(text);
+});
+
 test("a lock that cannot be made is an error, and not taken for one that somebody holds", () => {
-  const folder = folderWith({ "text.lock": "this is no lock file, it is a text that somebody put here" });
+  const folder = folderWith({});
   expect(() => tryLock(join(folder, "no", "folder", "001.lock"))).toThrow("unable to open database file");
-  expect(() => tryLock(join(folder, "text.lock"))).toThrow("file is not a database");
 });
