@@ -14,6 +14,7 @@ import type { Config } from "./config.ts";
 import { permissionOf } from "./permission.ts";
 import { clockNotes } from "./settings.ts";
 import { deniedBy, sandboxIn } from "./sandbox.ts";
+import { temporaryFolder } from "../sandbox/session_folder.ts";
 import { isInside } from "../tools/place.ts";
 import { keyFolder, movesOf, userSeal, type UserSeal } from "./key.ts";
 import {
@@ -104,6 +105,7 @@ export async function wire(
   const ready = flags.replay !== undefined || !!world.env["ANTHROPIC_API_KEY"];
   const dotEnv: Record<string, string> = mayRead && home.exists ? await readDotEnv(home) : {};
   if (!ready && !dotEnv["ANTHROPIC_API_KEY"]) throw noModel(home, known);
+  if (flags.permission !== "read") temporaryFolder();
   if (!mayRead && !looksOnly) throw untrusted(home.workspace, ". Only to look: --permission read");
 
   const env = { ...dotEnv, ...Object.fromEntries(Object.entries(world.env).filter(([, value]) => value !== "")) };

@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { exitCodes, UserError } from "../util/errors.ts";
+import { makeFolder } from "../util/files.ts";
 import type { World } from "../util/world.ts";
 
 export type Log = Record<"error" | "warn" | "info" | "debug", (message: string, ...details: unknown[]) => void>;
@@ -19,7 +19,7 @@ export async function openLog(env: World["env"], path: string, key: string): Pro
       exitCodes.notConfigured,
     );
   }
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   const hooks = { streamWrite: (line: string) => (key === "" ? line : line.replaceAll(key, "[key]")) };
   const destination = pino.destination({ dest: path, sync: true, mode: 0o600, append: true });
   const logger = pino({ level, hooks }, destination);

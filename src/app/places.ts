@@ -1,10 +1,10 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, realpathSync } from "node:fs";
 import { userInfo } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chainFolders, refuseLinkedFolders } from "../store/chains.ts";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
-import { isFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
+import { isFolder, makeFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
 
@@ -126,7 +126,7 @@ export function makeHome(home: Home): void {
   const { path, exists } = home;
   refuseLinks(home);
   try {
-    mkdirSync(join(path, "contexts"), { recursive: true, mode: 0o700 });
+    makeFolder(join(path, "contexts"));
     if (!exists) writeAtomic(join(path, ".gitignore"), ignored, { mode: 0o644 });
     const chains = join(path, "contexts", ".gitignore");
     if (readTextIfThere(chains) !== "*\n") writeAtomic(chains, "*\n", { mode: 0o644 });

@@ -1,9 +1,9 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { exitCodes, messageOf, systemCode, UserError } from "../util/errors.ts";
-import { isFolder } from "../util/files.ts";
+import { isFolder, makeFolder } from "../util/files.ts";
 import { contextsOf, locateHome, type Caller } from "./app.ts";
 import { newOperation } from "./chains.ts";
 import { baseUrlOf } from "./choose_model.ts";
@@ -75,7 +75,7 @@ export const demoOperation = operation({
 
 /** Somebody's own files must not be overwritten by those of the demo. */
 function emptyFolder(path: string): string {
-  mkdirSync(path, { recursive: true });
+  makeFolder(path, 0o777);
   if (readdirSync(path).length === 0) return path;
   const hint = "Name an empty folder, or leave --folder out.";
   throw new UserError("no_folder", `${path} is not empty. Nothing was copied.`, hint, exitCodes.usage);

@@ -1,9 +1,9 @@
-import { constants, type Dirent, lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { constants, type Dirent, lstatSync, readFileSync, statSync } from "node:fs";
 import { chmodSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { messageOf, systemCode, UserError } from "../util/errors.ts";
-import { writeAtomic } from "../util/files.ts";
+import { makeFolder, writeAtomic } from "../util/files.ts";
 
 export interface Skipped {
   readonly file: string;
@@ -133,7 +133,7 @@ export function lookBelow(root: string, path: string): Buffer | undefined {
 export function writeBelow(root: string, path: string, bytes: Uint8Array, mode: number): void {
   lookBelow(root, path);
   const file = join(root, path);
-  mkdirSync(join(file, ".."), { recursive: true });
+  makeFolder(join(file, ".."), 0o777);
   // Readable to us while it is written; what came without a mode that lets us read could not have come.
   writeAtomic(file, bytes, { mode: mode | 0o600, durable: false });
   chmodSync(file, mode);

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { systemCode } from "../util/errors.ts";
+import { exitCodes, systemCode, UserError } from "../util/errors.ts";
 
 /** A private folder for as long as this process runs commands. What a killed process left is cleared away. */
 export interface SessionFolder {
@@ -17,7 +17,7 @@ export interface SessionFolder {
 const prefix = "claude-exec-sandbox-";
 
 export function openSessionFolder(processLimit: number): SessionFolder {
-  const parent = fs.realpathSync(tmpdir());
+  const parent = temporaryFolder();
   for (const stale of staleIn(parent)) clearStale(stale);
   const path = fs.mkdtempSync(join(parent, `${prefix}${process.pid}-`));
   fs.chmodSync(path, 0o700);
@@ -33,6 +33,19 @@ export function openSessionFolder(processLimit: number): SessionFolder {
       removeFolder(path);
     },
   };
+}
+
+/** The folder for temporary files, or an error in words where nothing can be written there. */
+export function temporaryFolder(): string {
+  try {
+    fs.accessSync(`${tmpdir()}/.`, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
+    return fs.realpathSync(tmpdir());
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    const message = `TMPDIR is "${tmpdir()}", which is no folder that can be written. Nothing was begun.`;
+    const hint = "Set TMPDIR to a folder of yours, or unset it.";
+    throw new UserError("no_temporary_folder", message, hint, exitCodes.notConfigured);
+  }
 }
 
 /** Only what is ours alone is removed: other users can give a folder this name as well. */

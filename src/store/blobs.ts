@@ -1,7 +1,7 @@
-import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../util/hash.ts";
-import { readTextIfThere, writeAtomic, writeFully } from "../util/files.ts";
+import { makeFolder, readTextIfThere, writeAtomic, writeFully } from "../util/files.ts";
 import { systemCode, UserError } from "../util/errors.ts";
 
 export interface Blobs {
@@ -26,7 +26,7 @@ export function openBlobs(folder: string): Blobs {
     put(text) {
       const hash = sha256(text);
       if (read.has(hash)) return hash;
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
       const path = join(folder, hash);
       if (existsSync(path)) {
         if (readTextIfThere(path) !== text) writeAtomic(path, text);
@@ -48,7 +48,7 @@ export function openBlobs(folder: string): Blobs {
     putBytes(bytes) {
       const hash = sha256(bytes);
       if (kept.has(hash)) return hash;
-      if (kept.size === 0) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (kept.size === 0) makeFolder(folder);
       const path = join(folder, hash);
       if (!existsSync(path)) {
         create(path, bytes, false);

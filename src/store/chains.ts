@@ -1,6 +1,6 @@
-import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { writeAtomic } from "../util/files.ts";
+import { makeFolder, writeAtomic } from "../util/files.ts";
 import { parseJson } from "../util/json.ts";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
 import { sealText, unsealText, type Seal } from "./seal.ts";
@@ -24,7 +24,7 @@ export function chainPaths(contexts: string, id: string) {
  * removing old files never gives one out twice as long as a later one is there.
  */
 export function takeChainId(contexts: string): string {
-  mkdirSync(join(contexts, "journal"), { recursive: true, mode: 0o700 });
+  makeFolder(join(contexts, "journal"));
   for (let number = Math.max(0, ...chainIds(contexts).map(Number)) + 1; ; number++) {
     const id = paddedId(number);
     try {

@@ -1,8 +1,9 @@
-import { closeSync, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { messageOf, systemCode } from "../util/errors.ts";
+import { makeFolder } from "../util/files.ts";
 import type { Json } from "../util/json.ts";
 import { stampOf } from "../util/stamp.ts";
 
@@ -185,7 +186,7 @@ interface Opened {
 
 function openAt(path: string): Opened {
   if (path !== inMemory && !existsSync(path)) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     // It holds words of chains, which are for their owner's eyes.
     closeSync(openSync(path, "a", 0o600));
   }

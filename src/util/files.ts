@@ -31,7 +31,7 @@ export function writeAtomic(
   { mode = 0o600, durable = true }: { mode?: number; durable?: boolean } = {},
 ): void {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const temporary = join(folder, `.${crypto.randomUUID()}.tmp`);
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   try {
@@ -56,6 +56,24 @@ export function syncFolder(folder: string): void {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+/**
+ * Makes a folder, and those above it. Node's own `recursive` never ends where the system says ENOENT although the folder
+ * above is there, as in /proc.
+ */
+export function makeFolder(path: string, mode = 0o700): void {
+  if (isFolder(path)) return;
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (isFolder(path)) return;
+    const above = dirname(path);
+    if (systemCode(error) !== "ENOENT" || isFolder(above)) throw error;
+    makeFolder(above, mode);
+    makeFolder(path, mode);
   }
 }
 

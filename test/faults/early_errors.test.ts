@@ -42,6 +42,18 @@ test.for<[argv: string[], env: Record<string, string>, code: number, stderr: str
     "The home BESIDE/file/y cannot be: there is no folder BESIDE/file.\nName a folder in one that exists: --home <folder>\n",
   ],
   [
+    [task, "--trust"],
+    { ...live, TMPDIR: "/nonexistent" },
+    78,
+    'TMPDIR is "/nonexistent", which is no folder that can be written. Nothing was begun.\nSet TMPDIR to a folder of yours, or unset it.\n',
+  ],
+  [
+    [task, "--trust"],
+    { ...live, TMPDIR: "BESIDE/file" },
+    78,
+    'TMPDIR is "BESIDE/file", which is no folder that can be written. Nothing was begun.\nSet TMPDIR to a folder of yours, or unset it.\n',
+  ],
+  [
     ["demo", "--answers=x", "--approve-policy=auto", "--folder=BESIDE/file/y"],
     {},
     1,
@@ -114,6 +126,24 @@ function namesIn({ beside, workspace }: Place): string[] {
   const names = [beside, workspace].flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }));
   return names.filter((name) => !name.startsWith("state/")).toSorted();
 }
+
+test.for([
+  ["/proc/self", "/proc/self/contexts cannot be used (ENOENT). Nothing was changed."],
+  ["/proc/none", "The home /proc/none could not be made: Error: ENOENT"],
+] as const)(
+  "a home in %s, where no folder can be made, is refused in words and ends",
+  async ([home, message], { skip }) => {
+    if (!existsSync("/proc/self")) return skip("There is no /proc.");
+    const place = placeWith(quickApp);
+    const { child, ended } = place.start([...tiny, place.replay(tinyWay)], { env: { CLAUDE_EXEC_HOME: home } });
+    const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+    const ran = await ended;
+    clearTimeout(timer);
+    expect(ran.stderr).toContain(message);
+    expect(ran.stderr).not.toContain("    at ");
+    expect([1, 78]).toContain(ran.code);
+  },
+);
 
 test("a file named .claude-exec in a project is refused as a home, and left as it is", async () => {
   const place = placeWith({ ...quickApp, ".claude-exec": "mine\n" });

@@ -126,7 +126,7 @@ test("where no home can be made, nothing is begun", async (context) => {
   expect(await asNobody(place, [...tiny, replay])).toEqual({
     code: 78,
     stdout: "",
-    stderr: `The home ${place.home} could not be made: Error: EACCES: permission denied, mkdir '${place.home}/contexts'\nName a folder that can be written: --home <folder>\n`,
+    stderr: `The home ${place.home} could not be made: Error: EACCES: permission denied, mkdir '${place.home}'\nName a folder that can be written: --home <folder>\n`,
   });
   expect(existsSync(place.home)).toBe(false);
 });
