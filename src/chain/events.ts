@@ -218,6 +218,8 @@ interface Events {
     why: string | null;
     /** It could not be repeated, although nothing differs. */
     unrepeated?: string;
+    /** The same tests on such a copy with the new code, where they must pass. */
+    with_code?: { exit_code: number | null; output: string };
   };
   /** A person says what all lost calls so far really cost together. */
   lost_cost_entered: { usd: number; from?: string };

@@ -78,12 +78,15 @@ function tell(event: ChainEvent): string[] {
       ];
     case "tests_judged":
       return [
-        `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.${event.why === undefined ? "" : ` ${event.why}`}\n<output kind="data">\n${lastLines(event.output, 2_000).replaceAll("</output", "<\\/output")}\n</output>`,
+        `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.${event.why === undefined ? "" : ` ${event.why}`}\n${dataOf(event.output)}`,
       ];
-    case "red_repeated":
+    case "red_repeated": {
+      const { with_code: control, why } = event;
+      const output = control && why !== null ? `\n${dataOf(control.output)}` : "";
       return [
-        `The tests ran again on a copy without the new code (exit ${event.exit_code ?? "none"}). ${event.why ?? event.unrepeated ?? "They fail there, as they must: green counts."}`,
+        `The tests ran again on a copy without the new code (exit ${event.exit_code ?? "none"}).${control ? ` On a copy with it: exit ${control.exit_code ?? "none"}.` : ""} ${why ?? event.unrepeated ?? "They fail there, as they must: green counts."}${output}`,
       ];
+    }
     case "permission_given":
       return event.lost ? [`A person allowed that these tests no longer run: ${event.lost.join(", ")}`] : [];
     case "permission_refused":
@@ -144,6 +147,10 @@ function reportText({ key, prompt, report, counted }: Extract<ChainEvent, { even
   for (const { kind, text } of report.notes ?? []) lines.push(`- note (${kind}): ${text}`);
   for (const { name, content } of report.artifacts ?? []) lines.push(`### ${name}\n${content}`);
   return lines.join("\n");
+}
+
+function dataOf(output: string): string {
+  return `<output kind="data">\n${lastLines(output, 2_000).replaceAll("</output", "<\\/output")}\n</output>`;
 }
 
 function lastLines(text: string, characters: number): string {

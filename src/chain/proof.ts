@@ -64,7 +64,7 @@ export function driftOf(context: Context, setups: readonly TestSetup[], read: (s
 export function whyUnproven(
   context: Context,
   { differs, lost, since }: Pick<Drift, "differs" | "lost" | "since">,
-  copy: "passed" | "failed" | "broken" | "not run",
+  copy: "passed" | "failed" | "failed with the new code" | "broken" | "not run",
 ): string | undefined {
   const open = lost.filter((name) => context.evidence.losses[name] !== true);
   const changed = differs.length === 0 ? "" : ` These are not as they were ${since}: ${listed(differs)}.`;
@@ -79,6 +79,8 @@ export function whyUnproven(
   }
   if (copy === "passed")
     return `The tests pass as well on a copy without the new code, so they prove nothing about it.${changed} Make the tests fail where the new code is missing.${back}`;
+  if (copy === "failed with the new code")
+    return "On a fresh copy the tests fail with the new code as well, so they depend on something other than the code. Make them pass there: without caches, with an empty temporary folder, and in another folder without .git.";
   if (copy === "broken")
     return `No test could run on a copy without the new code, so nobody saw them fail there.${changed} Make the tests fail there for the missing code.${back}`;
   return undefined;

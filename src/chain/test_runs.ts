@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { exitCodes } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { quotedLine } from "../util/quoting.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import { removeFolder } from "../sandbox/session_folder.ts";
 import { treeHashOf, type Snapshot } from "../tools/snapshot.ts";
 import { readTestSetup, type TestSetup } from "../tools/test_setup.ts";
@@ -14,7 +15,7 @@ import { isApproved, mayRun } from "./commands.ts";
 import { proposal, type Permitted } from "./consent.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
-import { event, park, type Body, type ChainEvent, type EventNamed, type Verdict } from "./events.ts";
+import { event, park, type ChainEvent, type EventNamed, type Verdict } from "./events.ts";
 import { productOf } from "./gates.ts";
 import { refuse } from "./judge.ts";
 import { engineActor, withLedger } from "./open.ts";
@@ -80,10 +81,7 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const isFirst = Object.keys(context.engine.files).length === 0;
   const stop = isFirst && ran.exit_code !== 0 && !hasNoTests(ran) && expectsRed(context) ? [failingBefore(ran)] : [];
   const events = [judged, ...(proof?.events ?? []), ...stop];
-  chain.append({
-    by: engineActor,
-    bodies: [...(proof?.results ?? []), ...answers, ...withLedger(engineActor, events).bodies],
-  });
+  chain.append({ by: engineActor, bodies: [...answers, ...withLedger(engineActor, events).bodies] });
 }
 
 /** Before a chain is done, its last green run is repeated without the new code, where it must fail. */
@@ -101,8 +99,7 @@ export async function repeatRed(work: Work, key: string): Promise<void> {
   const proof = await prove(work, key, drift, last?.touched ?? [], leave.renewIfChanged, { always: true });
   if (!proof) return;
   const refused = proof.why === undefined ? [] : refuse(context, "done", [proof.why]);
-  const { bodies } = withLedger(engineActor, [...proof.events, ...refused]);
-  chain.append({ by: engineActor, bodies: [...proof.results, ...bodies] });
+  chain.append(withLedger(engineActor, [...proof.events, ...refused]));
 }
 
 function setupOf({ chain: { context }, deps: { workspace } }: Work, snapshot: Snapshot): TestSetup {
@@ -122,7 +119,6 @@ function drifted({ chain: { context, blobs } }: Work, setups: readonly TestSetup
 interface Proved {
   readonly why: string | undefined;
   readonly repeated?: EventNamed<"red_repeated">;
-  readonly results: readonly Body[];
   readonly events: readonly ChainEvent[];
 }
 
@@ -137,26 +133,15 @@ async function prove(
 ): Promise<Proved | undefined> {
   const { context } = work.chain;
   const early = whyUnproven(context, drift, "not run");
-  if (early !== undefined) return { why: early, results: [], events: askAboutLost(context, key, drift.lost) };
+  if (early !== undefined) return { why: early, events: askAboutLost(context, key, drift.lost) };
   const isNeeded = always || (drift.differs.length > 0 && productOf(context.engine).length > 0);
-  if (!isNeeded) return { why: undefined, results: [], events: [] };
+  if (!isNeeded) return { why: undefined, events: [] };
   const argv = context.engine.test_command ?? [];
-  let folder = "";
-  const intent = { key, call: null, purpose: "tests", argv } as const;
-  const done = await run(work, intent, renewIfChanged, async (mayStart, before) => {
-    const instead = new Map([...undoChanges(touched), ...removeNewCode(context, before, drift)]);
-    // What a killed process leaves under this name is cleared away with its sandbox.
-    const base = realpathSync(mkdtempSync(join(tmpdir(), `claude-exec-sandbox-${process.pid}-copy-`)));
-    try {
-      folder = work.deps.workspace.copyTo(base, before, instead, work.chain.blobs.getBytes);
-      return await runOnCopy(work, folder, mayStart);
-    } finally {
-      removeFolder(base);
-    }
-  });
-  if (!done) return undefined;
-  const { ran, effects } = done;
-  const { failing } = readTestOutput(ran.output, folder);
+  const runOnCopy = (at: string, code: Code) =>
+    runCopy(work, at, renewIfChanged, (before) => [...undoChanges(touched), ...code(before)]);
+  const copied = await runOnCopy(key, (before) => removeNewCode(context, before, drift));
+  if (!copied) return undefined;
+  const { ran, failing } = copied;
   const isKnown = drift.failing.length > 0 && failing.length > 0;
   const missing = ran.exit_code === 0 || !isKnown ? [] : drift.failing.filter((name) => !failing.includes(name));
   const tests = Object.keys(context.engine.files).filter((path) => roleOf(context, path) === "test");
@@ -165,7 +150,17 @@ async function prove(
   const lost = [...drift.lost, ...missing];
   // Where nothing differs, that the copy cannot run says nothing against the tests.
   const isExcused = outcome === "broken" && drift.differs.length === 0;
-  const why = isExcused ? undefined : whyUnproven(context, { ...drift, lost }, outcome);
+  let why = isExcused ? undefined : whyUnproven(context, { ...drift, lost }, outcome);
+  let control: CommandRun | undefined;
+  if (outcome === "failed" && why === undefined) {
+    const input = `${argv.join(" ")} (on a copy with the new code)`;
+    work.deps.progress({ type: "using", key, tool: "run_tests", input });
+    const today: Code = ({ states }) => productOf(context.engine).map(({ path }) => [path, states.get(path) ?? null]);
+    const withCode = await runOnCopy(`${key}/with-code`, today);
+    if (!withCode) return undefined;
+    control = withCode.ran;
+    if (control.exit_code !== 0 || hasNoTests(control)) why = whyUnproven(context, drift, "failed with the new code");
+  }
   const repeated = event("red_repeated", {
     argv,
     exit_code: ran.exit_code ?? null,
@@ -179,26 +174,39 @@ async function prove(
           unrepeated: `We could not check that the tests fail without the new code: they could not run on a copy (${ending(ran)}).`,
         }
       : {}),
+    ...(control ? { with_code: { exit_code: control.exit_code ?? null, output: control.output.slice(-2_000) } } : {}),
   });
   const asked = why === undefined ? [] : askAboutLost(context, key, lost);
-  return {
-    why,
-    repeated,
-    results: [ended(key, null, ran)],
-    events: [...touchedEvents(key, argv, effects), repeated, ...asked],
-  };
+  return { why, repeated, events: [repeated, ...asked] };
 }
 
-async function runOnCopy(work: Work, folder: string, mayStart: () => boolean): Promise<CommandRun> {
+/** The files whose state on the copy is not that in the workspace, from what is in the workspace. */
+type Code = (before: Snapshot) => [string, FileState | null][];
+
+/** Runs the tests on a copy with this code, and records the end of the run at once. Undefined: it was interrupted. */
+async function runCopy(work: Work, key: string, renewIfChanged: Permitted["renewIfChanged"], code: Code) {
   const { chain, deps } = work;
-  const { root } = deps.workspace;
-  const argv = (chain.context.engine.test_command ?? []).map((word) => word.replaceAll(root, folder));
-  const own = await (await deps.sandbox.open()).at?.(folder);
-  try {
-    return await runIn(work, folder, argv, mayStart, own);
-  } finally {
-    await own?.close();
-  }
+  const argv = chain.context.engine.test_command ?? [];
+  let folder = "";
+  const intent = { key, call: null, purpose: "tests", argv } as const;
+  const done = await run(work, intent, renewIfChanged, async (mayStart, before) => {
+    // What a killed process leaves under this name is cleared away with its sandbox.
+    const base = realpathSync(mkdtempSync(join(tmpdir(), `claude-exec-sandbox-${process.pid}-copy-`)));
+    let own: Sandbox | undefined;
+    try {
+      folder = deps.workspace.copyTo(base, before, new Map(code(before)), chain.blobs.getBytes);
+      own = await (await deps.sandbox.open()).at?.(folder);
+      const there = argv.map((word) => word.replaceAll(deps.workspace.root, folder));
+      return await runIn(work, folder, there, mayStart, own);
+    } finally {
+      await own?.close();
+      removeFolder(base);
+    }
+  });
+  if (!done) return undefined;
+  const { bodies } = withLedger(engineActor, touchedEvents(key, argv, done.effects));
+  chain.append({ by: engineActor, bodies: [ended(key, null, done.ran), ...bodies] });
+  return { ran: done.ran, failing: readTestOutput(done.ran.output, folder).failing };
 }
 
 /** As it was before the run itself wrote: what counts how often it ran is to count the same again. */

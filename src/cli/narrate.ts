@@ -99,7 +99,8 @@ export function narrate(line: ChainLine, screen: Screen): void {
     case "red_repeated": {
       const came = line.unrepeated ? "It could not run there." : "The tests fail there, as they must.";
       const counts = line.why === null && !line.unrepeated;
-      const text = `${line.argv.join(" ")}, without the new code: exit ${line.exit_code ?? "none"}. ${line.why ?? came}`;
+      const control = line.with_code ? `; with it, on such a copy: exit ${line.with_code.exit_code ?? "none"}` : "";
+      const text = `${line.argv.join(" ")}, without the new code: exit ${line.exit_code ?? "none"}${control}. ${line.why ?? came}`;
       return say(counts ? style("green", "✓") : style("yellow", "!"), text);
     }
     case "epoch_opened":

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
-import { isInside } from "./place.ts";
+import { isInside, statsOf } from "./place.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { FileState } from "./types.ts";
 
@@ -22,6 +22,8 @@ export function copyWorkspace(base: string, { root, snapshot, instead, bytesOf, 
   const folder = join(base, basename(root));
   fs.mkdirSync(folder);
   const states = new Map<string, FileState | null>([...snapshot.states, ...instead]);
+  const times = [...instead.keys()].flatMap((path) => statsOf(join(root, path))?.mtimeMs ?? []);
+  const changedAt = times.length > 0 ? Math.min(...times) : 0;
   const folders = new Set([""]);
   for (const [path, state] of states) {
     for (let above = dirname(path); above !== "."; above = dirname(above)) folders.add(above);
@@ -31,10 +33,13 @@ export function copyWorkspace(base: string, { root, snapshot, instead, bytesOf, 
     if (state.type === "link") fs.symlinkSync(state.target, to);
     else if (state.kept === false) fs.symlinkSync(join(root, path), to);
     else fs.writeFileSync(to, bytesOf(state.sha256), { mode: state.mode });
+    // Builds compare times. A file in another state has the present time, so that it is built again.
+    const stats = state.type === "file" && state.kept !== false && !instead.has(path) && statsOf(join(root, path));
+    if (stats) fs.utimesSync(to, stats.atime, stats.mtime);
   }
   for (const path of snapshot.ignored.map((name) => name.replace(/\/$/, ""))) {
     if (isModules.test(path) || isClosed(path) || states.has(path)) continue;
-    copyIgnored(root, path, folder, isClosed);
+    copyIgnored(root, path, folder, isClosed, changedAt);
   }
   for (const path of folders)
     linkModules(join(root, path, "node_modules"), join(folder, path, "node_modules"), root, folder);
@@ -53,19 +58,24 @@ const isModules = /(?:^|\/)node_modules(?:\/|$)/;
 const mostEntries = 20_000;
 const mostBytes = 200_000_000;
 /** These are made anew by whoever needs them. */
-const outputs = /(?:^|\/)(?:target|build|dist|out|coverage|__pycache__|\.[\w.-]+)$/;
+const outputs = /(?:^|\/)(?:target|build|dist|out|coverage|__pycache__|\.(?!venv$)[\w.-]+)$/;
+/** What these hold is left out if it is as new as the changed code, because it may be made from it. */
+const built =
+  /(?:^|\/)(?:target|_?build|dist|out(?:put)?|lib|obj|bin|esm?|cjs|gen(?:erated)?|coverage|__pycache__)(?:\/|$)|\.tsbuildinfo$/;
 
 /** Tests may need what git ignores. What is too large to be copied is linked, unless it is the output of a build. */
-function copyIgnored(root: string, path: string, folder: string, isClosed: (path: string) => boolean): void {
+function copyIgnored(root: string, path: string, folder: string, isClosed: CopyOptions["isClosed"], changedAt: number) {
   const [from, to] = [join(root, path), join(folder, path)];
   fs.mkdirSync(dirname(to), { recursive: true });
   if (isLarge(from)) return outputs.test(path) ? undefined : fs.symlinkSync(from, to);
   const filter = (each: string) => {
     const stats = fs.lstatSync(each, { throwIfNoEntry: false });
     const isPlain = stats?.isFile() || stats?.isDirectory() || stats?.isSymbolicLink();
-    return isPlain === true && !isClosed(each.slice(root.length + 1));
+    const isBuilt = stats?.isFile() === true && stats.mtimeMs >= changedAt && built.test(path);
+    return isPlain === true && !isBuilt && !isClosed(each.slice(root.length + 1));
   };
-  fs.cpSync(from, to, { recursive: true, verbatimSymlinks: true, mode: fs.constants.COPYFILE_FICLONE, filter });
+  const mode = fs.constants.COPYFILE_FICLONE;
+  fs.cpSync(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true, mode, filter });
 }
 
 function isLarge(path: string): boolean {

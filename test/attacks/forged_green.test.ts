@@ -105,7 +105,7 @@ function chainOf(shape: Shape, sandboxed = false) {
   const artifact = {
     ...productSolution,
     files: [
-      ...code.map((path) => ({ path, role: "code", change: "edit" })),
+      ...code.map((path) => ({ path, role: "code", change: path === "src/times.js" ? "new" : "edit" })),
       ...(shape.test === "" ? [] : [{ path, role: "test", change: "new" }]),
     ],
   };
@@ -322,8 +322,35 @@ const forgeries: [name: string, shape: Shape, why: RegExp][] = [
   ],
 ];
 
+/** A test that fails where its folder is missing, and makes the folder. The product is wrong in both states. */
+function failingOnceIn(folder: string): string {
+  return testText(
+    `{ const before = fs.existsSync(${folder}); fs.mkdirSync(${folder}, { recursive: true }); assert.ok(before); }`,
+  ).replace("\n", '\nimport fs from "node:fs";\nimport os from "node:os";\n');
+}
+
+const failsWithTheCode =
+  /^On a fresh copy the tests fail with the new code as well, so they depend on something other than the code\./;
+
+forgeries.push([
+  "a test fails once and keeps its count in a cache that the copy lacks",
+  {
+    files: { ".gitignore": "node_modules\n", "node_modules/inner/index.js": "" },
+    test: failingOnceIn('"node_modules/.cache/seen"'),
+    forging: [nearly],
+  },
+  failsWithTheCode,
+]);
+
 /** What only a run in the sandbox can show differently: links to packages, and a copy in another folder. */
-const inSandbox = forgeries.filter(([name]) => /emptied|package|ignores/.test(name));
+const inSandbox: typeof forgeries = [
+  ...forgeries.filter(([name]) => /emptied|package|ignores|cache/.test(name)),
+  [
+    "a test fails once and keeps its count in the temporary folder",
+    { test: failingOnceIn('os.tmpdir() + "/seen"'), forging: [nearly] },
+    failsWithTheCode,
+  ],
+];
 
 describe.for([
   ["without a sandbox", false, "", forgeries],
@@ -424,14 +451,21 @@ test("where something differs, what cannot run on a copy does not count", async 
   ]);
 });
 
-test("what a run of the tests changed is known, also where the run on the copy is cut short", async () => {
+test.for([
+  ["the run on the copy", 1],
+  ["the run on the copy with the new code", 2],
+] as const)("what a run of the tests changed is known, also where %s is cut short", async ([, nth]) => {
   // On a copy it ends the chain's own life in this process, by the word of a person.
   const stop = new AbortController();
   const command = ["sh", "-c", `echo x >> made; test ! -e ${testPath} || node --test`];
   const bench = chainOf({ command, forging: [says(testPath, `${honestTest}// more\n`), rightCode] });
   const copies = () =>
-    fs.readdirSync(tmpdir()).some((name) => name.startsWith(`claude-exec-sandbox-${process.pid}-copy-`));
-  const timer = setInterval(() => copies() && stop.abort(), 1);
+    fs.readdirSync(tmpdir()).filter((name) => name.startsWith(`claude-exec-sandbox-${process.pid}-copy-`));
+  const seen = new Set<string>();
+  const timer = setInterval(() => {
+    for (const name of copies()) seen.add(name);
+    if (seen.size === nth) stop.abort();
+  }, 1);
   expect((await bench.run({ approve: "auto" }, stop.signal)).type).toBe("interrupted");
   clearInterval(timer);
   const runsBefore = bench.events().filter(({ event }) => event === "tests_judged").length;
@@ -440,7 +474,7 @@ test("what a run of the tests changed is known, also where the run on the copy i
   expect((await bench.run()).type).toBe("completed");
   bench.chain.close();
   expect(verdicts(bench)).toEqual(["baseline", "red", "green"]);
-  expect(copies()).toBe(false);
+  expect(copies()).toEqual([]);
 });
 
 const honest: [name: string, shape: Shape, seen: readonly string[], repeated: number][] = [
@@ -505,7 +539,66 @@ const honest: [name: string, shape: Shape, seen: readonly string[], repeated: nu
     0,
   ],
   ["code and test are written together", { mode: "direct", forging: [rightCode] }, ["baseline", "green"], 1],
+  [
+    "a build copies new code into a folder that git ignores",
+    built("dist", "src/times.js"),
+    ["baseline", "red", "green"],
+    1,
+  ],
+  [
+    "a build makes only what is older than its source",
+    built("build", "src/product.js"),
+    ["baseline", "red", "green"],
+    1,
+  ],
+  [
+    "a build asks a file that git ignores when it last ran",
+    built("build", "src/product.js", ".built"),
+    ["baseline", "red", "green"],
+    1,
+  ],
+  [
+    "tests need an output of an earlier build and a folder, both of which git ignores",
+    {
+      files: {
+        ".gitignore": "dist\nprivate\n",
+        "dist/factor.js": "export const factor = 3;\n",
+        "private/expected.txt": "6",
+      },
+      test: testText('assert.equal(product(2, factor), Number(fs.readFileSync("private/expected.txt")))').replace(
+        "\n",
+        '\nimport fs from "node:fs";\nimport { factor } from "../dist/factor.js";\n',
+      ),
+      forging: [rightCode],
+    },
+    ["baseline", "red", "green"],
+    1,
+  ],
 ];
+
+/** Tests run on what a build copies to `folder`. It copies what is newer than its copy, or than the file `stamp`. */
+function built(folder: string, code: string, stamp?: string): Shape {
+  const build = `import fs from "node:fs";
+fs.mkdirSync("${folder}", { recursive: true });
+const timeOf = (path) => fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+for (const name of fs.readdirSync("src")) {
+  const [from, to] = ["src/" + name, "${folder}/" + name];
+  if (timeOf(from) >= timeOf(${stamp === undefined ? "to" : JSON.stringify(stamp)})) fs.copyFileSync(from, to);
+}
+${stamp === undefined ? "" : `fs.writeFileSync(${JSON.stringify(stamp)}, "");`}
+`;
+  return {
+    files: {
+      ".gitignore": `${folder}\n.built\n`,
+      "build.mjs": build,
+      "package.json": manifest({ test: "node build.mjs && node --test" }),
+    },
+    command: npm,
+    code: [code],
+    test: honestTest.replace("../src/product.js", `../${code.replace("src", folder)}`),
+    forging: [says(code, "export const product = (a, b) => a * b;\n")],
+  };
+}
 
 test.for(honest)("green counts where %s", async ([, shape, seen, repeated]) => {
   const bench = chainOf(shape);

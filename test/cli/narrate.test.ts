@@ -273,6 +273,18 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       event("red_repeated", repeated),
       "  ✓ npm, without the new code: exit 1. The tests fail there,\n    as they must.",
     ],
+    "red repeated, and the tests with the new code as well": [
+      event("red_repeated", { ...repeated, with_code: { exit_code: 0, output: "" } }),
+      "  ✓ npm, without the new code: exit 1; with it, on such a\n    copy: exit 0. The tests fail there, as they must.",
+    ],
+    "tests that fail on a copy with the new code": [
+      event("red_repeated", {
+        ...repeated,
+        with_code: { exit_code: 1, output: "" },
+        why: "They fail with it as well.",
+      }),
+      "  ! npm, without the new code: exit 1; with it, on such a\n    copy: exit 1. They fail with it as well.",
+    ],
     "red repeated in vain": [
       event("red_repeated", { ...repeated, exit_code: 0, why: "They pass." }),
       "  ! npm, without the new code: exit 0. They pass.",

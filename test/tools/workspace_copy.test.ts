@@ -2,15 +2,19 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { basename, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { sha256 } from "../../src/util/hash.ts";
 import { openBlobs } from "../../src/store/blobs.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { cleanUp, folderWith } from "./folders.ts";
 
 afterEach(cleanUp);
 
-async function copyOf(root: string, instead: Parameters<ReturnType<typeof openWorkspace>["copyTo"]>[2] = new Map()) {
+type Instead = Parameters<ReturnType<typeof openWorkspace>["copyTo"]>[2];
+
+async function copyOf(root: string, instead: Instead = new Map(), ...kept: Uint8Array[]) {
   const workspace = openWorkspace(root, { hide: [join(root, ".claude-exec")] });
   const blobs = openBlobs(join(folderWith({}), "blobs"));
+  for (const bytes of kept) blobs.putBytes(bytes);
   return workspace.copyTo(folderWith({}), await workspace.snapshot(blobs.putBytes), instead, blobs.getBytes);
 }
 
@@ -48,15 +52,47 @@ test("a copy holds what tests need, and neither keys nor what is ours", async ()
   expect(fs.readFileSync(join(root, ".venv/pyvenv.cfg"), "utf8")).toBe("home = /usr\n");
 });
 
+test("a copy keeps the times of files, and leaves out what was built since the code changed", async () => {
+  const root = folderWith({
+    ".gitignore": "dist\nprivate\n*.tsbuildinfo\n",
+    "src/old.js": "old\n",
+    "src/code.js": "new\n",
+    "dist/old.js": "old\n",
+    "dist/code.js": "new\n",
+    "private/data": "data\n",
+    "x.tsbuildinfo": "{}",
+  });
+  spawnSync("git", ["init", "--quiet"], { cwd: root });
+  const [before, changed, since] = [1_000_000, 2_000_000, 3_000_000];
+  const times = { "src/old.js": before, "dist/old.js": before, "src/code.js": changed, "dist/code.js": since };
+  for (const [path, time] of Object.entries({ ...times, "private/data": since }))
+    fs.utimesSync(join(root, path), time, time);
+  const bytes = Buffer.from("before\n");
+  const state = { type: "file", sha256: sha256(bytes), mode: 0o644, size: bytes.length } as const;
+  const copy = await copyOf(root, new Map([["src/code.js", state]]), bytes);
+  const files = fs.readdirSync(copy, { recursive: true, encoding: "utf8" }).filter((name) => name.includes("/"));
+  expect(files.sort()).toEqual(["dist/old.js", "private/data", "src/code.js", "src/old.js"]);
+  expect(fs.existsSync(join(copy, "x.tsbuildinfo"))).toBe(false);
+  const timeOf = (path: string) => fs.statSync(join(copy, path)).mtimeMs / 1000;
+  expect(["src/old.js", "dist/old.js", "private/data"].map(timeOf)).toEqual([before, before, since]);
+  expect(timeOf("src/code.js")).toBeGreaterThan(since);
+});
+
 test("an ignored folder that is too large is linked, unless a build makes it anew", async () => {
-  const root = folderWith({ ".gitignore": "data\ntarget\n", "data/x": "", "target/x": "", "a.js": "" });
-  for (const name of ["data/huge", "target/huge"]) {
+  const root = folderWith({
+    ".gitignore": "data\ntarget\n.venv\n",
+    "data/x": "",
+    "target/x": "",
+    ".venv/x": "",
+    "a.js": "",
+  });
+  for (const name of ["data/huge", "target/huge", ".venv/huge"]) {
     fs.writeFileSync(join(root, name), "");
     fs.truncateSync(join(root, name), 250_000_000);
   }
   spawnSync("git", ["init", "--quiet"], { cwd: root });
   const copy = await copyOf(root);
-  expect(fs.readdirSync(copy).sort()).toEqual([".gitignore", "a.js", "data"]);
+  expect(fs.readdirSync(copy).sort()).toEqual([".gitignore", ".venv", "a.js", "data"]);
   expect(fs.readlinkSync(join(copy, "data"))).toBe(join(root, "data"));
 });
 
