@@ -2,6 +2,7 @@ import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { paddedId, contextFiles } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
+import { longestGoal } from "../chain/edits.ts";
 import { workModes } from "../chain/modes.ts";
 import type { Ending } from "../chain/run.ts";
 import { contextsOf, locateHome, wire } from "./app.ts";
@@ -26,7 +27,12 @@ export const newOperation = operation({
   permission: "run",
   positional: ["task"],
   input: z.object({
-    task: z.string().trim().min(1, "is empty").describe("What is to be done, in a sentence"),
+    task: z
+      .string()
+      .trim()
+      .min(1, "is empty")
+      .max(longestGoal, `is longer than ${longestGoal} characters`)
+      .describe("What is to be done, in a sentence"),
     ...running,
     size: z
       .enum(["normal", "tiny"], "is neither normal nor tiny")

@@ -10,6 +10,9 @@ export const wholeNumber = z.preprocess(
   z.number("is not a whole number").int("is not a whole number").positive("is not above 0"),
 );
 
+/** An amount of dollars in plain digits: `Number` would also take "0x10" and "1e308". */
+export const plainAmount = /^\d{1,9}(\.\d{1,9})?$/;
+
 /** An amount that `pattern` describes, or "none". */
 const budget = (pattern: RegExp, message: string) =>
   z.string().refine((amount) => amount === "none" || (pattern.test(amount) && /[1-9]/.test(amount)), message);
@@ -42,13 +45,13 @@ export const running = {
     .enum(["ask", "auto"], "is neither ask nor auto")
     .default("ask")
     .describe("auto approves solutions that nobody has read"),
-  budget_usd: budget(/^\d+(\.\d+)?$/, "is neither an amount above 0 nor none")
+  budget_usd: budget(plainAmount, "is neither an amount above 0 nor none")
     .optional()
     .describe("Pause before this much money is passed (none: no limit)"),
   budget_tokens: budget(/^\d{1,15}$/, "is neither a whole number above 0 nor none")
     .optional()
     .describe("Pause before so many tokens are passed (none: no limit)"),
-  test_command: text.optional().describe("How the tests are run, words separated by spaces"),
+  test_command: text.trim().optional().describe("How the tests are run, words separated by spaces"),
   turns: wholeNumber.optional().describe("Pause after so many calls of the model"),
   turns_per_prompt: wholeNumber.optional().describe("Pause after so many calls within one step"),
 };

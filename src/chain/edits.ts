@@ -6,9 +6,12 @@ import type { Edit } from "./events.ts";
 const share = z.number().min(0).max(1);
 const texts = z.array(z.string());
 
+/** In characters. A goal is part of every request; with millions of characters the chain would seem to hang. */
+export const longestGoal = 100_000;
+
 /** What a person may change in the context file. Money, approvals and evidence are the engine's own record. */
 export const editable = z.object({
-  goal: z.string().min(1),
+  goal: z.string().min(1).max(longestGoal),
   discovered: z.record(z.string(), z.json()),
   uncertainties: z.array(
     z.object({

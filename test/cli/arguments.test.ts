@@ -69,6 +69,10 @@ test("defaults are filled in, and text becomes what the schema says", () => {
   expect(order("waive", "7", "speed", "nobody waits").input).toMatchObject({ area: "speed", reason: "nobody waits" });
 });
 
+test("spaces around a test command are no words of it", () => {
+  expect(order("resume", "7", "--test-command", "  sh check.sh ").input["test_command"]).toBe("sh check.sh");
+});
+
 test("help is asked for in many ways", () => {
   const helped = (...argv: string[]) => {
     const read = readArguments(argv, operations);
@@ -137,6 +141,13 @@ test.each([
   [["approve", "7"], "<hash> is missing.", "Usage: claude-exec approve <chain> <hash> [flags]"],
   [["resume", "x"], "<chain> is a chain's number, such as 001.", "Usage: claude-exec resume <chain> [flags]"],
   [["status", "x"], "<chain> is a chain's number or `all`.", "Usage: claude-exec status [chain] [flags]"],
+  [["new", "x".repeat(100_001)], "<task> is longer than 100000 characters.", "Usage: claude-exec new <task> [flags]"],
+  ...["1e308", "0x10", "12345678901", "0.0000000000001"].map((usd): [string[], string, string] => [
+    ["resume", "7", `--budget-usd=${usd}`],
+    "--budget-usd is neither an amount above 0 nor none.",
+    "Usage: claude-exec resume <chain> [flags]",
+  ]),
+  [["resume", "7", "--test-command=   "], "--test-command is empty.", "Usage: claude-exec resume <chain> [flags]"],
   [["resume", "7", "--turns", "0"], "--turns is not above 0.", "Usage: claude-exec resume <chain> [flags]"],
   [["resume", "7", "--turns", "1.5"], "--turns is not a whole number.", "Usage: claude-exec resume <chain> [flags]"],
   ...["many", "", " 5", "0x10", "1e2", "-1", "9007199254740993"].map((turns): [string[], string, string] => [
