@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import type { World } from "../util/world.ts";
@@ -11,6 +12,7 @@ import { renewedRequest } from "../chain/consent.ts";
 import { isEditable, misfit } from "../chain/edits.ts";
 import { event, type ChainLine, type Edit, type Limits, type WorkMode } from "../chain/events.ts";
 import { objection, type PersonMessage } from "../chain/inbox.ts";
+import { lostKeys } from "../chain/lost.ts";
 import { readChain } from "../chain/inspect.ts";
 import { openChain, withLedger, type Beginning, type Chain } from "../chain/open.ts";
 import type { ChainStore } from "../chain/ownership.ts";
@@ -20,7 +22,7 @@ import { readAnswers } from "./answers.ts";
 import type { Config } from "./config.ts";
 import { shownChange } from "./changes.ts";
 import { locateHome, chainStoreOf, wire, type Caller, type CommonFlags } from "./app.ts";
-import type { Running } from "./flags.ts";
+import { plainAmount, type Running } from "./flags.ts";
 import type { Answer } from "./operation.ts";
 import { keyFolder } from "./key.ts";
 import { ownChain } from "./own.ts";
@@ -62,11 +64,11 @@ export async function enterLostCost(
   caller: Caller,
   amount: string,
 ): Promise<"entered" | "delivered"> {
-  const usd = amount.trim() === "" ? Number.NaN : Number(amount);
-  if (!(usd >= 0 && usd < Number.POSITIVE_INFINITY)) {
+  if (!plainAmount.test(amount)) {
     const hint = "Write what the provider charged for the lost calls, in dollars: --lost 0.07";
     throw new UserError("wrong_amount", `--lost is "${amount}", which is not an amount.`, hint, exitCodes.usage);
   }
+  const usd = Number(amount);
   const message = { type: "lost_cost" as const, usd };
   const check = (context: Context) => {
     const objected = objection(context, message);
@@ -74,7 +76,7 @@ export async function enterLostCost(
   };
   const { home, id } = await ownChain(input, caller);
   const begun = beginning(caller, home);
-  try {
+  const enter = () => {
     const { chain, edits } = openChain(begun, id);
     try {
       check(chain.context);
@@ -83,14 +85,23 @@ export async function enterLostCost(
     } finally {
       chain.close();
     }
-    return "entered";
-  } catch (error) {
-    if (!(error instanceof UserError) || error.code !== "locked") throw error;
-    const { context, lines } = readChain(begun, id);
-    check(context);
-    dropMessage(inboxOf(begun, id, lines), { by: caller.by, message }, caller.world.now());
-    return "delivered";
+  };
+  for (let tries = 40; ; tries--) {
+    try {
+      enter();
+      return "entered";
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== "locked") throw error;
+    }
+    if (tries === 0) break;
+    // Another `chain-cost` holds the chain for a moment only, and takes no messages in.
+    await setTimeout(50);
   }
+  const { context, lines } = readChain(begun, id);
+  check(context);
+  const named = { ...message, calls: lostKeys(context.cost_tracking) };
+  dropMessage(inboxOf(begun, id, lines), { by: caller.by, message: named }, caller.world.now());
+  return "delivered";
 }
 
 function inboxOf({ contexts, seal }: ChainStore, id: string, lines: readonly ChainLine[]): Inbox {

@@ -22,7 +22,7 @@ export const messageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("change"), request: z.string() }),
   z.object({ type: z.literal("waive"), area: z.string(), reason: z.string() }),
   z.object({ type: z.literal("check") }),
-  z.object({ type: z.literal("lost_cost"), usd: z.number().nonnegative() }),
+  z.object({ type: z.literal("lost_cost"), usd: z.number().nonnegative(), calls: z.array(z.string()).optional() }),
   z.object({
     type: z.literal("allow"),
     id: z.string(),
@@ -63,7 +63,7 @@ const unsealed = "A message in the inbox is not sealed with your key for this ch
 /** Why a message cannot be meant now, said before it is sent; undefined: it can. */
 export function objection(context: Context, message: PersonMessage): UserError | undefined {
   const { chain_id: id, solution } = context;
-  if (message.type === "lost_cost") return lostCostObjection(context, message.usd);
+  if (message.type === "lost_cost") return lostCostObjection(context, message);
   if (context.state.type === "completed") {
     return new UserError(
       "completed",

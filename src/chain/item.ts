@@ -39,7 +39,7 @@ export function applyResult(context: Context, result: Result): Context {
   switch (result.effect) {
     case "model": {
       const outputs = withOutput(context.engine.outputs, result.booked);
-      const costs = addBooking(closed.cost_tracking, result.booked);
+      const costs = addBooking(closed.cost_tracking, { ...result.booked, key: `${result.key}/turn-${result.turn}` });
       const booked = withEngine({ ...closed, cost_tracking: costs }, { outputs });
       const { outcome } = result;
       if (outcome.type !== "replied") return booked;

@@ -36,11 +36,18 @@ export function withLost(booking: Booking, { reserved, expected = reserved }: Ca
 }
 
 /** Why this cannot be what the lost calls of a chain really cost; undefined: it can. */
-export function lostCostObjection({ chain_id: id, cost_tracking: costs }: Context, usd: number): UserError | undefined {
+export function lostCostObjection(
+  { chain_id: id, cost_tracking: costs }: Context,
+  { usd, calls }: { readonly usd: number; readonly calls?: readonly string[] | undefined },
+): UserError | undefined {
   const { lost_calls: lost } = costs;
   if (lost.length === 0) {
     const message = `Chain ${id} has no lost call whose cost is open. Nothing was changed.`;
     return new UserError("nothing_lost", message, `See what it cost: claude-exec chain-cost ${id}`, exitCodes.conflict);
+  }
+  if (calls !== undefined && calls.join("\n") !== lostKeys(costs).join("\n")) {
+    const message = `Other calls of chain ${id} are lost now than those whose cost was entered. Nothing was changed.`;
+    return new UserError("other_lost", message, `Look again: claude-exec chain-cost ${id}`, exitCodes.conflict);
   }
   // A lost call may have been sent several times before it was lost.
   const most = lost.reduce((sum, { most_usd }) => sum + (most_usd ?? Number.POSITIVE_INFINITY), 0) * attemptsAtMost;
@@ -48,6 +55,10 @@ export function lostCostObjection({ chain_id: id, cost_tracking: costs }: Contex
   const message = `The lost calls of chain ${id} cannot have cost $${usd}, but $${most.toFixed(2)} at most. Nothing was changed.`;
   const hint = `Enter what the provider charged for all of them together: claude-exec chain-cost ${id} --lost 0.07`;
   return new UserError("lost_too_much", message, hint, exitCodes.usage);
+}
+
+export function lostKeys({ lost_calls }: Context["cost_tracking"]): string[] {
+  return lost_calls.map(({ key, prompt }) => key ?? prompt);
 }
 
 const attemptsAtMost = 6;

@@ -53,7 +53,7 @@ export interface Costs {
   /** What was expected of them in tokens; not in `tokens_used`, and spent as far as a budget goes. */
   readonly unknown_tokens: number;
   /** Those of them whose real cost no person has entered yet. */
-  readonly lost_calls: readonly (Lost & { readonly phase: string; readonly prompt: string })[];
+  readonly lost_calls: readonly (Lost & { readonly phase: string; readonly prompt: string; readonly key?: string })[];
 }
 
 /** What lost calls of one booking are expected to have cost, which is booked, and what they can have cost at most. */
@@ -114,8 +114,9 @@ export function settleLost(costs: Costs, usd: number): Costs {
   return { ...settled, lost_calls: [] };
 }
 
-export function addBooking(costs: Costs, booking: Booking): Costs {
-  const { phase, prompt, usage: booked, usd, unknown } = booking;
+/** `key` names the call, so that a cost can be entered for exactly the calls that are lost. */
+export function addBooking(costs: Costs, booking: Booking & { readonly key?: string }): Costs {
+  const { phase, prompt, key, usage: booked, usd, unknown } = booking;
   const most = { calls: 1, usd, most_usd: usd, tokens: tokensOf(booked), most_tokens: tokensOf(booked) };
   const lost = booking.lost ?? (unknown ? most : undefined);
   const usage = unknown ? noUsage : booked;
@@ -142,7 +143,9 @@ export function addBooking(costs: Costs, booking: Booking): Costs {
     unknown_calls: costs.unknown_calls + (lost?.calls ?? 0),
     unknown_cost: costs.unknown_cost + (lost?.usd ?? 0),
     unknown_tokens: costs.unknown_tokens + (lost?.tokens ?? 0),
-    lost_calls: lost ? [...costs.lost_calls, { phase, prompt, ...lost }] : costs.lost_calls,
+    lost_calls: lost
+      ? [...costs.lost_calls, { phase, prompt, ...(key === undefined ? {} : { key }), ...lost }]
+      : costs.lost_calls,
   };
 }
 

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { locateHome } from "../../src/app/app.ts";
 import { beginning } from "../../src/app/turns.ts";
 import { openChain } from "../../src/chain/open.ts";
-import { takeInbox } from "../../src/chain/inbox.ts";
+import { objection, takeInbox } from "../../src/chain/inbox.ts";
 import { spent, type Costs } from "../../src/costs/books.ts";
 import { openWorkspace } from "../../src/tools/workspace.ts";
 import { replayHandler, startMessagesServer, type Script } from "../models/messages-server.ts";
@@ -76,15 +76,18 @@ test("status and chain-cost say the same, also as JSON", async () => {
   }
 });
 
-test.for(["", " ", "much", "-1", "NaN", "Infinity", "0,07", "$1"])("%j is not what a lost call cost", async (lost) => {
-  expect(await refusal(cost({ lost }))).toEqual({
-    code: "wrong_amount",
-    message: `--lost is "${lost}", which is not an amount.`,
-    hint: "Write what the provider charged for the lost calls, in dollars: --lost 0.07",
-    exit: 64,
-  });
-  expect(place.events("lost_cost_entered")).toEqual([]);
-});
+test.for(["", " ", "much", "-1", "NaN", "Infinity", "0,07", "$1", "0x1", "0b1", "1e308", "1e2", "12345678901"])(
+  "%j is not what a lost call cost",
+  async (lost) => {
+    expect(await refusal(cost({ lost }))).toEqual({
+      code: "wrong_amount",
+      message: `--lost is "${lost}", which is not an amount.`,
+      hint: "Write what the provider charged for the lost calls, in dollars: --lost 0.07",
+      exit: 64,
+    });
+    expect(place.events("lost_cost_entered")).toEqual([]);
+  },
+);
 
 test("more than the call can have cost in all its attempts is refused", async () => {
   const most = (before.lost_calls[0]?.most_usd ?? 0) * 6;
@@ -135,6 +138,29 @@ test("while a process has the chain, the cost is delivered to it, and taken in o
   expect(busy.events("message_ignored")).toMatchObject([
     { reason: "Chain 001 has no lost call whose cost is open. Nothing was changed." },
   ]);
+});
+
+test("a cost that finds the chain taken for a moment is entered after that, and not delivered to nobody", async () => {
+  const { place: busy, server } = await losing(asksFirst, (number) => number === 1);
+  await server.close();
+  const caller = callerAt(busy.workspace, busy.env);
+  const { chain } = openChain(beginning(caller, locateHome(caller, {})), "001");
+  const entering = operate("chain-cost", { chain: "1", lost: "0.04" }, caller);
+  setTimeout(() => chain.close(), 200);
+  expect((await entering).data).not.toHaveProperty("delivered");
+  expect(busy.events("lost_cost_entered")).toMatchObject([{ usd: 0.04 }]);
+});
+
+test("a cost that was delivered for one lost call never counts for another", async () => {
+  const { place: busy, server } = await losing(asksFirst, (number) => number === 1);
+  await server.close();
+  const caller = callerAt(busy.workspace, busy.env);
+  const { chain } = openChain(beginning(caller, locateHome(caller, {})), "001");
+  const [lost] = chain.context.cost_tracking.lost_calls;
+  const message = { type: "lost_cost" as const, usd: 0.05, calls: ["another/turn-1"] };
+  expect(objection(chain.context, message)?.message).toContain("Other calls of chain 001 are lost now");
+  expect(objection(chain.context, { ...message, calls: [String(lost?.key)] })).toBeUndefined();
+  chain.close();
 });
 
 test("what lost calls may have cost stays reserved until a person enters what they did cost", async () => {
