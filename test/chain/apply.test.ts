@@ -494,7 +494,16 @@ test("every call is booked by phase, by prompt and by kind, the unknown ones apa
     unknown_cost: 0.25,
     unknown_tokens: 15,
     lost_calls: [
-      { phase: "requirements", prompt: "a", calls: 1, usd: 0.25, most_usd: 0.25, tokens: 15, most_tokens: 15 },
+      {
+        phase: "requirements",
+        prompt: "a",
+        key: "k/turn-1",
+        calls: 1,
+        usd: 0.25,
+        most_usd: 0.25,
+        tokens: 15,
+        most_tokens: 15,
+      },
     ],
   });
 });
