@@ -1,9 +1,9 @@
-import { closeSync, fdatasyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, fdatasyncSync, linkSync, openSync, readFileSync, rmSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { sealWith, type Seal } from "../store/seal.ts";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
-import { readTextIfThere, writeAtomic, writeFully } from "../util/files.ts";
+import { makeFolder, readTextIfThere, writeAtomic, writeFully } from "../util/files.ts";
 import { sha256 } from "../util/hash.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
@@ -42,11 +42,13 @@ export function userSeal(env: World["env"], make: boolean): UserSeal {
   }
 }
 
-function longEnough(given: string): string {
-  if (given.length >= 32) return given;
+function longEnough(text: string): string {
+  const given = text.trim();
+  const different = new Set(given).size;
+  if (given.length >= 32 && different >= 10) return given;
   throw new UserError(
     "key_too_short",
-    `CLAUDE_EXEC_KEY has ${given.length} characters. A key of fewer than 32 could be guessed.`,
+    `CLAUDE_EXEC_KEY has ${given.length} characters, ${different} of them different. A key of fewer than 32, or with fewer than 10 different ones, could be guessed.`,
     "Make one: openssl rand -hex 32",
     exitCodes.notConfigured,
   );
@@ -66,7 +68,7 @@ function readKey(path: string): Buffer | undefined {
 
 /** Of two processes that make it at the same time, both get the key that was there first, and never half of one. */
 function makeKey(path: string): Buffer | undefined {
-  mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+  makeFolder(join(path, ".."));
   const made = `${path}.${crypto.randomUUID()}`;
   try {
     const file = openSync(made, "wx", 0o600);

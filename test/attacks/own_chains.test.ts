@@ -97,7 +97,7 @@ test("a key that is damaged is never replaced in silence, and whoever only looks
 });
 
 test(`as ${user}: in CI the key comes from CLAUDE_EXEC_KEY, and any machine with that key goes on with the chain`, async () => {
-  const { place, env } = await waiting({ CLAUDE_EXEC_KEY: "k".repeat(32) });
+  const { place, env } = await waiting({ CLAUDE_EXEC_KEY: "0123456789abcdef".repeat(2) });
   expect(existsSync(join(place.env["XDG_STATE_HOME"]!, "claude-exec", "key"))).toBe(false);
   const other = { ...env, XDG_STATE_HOME: join(place.beside, "state-of-another-machine") };
   const withoutKey = await elsewhere(place, { ...other, CLAUDE_EXEC_KEY: "" }, words(place));
@@ -112,6 +112,10 @@ test("a key that could be guessed is refused, and none is taken from a file of t
   const { place, caller } = await waiting();
   const short = callerAt(place.workspace, { ...place.env, CLAUDE_EXEC_KEY: "secret" });
   expect(await refusal(operate("resume", flagsOf(place), short))).toMatchObject({ code: "key_too_short", exit: 78 });
+  for (const key of [" ".repeat(40), "a".repeat(32), `secret${" ".repeat(40)}`]) {
+    const guessable = callerAt(place.workspace, { ...place.env, CLAUDE_EXEC_KEY: key });
+    expect(await refusal(operate("resume", flagsOf(place), guessable))).toMatchObject({ code: "key_too_short" });
+  }
   const id = sealOfUser(place.env).id;
   writeFileSync(join(place.home, ".env"), `CLAUDE_EXEC_KEY=${"x".repeat(40)}\n`);
   expect((await operate("answer", answer(place), caller)).exit).toBe(10);
