@@ -13,6 +13,9 @@ const slow = [
   ...[
     "authoring",
     "changes",
+    "committed",
+    "context_files",
+    "first_design",
     "look_only",
     "places",
     "prompts",
