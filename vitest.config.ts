@@ -1,14 +1,18 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
-/** Slow suites are named `*.long.test.ts` and run only by `npm run test:long`, which sets this variable. */
-const isLong = process.env["TEST_LONG"] === "1";
+/**
+ * Slow suites have a second ending in their name and a command of their own: `*.long.test.ts` is run by
+ * `npm run test:long`, `*.kills.test.ts` by `npm run test:kills`. Both set this variable.
+ */
+const suite = process.env["TEST_SUITE"];
+const slow = ["test/**/*.long.test.ts", "test/**/*.kills.test.ts"];
 
 export default defineConfig({
   test: {
-    include: [isLong ? "test/**/*.long.test.ts" : "test/**/*.test.ts"],
-    exclude: isLong ? configDefaults.exclude : [...configDefaults.exclude, "test/**/*.long.test.ts"],
-    testTimeout: isLong ? 600_000 : 120_000,
-    hookTimeout: isLong ? 600_000 : 120_000,
+    include: [suite === undefined ? "test/**/*.test.ts" : `test/**/*.${suite}.test.ts`],
+    exclude: [...configDefaults.exclude, ...(suite === undefined ? slow : [])],
+    testTimeout: suite === undefined ? 120_000 : 900_000,
+    hookTimeout: suite === undefined ? 120_000 : 900_000,
     pool: "forks",
     globalSetup: ["test/support/built.ts"],
   },

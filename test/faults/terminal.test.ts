@@ -32,14 +32,14 @@ test("a person is asked whether a foreign chain is to be adopted, and whether a 
   expect((await place.run([...tiny, replay])).code).toBe(10);
   const journal = join(place.home, "contexts", "journal", "001.jsonl");
   const end = join(place.home, "contexts", "journal-ends", "001.json");
-  const own = [journal, end].map((path) => [path, readFileSync(path)] as const);
+  const own = [journal, end, place.contextFile()].map((path) => [path, readFileSync(path)] as const);
   rewriteJournal(journal, undefined, (line) => (line["n"] === 1 ? { ...line, key: undefined } : line));
   const adopt = asked("Adopt it?");
   const no = await type(place, ["resume", "1", replay], [adopt, "n"]);
   expect([no.code, no.output]).toEqual([10, expect.stringContaining("claude-exec resume 001 --adopt")]);
   const yes = await type(place, ["resume", "1", replay], [adopt, "y"], [first, ctrlC]);
   expect([yes.code, yes.output]).toEqual([130, expect.stringContaining("Adopted. The foreign journal is kept as")]);
-  // A journal that is put back without its end counts as cut.
+  // A journal that is put back without the files that name its end counts as cut.
   for (const [path, bytes] of own) writeFileSync(path, bytes);
   const there = join(place.beside, "moved");
   renameSync(place.workspace, there);
