@@ -480,6 +480,19 @@ test.for([
 const honest: [name: string, shape: Shape, seen: readonly string[], repeated: number][] = [
   ["code is written after its test", { forging: [rightCode] }, ["baseline", "red", "green"], 1],
   [
+    "an old test needs what no copy has",
+    {
+      files: {
+        ".env": "PORT=1\n",
+        "test/place.test.js":
+          'import test from "node:test";\nimport fs from "node:fs";\nimport assert from "node:assert";\ntest("is at home", () => assert.ok(fs.existsSync(".env")));\n',
+      },
+      forging: [rightCode],
+    },
+    ["baseline", "red", "green"],
+    1,
+  ],
+  [
     "the test is mended after it failed, and fails without the code as well",
     { forging: [says(testPath, testText("assert.deepEqual([product(2, 3)], [6])")), rightCode] },
     ["baseline", "red", "green"],
