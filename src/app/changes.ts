@@ -11,7 +11,7 @@ import type { ChainLine } from "../chain/events.ts";
 import type { Workspace } from "../tools/workspace.ts";
 import { locateHome, chainStoreOf, type Caller } from "./app.ts";
 import { isTrusted, trust, untrusted } from "./trust.ts";
-import { adopt, chainId, common, running } from "./flags.ts";
+import { chainId, common, confirmMove, running } from "./flags.ts";
 import { lookAtChain, problemData } from "./look.ts";
 import { operation } from "./operation.ts";
 import { foreignTo, ownChain } from "./own.ts";
@@ -132,7 +132,7 @@ export const rewindOperation = operation({
     to: z.string().min(1).optional().describe("The step to stand before; left out, the last approval"),
     files_only: z.boolean().optional().describe("Put back the files, and leave the history as it is"),
     also_unsure: z.boolean().optional().describe("Also what changed around a crash, and may be your own work"),
-    adopt,
+    adopt: confirmMove,
     trust: common.trust,
     home: common.home,
   }),

@@ -28,7 +28,12 @@ export const common = {
     .optional()
     .describe("Use or ignore this project's more expensive models. The answer is remembered."),
 };
-export const adopt = z.boolean().optional().describe("Take up a chain that is foreign, or whose home was moved here");
+export const adopt = z
+  .boolean()
+  .optional()
+  .describe("Take over a foreign chain, or confirm that its home was moved here");
+/** For operations that need a chain of this user's own. */
+export const confirmMove = adopt.describe("Confirm that the home of this chain was moved here");
 /** Who may do what to files, and how commands run. */
 export const permitting = {
   permission: z

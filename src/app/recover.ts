@@ -2,7 +2,7 @@ import { z } from "zod";
 import { exitCodes } from "../util/errors.ts";
 import { asJson } from "../util/json.ts";
 import { contextFiles } from "../store/chains.ts";
-import { adopt, chainId, common } from "./flags.ts";
+import { chainId, common, confirmMove } from "./flags.ts";
 import { operation } from "./operation.ts";
 import { ownFolders } from "./places.ts";
 import { flagsAgain } from "./trouble.ts";
@@ -19,7 +19,7 @@ export const recoverOperation = operation({
       .enum(["continue", "phase", "fresh"], "is none of continue, phase, fresh")
       .optional()
       .describe("How it goes on; left out, this is asked"),
-    adopt,
+    adopt: confirmMove,
     trust: common.trust,
     home: common.home,
   }),

@@ -123,7 +123,7 @@ export function narrate(line: ChainLine, screen: Screen): void {
         `This chain has cost $${line.usd.toFixed(2)}, more than the $${line.threshold.toFixed(2)} you wanted to hear of.`,
       );
     case "lost_cost_entered":
-      return say("·", `What the lost calls really cost: $${line.usd.toFixed(2)}.`);
+      return say("·", `The lost calls cost $${line.usd.toFixed(2)} together.`);
     case "completed":
     case "parked":
     case "resumed":

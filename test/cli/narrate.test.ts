@@ -320,7 +320,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       "  · Went on from the last whole line; 3 lines were lost.",
     ],
     "texts frozen anew": [event("recovered", { lost_lines: 0, kept_as: null }), "  · Damaged texts are frozen anew."],
-    "what lost calls cost": [event("lost_cost_entered", { usd: 0.07 }), "  · What the lost calls really cost: $0.07."],
+    "what lost calls cost": [event("lost_cost_entered", { usd: 0.07 }), "  · The lost calls cost $0.07 together."],
     "a cost alert": [
       event("cost_alerted", { usd: 5.012, threshold: 5 }),
       "  ! This chain has cost $5.01, more than the $5.00 you\n    wanted to hear of.",

@@ -102,7 +102,7 @@ test("more than the call can have cost in all its attempts is refused", async ()
 
 test("the cost that a person enters is the chain's from then on, once, also after it has ended", async () => {
   const ran = await place.run(["chain-cost", "1", "--lost", "0.07"]);
-  expect(ran).toMatchObject({ code: 0, stderr: "  · What the lost calls really cost: $0.07.\n" });
+  expect(ran).toMatchObject({ code: 0, stderr: "  · The lost calls cost $0.07 together.\n" });
   const after = costsOf(place);
   const usd = before.estimated_cost - (before.lost_calls[0]?.usd ?? 0) + 0.07;
   expect(after).toMatchObject({ unknown_calls: 0, lost_calls: [] });
