@@ -9,18 +9,18 @@ import { packageFolder } from "../src/app/places.ts";
 import { openLibrary } from "../src/library/library.ts";
 import type { Model, ModelRequest, Outcome } from "../src/models/types.ts";
 import { compile } from "../src/permissions/judge.ts";
-import { sealWith } from "../src/store/seal.ts";
+import { userSeal } from "../src/app/key.ts";
 import { openWorkspace } from "../src/tools/workspace.ts";
 import { realWorld } from "../src/util/world.ts";
 
 const factBytes = 200;
 const config = configSchema.parse({});
 
-/** A chain that knows 20 KB already; its files lie in `<folder>/contexts`. */
+/** A chain that knows 20 KB already; its files lie in `<folder>/contexts`. It belongs to a user whose HOME is this folder. */
 export function beginLongChain(folder: string, goal = "Make the parser of the importer faster"): Chain {
   const contexts = join(folder, "contexts");
   mkdirSync(contexts, { recursive: true });
-  const seal = sealWith(Buffer.alloc(32, 7));
+  const { seal } = userSeal({ HOME: folder }, true);
   const shelf = { contexts, seal, home: folder, movedTo: () => undefined };
   const beginning = { ...shelf, engine: "bench", by: engineActor, now: Date.now, listen: () => {} };
   const chain = createChain(beginning, {

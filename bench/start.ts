@@ -47,6 +47,7 @@ async function oneChain(folder: string, index: number): Promise<void> {
   const chain = beginLongChain(folder, `Make importer number ${index} faster`);
   try {
     await takeSteps(chain, folder, 2);
+    chain.writeView(true);
   } finally {
     chain.close();
   }

@@ -1,8 +1,8 @@
-import { execa } from "execa";
 import type { World } from "../util/world.ts";
 
 /** Opens a file in the person's editor and waits for it; what went wrong, if anything did. */
 export async function openEditor(file: string, env: World["env"]): Promise<string | undefined> {
+  const { execa } = await import("execa");
   const editor = env["VISUAL"] || env["EDITOR"] || "vi";
   // As git does it: what stands there may have flags, and is the person's own.
   const { exitCode } = await execa("sh", ["-c", `${editor} "$1"`, "sh", file], { stdio: "inherit", reject: false });

@@ -78,13 +78,15 @@ function proveLines<Body>(bytes: Buffer, seal: Seal | undefined, batches = Infin
 
 /** The lines that a chain began with, proved as `readJournal` does; no lines where they are not whole. */
 export function readFirstBatch<Body>(path: string, seal: Seal): Pick<Reading<Body>, "lines" | "key"> {
-  const bytes = Buffer.alloc(64 * 1024);
   const fd = openSync(path, "r");
-  const length = readSync(fd, bytes, 0, bytes.length, 0);
+  const length = readSync(fd, begins, 0, begins.length, 0);
   closeSync(fd);
-  const first = proveLines<Body>(bytes.subarray(0, length), seal, 1);
-  return first.lines.length === 0 && length === bytes.length ? readJournal(path, seal) : first;
+  const first = proveLines<Body>(begins.subarray(0, length), seal, 1);
+  return first.lines.length === 0 && length === begins.length ? readJournal(path, seal) : first;
 }
+
+/** Enough for how most journals begin; one for all, as a look at a hundred chains reads a hundred of them. */
+const begins = Buffer.alloc(8 * 1024);
 
 /** The key that line 1 names, and how its hashes are made; undefined: with a key that is not ours. */
 function keyNamedBy(bytes: Buffer, seal: Seal | undefined): { key?: string; hash: Seal["hash"] | undefined } {
