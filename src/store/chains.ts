@@ -5,17 +5,17 @@ import { parseJson } from "../util/json.ts";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
 import { sealText, unsealText, type Seal } from "./seal.ts";
 
-/** Where the files of chains lie below a `contexts` folder. */
+/** Where the files of chains lie below a `contexts` folder. Put together without `join`, which a look at many chains feels. */
 export function chainPaths(contexts: string, id: string) {
   return {
-    journal: join(contexts, "journal", `${id}.jsonl`),
-    lock: join(contexts, "journal", `${id}.lock`),
-    spare: join(contexts, "journal", `${id}.spare`),
-    blobs: join(contexts, "blobs"),
-    aside: join(contexts, "set-aside", id),
-    end: join(contexts, "journal-ends", `${id}.json`),
-    tree: join(contexts, "journal", `${id}.tree`),
-    inbox: join(contexts, "inbox", id),
+    journal: `${contexts}/journal/${id}.jsonl`,
+    lock: `${contexts}/journal/${id}.lock`,
+    spare: `${contexts}/journal/${id}.spare`,
+    blobs: `${contexts}/blobs`,
+    aside: `${contexts}/set-aside/${id}`,
+    end: `${contexts}/journal-ends/${id}.json`,
+    tree: `${contexts}/journal/${id}.tree`,
+    inbox: `${contexts}/inbox/${id}`,
   };
 }
 
