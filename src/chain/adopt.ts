@@ -62,7 +62,7 @@ export function adoptChain(
   }
 }
 
-/** The new journal takes the place of the old one as a whole: a process that dies here leaves one of the two. */
+/** Replaces the old journal with the new one in a single rename. A process that is killed here leaves one of the two whole. */
 function replaceJournal(path: string, first: ReturnType<typeof firstBatch>, { now, seal }: Beginning): Reading<Body> {
   const made = `${path}.new`;
   writeAtomic(made, "");

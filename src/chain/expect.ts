@@ -54,7 +54,7 @@ function expectedInput(
   };
 }
 
-/** Most texts have three bytes a token, or somewhat more. */
+/** An estimate: a token of most texts takes three bytes or a little more. */
 function tokens(bytes: number): number {
   return Math.ceil(bytes / 3);
 }

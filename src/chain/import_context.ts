@@ -91,7 +91,7 @@ function withoutUndefined({ duration, ...visit }: z.infer<typeof visits>[number]
   return duration === undefined ? visit : { ...visit, duration };
 }
 
-/** Those fields of `from` that have the shape they need; an object is completed by what `known` holds already. */
+/** The fields of `from` whose values have the right shape. Fields that an object lacks are filled in from `known`. */
 function readFields(shape: z.ZodRawShape, known: object, from: Json | undefined): object {
   if (!isPlain(from)) return {};
   const fields = Object.entries(shape).flatMap(([key, field]) => {

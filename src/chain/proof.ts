@@ -35,7 +35,7 @@ function referenceOf({ evidence }: Context) {
   return { run, name: "when the tests failed" };
 }
 
-/** How the tests and the runner of a passing run differ from those of its reference, and which tests are gone. */
+/** What changed in the tests and the runner between the reference run and a passing run, and which tests are gone. */
 export interface Drift {
   readonly differs: readonly string[];
   readonly lost: readonly string[];

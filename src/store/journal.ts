@@ -88,7 +88,7 @@ export function readFirstBatch<Body>(path: string, seal: Seal): Pick<Reading<Bod
 /** Enough for how most journals begin; one for all, as a look at a hundred chains reads a hundred of them. */
 const begins = Buffer.alloc(8 * 1024);
 
-/** The key that line 1 names, and how its hashes are made; undefined: with a key that is not ours. */
+/** The id of the key that line 1 names, and how to compute its hashes. `hash` is undefined if that key is not ours. */
 function keyNamedBy(bytes: Buffer, seal: Seal | undefined): { key?: string; hash: Seal["hash"] | undefined } {
   const first = parseJson(bytes.subarray(0, Math.max(0, bytes.indexOf(10))).toString());
   if (!isRecord(first) || typeof first["key"] !== "string") return { hash: sha256 };
