@@ -50,9 +50,9 @@ export async function bench(): Promise<Table> {
 
 const spine = [
   "bin/claude-exec.js",
-  "src/cli/main.ts",
-  "src/app/chains.ts",
-  "src/app/turns.ts",
+  "src/clients/cli/main.ts",
+  "src/operations/chains.ts",
+  "src/operations/drive.ts",
   "src/chain/run.ts",
   "src/chain/next.ts",
   "src/chain/ask.ts",
@@ -60,12 +60,13 @@ const spine = [
   "src/chain/judge.ts",
   "src/chain/use.ts",
   "src/tools/change.ts",
-  "src/tools/workspace.ts",
-  "src/tools/file.ts",
+  "src/workspace/workspace.ts",
+  "src/workspace/file.ts",
 ];
 
 const beside = [
-  "src/app/app.ts",
+  "src/session/session.ts",
+  "src/session/engine.ts",
   "src/chain/open.ts",
   "src/chain/apply.ts",
   "src/chain/gates.ts",

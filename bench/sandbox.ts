@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runCommand } from "../src/tools/run.ts";
-import { openSandbox, sandboxLine } from "../src/sandbox/sandbox.ts";
-import { openWorkspace } from "../src/tools/workspace.ts";
+import { runCommand } from "../src/programs/run_command.ts";
+import { openSandbox, sandboxLine } from "../src/programs/sandbox/sandbox.ts";
+import { openWorkspace } from "../src/workspace/workspace.ts";
 import { realWorld } from "../src/util/world.ts";
 import { median, spread, type Table } from "./measure.ts";
 
@@ -17,7 +17,7 @@ export async function sandboxRows(): Promise<Pick<Table, "rows" | "limits" | "no
   const began = performance.now();
   const sandbox = await openSandbox({ root, protect: [join(root, ".claude-exec")], conceal: [], world });
   const opened = performance.now() - began;
-  const workspace = openWorkspace(root, { hide: [] });
+  const workspace = openWorkspace(root, { env: process.env, hide: [] });
   const signal = new AbortController().signal;
   const bare: number[] = [];
   const inside: number[] = [];

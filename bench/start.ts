@@ -44,12 +44,12 @@ export async function bench({ rounds = 15 }: { rounds?: number } = {}): Promise<
 }
 
 async function oneChain(folder: string, index: number): Promise<void> {
-  const chain = beginLongChain(folder, `Make importer number ${index} faster`);
+  const chain = await beginLongChain(folder, `Make importer number ${index} faster`);
   try {
     await takeSteps(chain, folder, 2);
     chain.writeView(true);
   } finally {
-    chain.close();
+    await chain.close();
   }
 }
 

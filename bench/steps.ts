@@ -54,7 +54,7 @@ async function inNewChain<Result>(
   work: (take: (steps: number) => Promise<Taken[]>) => Promise<Result>,
 ): Promise<Result> {
   const folder = folderOnDisk();
-  const chain = beginLongChain(folder.path);
+  const chain = await beginLongChain(folder.path);
   const journal = join(folder.path, "contexts", "journal", `${chain.id}.jsonl`);
   const floorFile = openSync(join(folder.path, "floor.jsonl"), "wx", 0o600);
   try {
@@ -74,7 +74,7 @@ async function inNewChain<Result>(
     });
   } finally {
     closeSync(floorFile);
-    chain.close();
+    await chain.close();
     folder.remove();
   }
 }

@@ -33,10 +33,15 @@ function byWrapping(steps: number): number {
     import fs from "node:fs";
     import { syncBuiltinESMExports } from "node:module";
     let calls = 0;
-    for (const name of ["fsyncSync", "fdatasyncSync"]) {
+    for (const name of ["fsyncSync", "fdatasyncSync", "fdatasync"]) {
       const real = fs[name];
-      fs[name] = (fd) => (calls++, real(fd));
+      fs[name] = (...given) => (calls++, real(...given));
     }
+    const file = await fs.promises.open("/dev/null");
+    const methods = Object.getPrototypeOf(file);
+    await file.close();
+    const datasync = methods.datasync;
+    methods.datasync = function () { return (calls++, datasync.call(this)); };
     syncBuiltinESMExports();
     process.on("exit", () => console.log(calls));`;
   const wrapped = `data:text/javascript,${encodeURIComponent(preload)}`;
@@ -45,8 +50,8 @@ function byWrapping(steps: number): number {
 
 if (process.argv[1] === self) {
   const folder = folderOnDisk();
-  const chain = beginLongChain(folder.path);
+  const chain = await beginLongChain(folder.path);
   await takeSteps(chain, folder.path, Number(process.argv[2]));
-  chain.close();
+  await chain.close();
   folder.remove();
 }

@@ -2,8 +2,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { searchFilesTool } from "../src/tools/look.ts";
-import { printedBy } from "../src/tools/program.ts";
-import { openWorkspace } from "../src/tools/workspace.ts";
+import { printedBy } from "../src/programs/program.ts";
+import { openWorkspace } from "../src/workspace/workspace.ts";
 import { folderOnDisk, median, pairedRatio, spread, type Table } from "./measure.ts";
 import { sandboxRows } from "./sandbox.ts";
 
@@ -42,7 +42,7 @@ async function looking(rounds: number, large: number, usual: number): Promise<Pa
 }
 
 async function list(folder: string, rounds: number, size: number): Promise<Part> {
-  const workspace = openWorkspace(folder, { hide: [] });
+  const workspace = openWorkspace(folder, { env: process.env, hide: [] });
   const times = await inTurn(rounds, {
     rg: () => rg(folder, ["--files"]),
     ours: async () => {
@@ -61,7 +61,7 @@ async function list(folder: string, rounds: number, size: number): Promise<Part>
 const patterns = { "a rare word": "needle", "a rare pattern": "needl[e] \\w+", "a word of every file": "export" };
 
 async function find(folder: string, rounds: number, size: number): Promise<Part> {
-  const workspace = openWorkspace(folder, { hide: [] });
+  const workspace = openWorkspace(folder, { env: process.env, hide: [] });
   const reach = { workspace, findPrompts: () => Promise.resolve("") };
   const part: { rows: Table["rows"][number][]; limits: Table["limits"][number][] } = { rows: [], limits: [] };
   for (const [name, pattern] of Object.entries(patterns)) {

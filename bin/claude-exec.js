@@ -49,7 +49,7 @@ async function startNewerNode() {
   }
   const { spawn } = await import("node:child_process");
   const { constants } = await import("node:os");
-  // The channel ends with this process, however that ends; src/cli/stop.ts listens to it.
+  // The channel ends with this process, however that ends; src/clients/cli/stop.ts listens to it.
   const stdio = ["inherit", "inherit", "inherit", "ipc"];
   const child = spawn(newer, [file, ...process.argv.slice(2)], { stdio, argv0: startedByLauncher });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -86,7 +86,7 @@ async function start() {
   console.error(
     `claude-exec: ${built === undefined ? "nothing is built yet" : "the build is older than its sources"}; running the sources. Build with: npm run prepare`,
   );
-  await import(pathToFileURL(join(sources, "cli", "main.ts")).href);
+  await import(pathToFileURL(join(sources, "clients", "cli", "main.ts")).href);
 }
 
 function newest(folder) {

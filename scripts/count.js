@@ -8,8 +8,10 @@ const broken = results.filter(
 );
 for (const { name, message } of broken) console.log(`could not run: ${name}\n${message}`);
 for (const { assertionResults } of results) {
-  for (const { status, fullName } of assertionResults)
+  for (const { status, fullName, failureMessages } of assertionResults) {
     if (status === "pending" || status === "skipped") console.log(`skipped: ${fullName}`);
+    if (status === "failed") console.log(`failed: ${fullName}\n${failureMessages?.[0]?.slice(0, 2000) ?? ""}`);
+  }
 }
 const sum = (key) => reports.reduce((total, report) => total + report[key], 0);
 const [passed, failed] = [sum("numPassedTests"), sum("numFailedTests") + broken.length];

@@ -1,8 +1,12 @@
-export { operations } from "./app/operations.ts";
-export type { Answer, Operation } from "./app/operation.ts";
-export type { Caller } from "./app/app.ts";
+export { operations } from "./operations/operations.ts";
+export { schemasOf } from "./operations/schemas.ts";
+export type { Answer, Operation } from "./operations/operation.ts";
+export type { Caller } from "./session/caller.ts";
+export type { SessionOptions } from "./session/options.ts";
+export { openSession, type Session } from "./session/session.ts";
 export { realWorld, type World } from "./util/world.ts";
 export { exitCodes, UserError } from "./util/errors.ts";
+export type { Next } from "./util/next.ts";
 export type { Model, ModelEvent, ModelRequest, Outcome } from "./models/types.ts";
 export type { Context } from "./chain/context.ts";
 export type { ChainEvent, ChainLine } from "./chain/events.ts";

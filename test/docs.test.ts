@@ -1,17 +1,17 @@
 import { globSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { flagsOf, type Order, readArguments } from "../src/cli/arguments.ts";
-import { operations } from "../src/app/operations.ts";
-import { configSchema } from "../src/app/config.ts";
+import { flagsOf, type Order, readArguments } from "../src/clients/cli/arguments.ts";
+import { operations } from "../src/operations/operations.ts";
+import { configSchema } from "../src/session/config.ts";
 import { countOffline } from "../src/costs/estimate.ts";
-import { formats } from "../src/exchange/format.ts";
-import { lintPrompts } from "../src/lint/lint.ts";
+import { formats } from "../src/library/exchange/format.ts";
+import { lintPrompts } from "../src/library/lint/lint.ts";
 import { scopes } from "../src/library/prompt.ts";
 import { frontMatter, readPrompt } from "../src/library/read_prompt.ts";
 import { exitCodes } from "../src/util/errors.ts";
 import { placeWith } from "./support/cli.ts";
-import { callerAt } from "./support/inside.ts";
+import { callerAt, operate } from "./support/inside.ts";
 
 const pages = [
   "README.md",
@@ -60,7 +60,7 @@ test("every flag a page mentions exists", () => {
     "plain",
     "help",
   ]);
-  const foreign = new Set(["save-dev", "global", "silent"]);
+  const foreign = new Set(["save-dev", "global", "silent", "test"]);
   const mentioned = pages.flatMap((page) =>
     [...text(page).matchAll(/(?<!-)--([a-z][a-z-]+)/g)].map((match) => match[1] ?? ""),
   );
@@ -107,7 +107,7 @@ test("the prompts page explains every key, input type, scope, format and lint ru
 });
 
 function lintRules(): string[] {
-  const sources = globSync("src/lint/*.ts").map((file) => text(file));
+  const sources = globSync("src/library/lint/*.ts").map((file) => text(file));
   const named = sources.flatMap((source) => [...source.matchAll(/\brule(?: =|:)([^,;\n]*)/g)]);
   const rules = named.flatMap(([, value = ""]) => [...value.matchAll(/"([a-z-]+)"/g)].map(([, rule = ""]) => rule));
   expect(rules.length).toBeGreaterThan(10);
@@ -141,7 +141,7 @@ test("the commands on the prompts page name each command there is, and do what t
   for (const { operation, input } of orders) {
     const asksModel = operation.name === "prompts run" || ("from" in input && operation.name === "prompts new");
     if (asksModel) continue;
-    const { exit, data } = await operation.run(operation.input.parse(input), callerAt(workspace, env));
+    const { exit, data } = await operate(operation.name, input, callerAt(workspace, env));
     // A new prompt has no purpose yet; its person writes one before the next command.
     if (operation.name === "prompts new") fillIn(data["file"] as string);
     expect(exit, `${operation.name} ${JSON.stringify(input)}`).toBe(exitCodes.done);

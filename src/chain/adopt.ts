@@ -4,26 +4,24 @@ import { z } from "zod";
 import { readTextIfThere, syncFolder, writeAtomic } from "../util/files.ts";
 import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
 import { chainPaths, contextFiles, removeLeftovers } from "../store/chains.ts";
-import { Journal, readJournal, type Reading } from "../store/journal.ts";
+import { Journal, readJournal, type Batch, type Reading } from "../store/journal.ts";
 import { UserError } from "../util/errors.ts";
 import type { Context } from "./context.ts";
 import { event, type Body, type ChainLine, type ImportedPart } from "./events.ts";
 import { allParts } from "./import_context.ts";
-import { examineJournal, replayForeign, unreadable } from "./inspect.ts";
+import { beginAnother, examineJournal, replayForeign, unreadable } from "./inspect.ts";
 import { firstBatch, hold, lockOf, slugOf, viewName, type Beginning, type Chain, type Started } from "./open.ts";
 
 /**
  * Begins a chain of this user's own under the number of a foreign one, with what that one knows and what it cost. All
- * else comes from `settings`. A foreign journal is kept under another name, and so is the context file.
+ * else comes from `settings`. A foreign journal is kept under another name, and so is the context file. Undefined: another
+ * process works on it.
  */
-export function adoptChain(
-  beginning: Beginning,
-  id: string,
-  settings: Omit<Started, "goal">,
-): { chain: Chain; edits: [] } {
+export async function adoptChain(beginning: Beginning, id: string, settings: Omit<Started, "goal">) {
   const { contexts, now } = beginning;
   const { journal } = chainPaths(contexts, id);
   const lock = lockOf(contexts, id);
+  if (!lock) return undefined;
   let chain: Chain | undefined;
   try {
     const { reading, ownership } = examineJournal(beginning, id);
@@ -48,27 +46,27 @@ export function adoptChain(
         ...(isKept ? { adopted: { why: ownership.why, kept_as } } : {}),
       }),
     ]);
-    const begun = replaceJournal(journal, first, beginning);
+    const begun = await replaceJournal(journal, first, beginning);
     removeLeftovers(contexts, id);
     chain = hold(beginning, id, file ?? join(contexts, viewName(id, lines)), begun, lock);
-    begun.lines.forEach(beginning.listen);
+    for (const line of begun.lines) beginning.listen(line, chain.context);
     beginning.onBegin?.();
     chain.writeView(true);
     return { chain, edits: [] };
   } catch (error) {
-    if (chain) chain.close();
+    if (chain) await chain.close();
     else lock.release();
     throw error;
   }
 }
 
 /** Replaces the old journal with the new one in a single rename. A process that is killed here leaves one of the two whole. */
-function replaceJournal(path: string, first: ReturnType<typeof firstBatch>, { now, seal }: Beginning): Reading<Body> {
+async function replaceJournal(path: string, first: Batch<Body>, { now, seal }: Beginning): Promise<Reading<Body>> {
   const made = `${path}.new`;
   writeAtomic(made, "");
   const journal = new Journal<Body>(made, { lines: [], bytes: 0 }, now, seal);
   try {
-    journal.append(first);
+    await journal.append(first);
   } finally {
     journal.close();
   }
@@ -134,6 +132,6 @@ function noGoal(id: string): UserError {
   return new UserError(
     "no_goal",
     `The journal of chain ${id} names no task, so nothing can be taken over.`,
-    'Begin your own: claude-exec new "…"',
+    beginAnother("Begin your own"),
   );
 }

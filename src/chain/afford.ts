@@ -1,42 +1,66 @@
 import { exitCodes } from "../util/errors.ts";
+import type { Input, Next } from "../util/next.ts";
 import { bookAttempts, spent, tokensOf } from "../costs/books.ts";
-import { reserve, type Reserved } from "../costs/budget.ts";
+import { leastMaxTokens, reserve, type Reserved } from "../costs/budget.ts";
 import { countOffline, tokensAtMost } from "../costs/estimate.ts";
 import { contextWindowOf, priceOf, worstCase } from "../models/prices.ts";
 import type { Message, ModelRequest, Usage } from "../models/types.ts";
-import type { Context } from "./context.ts";
+import { allows, type Rights } from "../tools/types.ts";
+import type { Context, Item } from "./context.ts";
 import type { Deps } from "./deps.ts";
 import { park, type ChainEvent } from "./events.ts";
-import { blockText, ownBytes } from "./expect.ts";
+import { blockText, medianOutput, ownBytes } from "./expect.ts";
 
-/**
- * Reserves a call before it is sent. An upper bound of its size is free; it is counted only where that bound would
- * forbid the call.
- */
-export async function reserveCall(
+/** What a call may cost, if that is left. Without `counted`, an upper bound of its size stands for its input. */
+export function reserveCall(
   context: Context,
   request: ModelRequest,
+  leastTokens: number,
   deps: Deps,
-  signal: AbortSignal,
-): Promise<Reserved> {
+  counted?: number,
+): Reserved {
   const { engine, cost_tracking: costs } = context;
   const others = reservedFor(context);
   const before = spent(costs);
   const now = deps.world.now();
-  const call = (inputTokens: number) =>
-    reserve({
-      budgetUsd: engine.limits.budget_usd,
-      budgetTokens: engine.limits.budget_tokens,
-      spentUsd: before.usd + others.usd,
-      spentTokens: before.tokens + others.tokens,
-      inputTokens,
-      maxTokens: request.maxTokens,
-      worstCase: (input, output) => worstCase(request.model, now, input, output, deps.prices),
-    });
-  const bound = call(tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes + ownBytes(request)));
-  if (bound.ok || bound.why === "price_unknown") return bound;
-  const counted = await deps.model.countTokens?.(request, signal);
-  return call(counted ?? (await countOffline(wholeText(request))));
+  return reserve({
+    budgetUsd: engine.limits.budget_usd,
+    budgetTokens: engine.limits.budget_tokens,
+    spentUsd: before.usd + others.usd,
+    spentTokens: before.tokens + others.tokens,
+    inputTokens: counted ?? tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes + ownBytes(request)),
+    maxTokens: request.maxTokens,
+    leastTokens,
+    worstCase: (input, output) => worstCase(request.model, now, input, output, deps.prices),
+  });
+}
+
+/**
+ * How many tokens a reply gets, and with how many it must do where the budget is small: by what this prompt, or else any
+ * prompt, used in this chain. After a reply that was cut off there is more room in any case.
+ */
+export function roomFor(
+  { engine: { outputs } }: Context,
+  item: Pick<Item, "prompt" | "cut_at">,
+  tools: Rights,
+  most: number,
+): { readonly wanted: number; readonly least: number } {
+  if (item.cut_at !== undefined) {
+    const wanted = item.cut_at < most ? most : most * 2;
+    return { wanted, least: Math.min(item.cut_at * 2, wanted) };
+  }
+  const own = Object.hasOwn(outputs, item.prompt) ? outputs[item.prompt]! : [];
+  const median = medianOutput(outputs, item.prompt);
+  // Whoever writes files may follow a short reply with a long one.
+  const usual = own.length === 0 || allows(tools, "edit") ? 2 * leastMaxTokens : leastMaxTokens;
+  return {
+    wanted: Math.min(most, Math.max(usual, 4 * Math.max(0, ...own))),
+    least: median === undefined ? leastMaxTokens : Math.min(leastMaxTokens, Math.max(2_000, 4 * median)),
+  };
+}
+
+export async function countInput(request: ModelRequest, { model }: Deps, signal: AbortSignal): Promise<number> {
+  return (await model.countTokens?.(request, signal)) ?? countOffline(wholeText(request));
 }
 
 /**
@@ -91,7 +115,7 @@ export function outOfBudget(
   refused: Extract<Reserved, { ok: false }>,
   model: string,
 ): ChainEvent {
-  const kept = "Everything is kept. Go on with more: claude-exec resume {id}";
+  const more = (input: Input): Next => ({ operation: "resume", input, why: "Everything is kept. Go on with more" });
   const before = spent(costs);
   const enough = (budget: number, already: number) => Math.max(budget * 2, already + refused.needs);
   const usd = (value: number) => `$${value.toFixed(2)}`;
@@ -99,31 +123,43 @@ export function outOfBudget(
     before.reserved >= 0.005 ? ` ${usd(before.reserved)} stay reserved for what lost calls may have cost.` : "";
   switch (refused.why) {
     case "price_unknown": {
-      const hint =
-        "Give its prices in config.json, or limit tokens instead: claude-exec resume {id} --budget-usd none --budget-tokens 500000";
+      const input = { budget_usd: "none", budget_tokens: "500000" };
+      const why = "Give its prices in config.json, or limit tokens instead";
       return park(
         "price_unknown",
         exitCodes.notConfigured,
         `The price of ${model} is not known, so a budget in money cannot be kept.`,
-        hint,
+        { operation: "resume", input, why },
       );
     }
     case "money": {
       const budget = limits.budget_usd ?? 0;
       const message = `The next call could cost ${usd(refused.needs)}, and ${usd(refused.left)} of ${usd(budget)} are left. Nothing was sent.${reserved}`;
-      return park(
-        "budget",
-        exitCodes.budget,
-        message,
-        `${kept} --budget-usd ${(Math.ceil(enough(budget, before.usd) * 100) / 100).toFixed(2)}`,
-      );
+      const budget_usd = (Math.ceil(enough(budget, before.usd) * 100) / 100).toFixed(2);
+      return park("budget", exitCodes.budget, message, more({ budget_usd }));
     }
     case "tokens": {
       const budget = limits.budget_tokens ?? 0;
       const message = `The next call could take ${refused.needs} tokens, and ${refused.left} of ${budget} are left. Nothing was sent.`;
-      return park("budget", exitCodes.budget, message, `${kept} --budget-tokens ${enough(budget, before.tokens)}`);
+      const budget_tokens = String(enough(budget, before.tokens));
+      return park("budget", exitCodes.budget, message, more({ budget_tokens }));
     }
   }
+}
+
+/** Why no call of this prompt may follow, where its turns or those of the chain are used up. */
+export function turnsUsedUp({ engine }: Context, prompt: string, loop: number): ChainEvent | undefined {
+  const { turns, limits } = engine;
+  if (turns < limits.turns && loop < limits.turns_per_prompt) return undefined;
+  const [what, more] =
+    loop >= limits.turns_per_prompt
+      ? [
+          `${prompt} has taken ${limits.turns_per_prompt} turns without an end.`,
+          { turns_per_prompt: limits.turns_per_prompt * 2 },
+        ]
+      : [`The chain has used its ${limits.turns} calls.`, { turns: limits.turns * 2 }];
+  const why = "Everything is kept. Allow more and go on";
+  return park("turns", exitCodes.budget, what, { operation: "resume", input: more, why });
 }
 
 export function budgetLeft({ engine: { limits, turns }, cost_tracking: costs }: Context): string {
@@ -136,10 +172,12 @@ export function budgetLeft({ engine: { limits, turns }, cost_tracking: costs }: 
   ].join(", ");
 }
 
-/** Whether the ledger has grown so far, past the digest it began with, that a fresh one should begin. */
+/** Whether ledger and conversation have grown so far, past the digest they began with, that a new epoch should begin. */
 export function ledgerIsFull({ engine }: Context, deps: Deps): boolean {
   const window = Math.min(deps.contextWindow, contextWindowOf(deps.routes.default, deps.prices) ?? deps.contextWindow);
   const limit = window * deps.warningThreshold;
-  const grown = tokensAtMost(engine.ledger_bytes - Buffer.byteLength(engine.ledger[0] ?? ""));
-  return tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes) > limit && grown > limit / 4;
+  const first = Buffer.byteLength(engine.ledger[0]?.text ?? "");
+  const begun = tokensAtMost((engine.epoch?.bytes ?? 0) + first);
+  const now = Math.max(engine.request_tokens, tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes));
+  return now > limit && now - begun > limit / 4;
 }

@@ -7,26 +7,34 @@ import { beside } from "./texts.ts";
 
 export type ToolStep = Extract<Step, { type: "run_tool" }>;
 
+/** Other calls of the same turn that end with this one, and in which words. */
+export interface Also {
+  readonly calls: readonly ToolStep["call"][];
+  readonly text: string;
+}
+
 /** One batch with what follows from it: a change whose answer is on disk is known to have been made. */
-export function answer(
+export async function answer(
   work: Work,
   step: ToolStep,
   text: string,
   isError: boolean,
   seen: readonly Seen[] = [],
   events: readonly ChainEvent[] = [],
-): void {
-  const result = answerTo(work, step, text, isError, seen);
-  work.chain.append({ by: engineActor, bodies: [result, ...withLedger(engineActor, events).bodies] });
+  also: Also = { calls: [], text: "" },
+): Promise<unknown> {
+  const results = [await answerTo(work, step, text, isError, seen)];
+  for (const call of also.calls) results.push(await answerTo(work, { ...step, call }, also.text, isError, []));
+  return work.chain.append({ by: engineActor, bodies: [...results, ...withLedger(engineActor, events).bodies] });
 }
 
-export function answerTo(
+export async function answerTo(
   { chain, deps }: Work,
   { key, call }: ToolStep,
   text: string,
   isError: boolean,
   seen: readonly Seen[],
-): Body {
-  const content = beside(deps.workspace.redact(text), chain.blobs.put);
+): Promise<Body> {
+  const content = await beside(deps.workspace.redact(text), chain.blobs.put);
   return { type: "result", effect: "tool", key, call: call.id, tool: call.tool, is_error: isError, content, seen };
 }

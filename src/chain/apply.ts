@@ -1,10 +1,13 @@
+import { commandOf, typed } from "../tools/test_command.ts";
 import { releaseLost, settleLost } from "../costs/books.ts";
 import { applyEdits } from "./edits.ts";
 import { emptyContext, type Context, type Item, type PhaseVisit } from "./context.ts";
-import type { ChainEvent, ChainLine, EventNamed } from "./events.ts";
+import { forChain, type ChainEvent, type ChainLine, type EventNamed } from "./events.ts";
 import { importContext } from "./import_context.ts";
+import { isNoted } from "./assumptions.ts";
 import { applyIntent, applyResult, inItem, inLastTurn, withEngine } from "./item.ts";
-import { recordChange, recordReport, recordTouched, withOverall } from "./record.ts";
+import { asTheUserSaid, madeBySolution } from "./test_question.ts";
+import { recordChange, recordReport, recordTouched, withNoted, withOverall } from "./record.ts";
 
 /**
  * One journal line taken into the context. Pure, and without judgement: what was decided is in the line, this
@@ -41,11 +44,11 @@ function isRewind(line: ChainLine): line is Extract<ChainLine, { event: "rewound
 
 /** As it was then, but what was spent stays spent, and what was said once is not said again. */
 function rewound(now: Context, then: Context, dead: readonly ChainLine[]): Context {
-  const { taken, turns, runs, alerted, outputs, sent } = now.engine;
+  const { taken, turns, runs, commands, alerted, outputs, sent } = now.engine;
   // A call that was in the air when it was rewound is as dead as all after that line.
   const ended = dead.flatMap((line) => (line.type === "result" ? [line.key] : []));
   const open = Object.fromEntries(Object.entries(then.engine.open).filter(([key]) => !ended.includes(key)));
-  const kept = { taken, turns, runs, alerted, outputs, sent, open, consent: null };
+  const kept = { taken, turns, runs, commands, alerted, outputs, sent, open, consent: null };
   return withEngine({ ...then, cost_tracking: now.cost_tracking }, kept);
 }
 
@@ -60,34 +63,55 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
   switch (event.event) {
     case "chain_started":
       return {
-        ...withEngine(context, { gates: event.gates, limits: event.limits, test_command: event.test_command }),
+        ...withEngine(context, {
+          gates: event.gates,
+          limits: event.limits,
+          test_command: event.test_command,
+          tests: { ...engine.tests, found_in: event.test_command_from ?? "" },
+          is_deployed: event.is_deployed ?? true,
+        }),
         goal: event.goal,
         size: event.size,
-        mode: event.mode ?? "tdd",
+        mode: event.mode,
         worktree: event.worktree ? { path: event.worktree.path, folder: event.worktree.folder } : null,
         workspace: event.workspace,
         phase_history: [newVisit(context.current_phase, at)],
       };
     case "imported":
-      return withOverall(importContext(context, event.context, event.parts ?? [], at));
+      return withOverall(importContext(context, event.context, event.parts, at));
     case "context_edited":
       return withEngine(withOverall(applyEdits(context, event.changes)), { repeats: {} });
-    case "epoch_opened":
+    case "epoch_opened": {
+      const { number, tools, system, schema, bytes } = event;
       return withEngine(context, {
-        epoch: { number: event.number, tools: event.tools, system: event.system, bytes: event.bytes },
+        epoch: { number, tools, system, schema, bytes },
         item: engine.item && begunAnew(engine.item),
         group: engine.group.map((item) => (hasAnswered(item) ? item : begunAnew(item))),
-        ...(event.digest === null ? {} : { ledger: [event.digest], ledger_bytes: Buffer.byteLength(event.digest) }),
+        conversation: [],
+        request_tokens: 0,
+        ...(event.digest === null
+          ? {}
+          : {
+              ledger: [{ text: event.digest, brief: event.digest }],
+              ledger_bytes: Buffer.byteLength(event.digest),
+            }),
       });
+    }
     case "ledger_extended":
       return withEngine(context, {
-        ledger: [...engine.ledger, event.text],
+        ledger: [...engine.ledger, { text: event.text, brief: event.brief ?? event.text }],
         ledger_bytes: engine.ledger_bytes + Buffer.byteLength(event.text),
       });
+    case "change_shown":
+      return withEngine(context, { shown: event.files });
     case "decision_taken":
       return withEngine(
         inVisit(context, (visit) => ({ ...visit, iterations: visit.iterations + 1 })),
-        { item: null, gate: null },
+        {
+          ...without(context, event.key),
+          gate: null,
+          completion: event.action.do.type === "complete" ? event.action.do.summary : engine.completion,
+        },
       );
     case "prompts_queued":
       return withEngine(context, {
@@ -108,6 +132,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       return inItem(context, event.key, (item) => ({
         ...inLastTurn(item, (turn) => ({ ...turn, settled: true })),
         rejected: item.rejected + 1,
+        ...(event.cut_at === undefined ? {} : { cut_at: event.cut_at }),
         note: `Your last reply could not be used:\n${event.problems.map((problem) => `- ${problem}`).join("\n")}\nAnswer again.`,
       }));
     case "report_recorded":
@@ -120,30 +145,42 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       );
     case "gap_reported":
       return { ...context, last_gap_detected: event.gaps.at(-1) ?? null };
-    case "questions_asked":
-      return {
-        ...context,
-        questions: [
-          ...context.questions,
-          ...event.questions
-            .filter((question) => !context.questions.some((known) => known.id === question.id))
-            .map((question) => ({ ...question, answer: null })),
-        ],
-      };
+    case "questions_asked": {
+      const questions = [
+        ...context.questions,
+        ...event.questions
+          .filter((question) => !context.questions.some((known) => known.id === question.id))
+          .map((question) => ({ ...question, answer: null })),
+      ];
+      const { proposed } = event.about_tests ?? {};
+      if (proposed === undefined) return { ...context, questions };
+      const question = { id: event.questions.at(-1)?.id ?? "", proposed };
+      return withEngine({ ...context, questions }, { tests: { ...engine.tests, question } });
+    }
+    case "tests_settled":
+      return testsSettled(context, event);
     case "question_answered": {
       const question = context.questions.find((known) => known.id === event.id)?.question ?? event.id;
       const answered = inVisit(context, (visit) => ({
         ...visit,
         clarifications: [...visit.clarifications, `${question} ${event.answer}`],
       }));
+      const refused = Object.values(context.evidence.losses).includes(false);
       return withEngine(
         {
           ...answered,
+          // Whatever was said to it, the person is asked by the engine itself before tests are let go.
+          evidence: { ...context.evidence, losses: allowedLosses(context) },
           questions: context.questions.map((known) =>
             known.id === event.id ? { ...known, answer: event.answer } : known,
           ),
+          ...settled(context, event.id, event.answer),
         },
-        { repeats: {} },
+        {
+          repeats: {},
+          untested: engine.untested || refused,
+          tests: engine.tests.question?.id === event.id ? { ...engine.tests, question: null } : engine.tests,
+        },
       );
     }
     case "phase_changed": {
@@ -164,8 +201,11 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
           queue: [],
           request: null,
           consent: null,
+          // What was read to write a solution is needed where a person asks about it.
+          conversation: event.to === "solution-approval" ? engine.conversation : [],
           focus: event.focus,
           gate: null,
+          completion: null,
           refusals: 0,
           rounds: left ? [...engine.rounds, context.confidence_scores["overall"] ?? 0] : engine.rounds,
         },
@@ -189,30 +229,73 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
             standing: "presented",
           },
         },
-        { refusals: 0 },
+        {
+          refusals: 0,
+          page: event.page ? { now: event.page, before: engine.page?.now ?? null, confirmed: [] } : null,
+          // What is patched next is what the person saw last.
+          proposed: engine.proposed.map((one) =>
+            one.prompt === event.of
+              ? { ...one, solution: event.solution, earlier: { ...event.earlier, ...patchedIn(event) } }
+              : one,
+          ),
+        },
       );
     case "approval_given":
-      return provenAnew(approved(context, event.solution, "approved", "approved", at, by));
+      return keptProof(
+        approved(
+          withApprovedAssumptions(commandApproved(withoutPermits(context), event)),
+          event.solution,
+          "approved",
+          "approved",
+          at,
+          by,
+        ),
+      );
     case "approval_refused":
       return approved(context, event.solution, "open", `rejected${event.reason ? `: ${event.reason}` : ""}`, at, by);
     case "more_info_asked":
       return context.solution?.standing === "presented"
-        ? approved(context, event.solution, "presented", `more-info: ${event.question}`, at, by)
-        : withEngine(context, { repeats: {} });
+        ? withEngine(approved(context, event.solution, "presented", `more-info: ${event.question}`, at, by), {
+            asked: { solution: event.solution, question: event.question, answer: null },
+          })
+        : withEngine(context, { repeats: {}, said: [...engine.said.slice(-19), event.question] });
+    case "assumptions_answered": {
+      const known = event.answers.reduce((now, { covers, answer }) => settledBy(now, covers, answer), context);
+      const said = event.answers.map(({ id, answer }) => `${id}: ${answer}`).join("; ");
+      const isConfirmed = event.answers.every(({ confirmed }) => confirmed);
+      const page = engine.page && {
+        ...engine.page,
+        confirmed: [...engine.page.confirmed, ...event.answers.flatMap((one) => (one.confirmed ? [one.id] : []))],
+      };
+      return withEngine(approved(known, event.solution, isConfirmed ? "presented" : "open", said, at, by), { page });
+    }
     case "changes_requested":
       return approved(context, event.solution, "open", `changes: ${event.request}`, at, by);
     case "approval_voided":
-      return { ...context, solution: context.solution && { ...context.solution, standing: "void" } };
+      return {
+        ...withoutPermits(context),
+        solution: context.solution && { ...context.solution, standing: "void" },
+      };
     case "message_ignored":
       return context;
     case "permission_asked":
-      return withEngine(context, { request: event.request, consent: null });
+      return withEngine(context, {
+        request: event.request,
+        consent: null,
+        spoken: event.request.said === "" ? engine.spoken : event.request.key,
+      });
     case "permission_given":
       return permitted(context, event);
     case "permission_refused": {
       const { id, reason, question, lost = [] } = event;
       const consent = { id, type: "refused", reason, question } as const;
-      return withEngine(question ? context : withLosses(context, lost, false), { request: null, consent });
+      const { request } = engine;
+      const turned = request?.kind === "change" ? { [request.path]: request.after } : {};
+      const turned_down = { ...engine.turned_down, ...turned };
+      const said = { request: null, consent, turned_down, said: [...engine.said.slice(-19), reason] };
+      if (!question) return withEngine(withLosses(context, lost, false), said);
+      // Once the question was looked into, the tests run again, and the person is asked again.
+      return withEngine(context, lost.length > 0 ? { ...said, untested: true, gate: null } : said);
     }
     case "file_changed":
       return recordChange(context, event);
@@ -230,7 +313,6 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
             runs: [...context.evidence.runs, event],
             red: context.evidence.red || event.verdict === "red",
             green: event.verdict === "green",
-            reviewed: event.verdict === "green" ? context.evidence.reviewed : [],
           },
         },
         { untested: false },
@@ -241,15 +323,16 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       return { ...context, cost_tracking: settleLost(context.cost_tracking, event.usd) };
     case "cost_alerted":
       return withEngine(context, { alerted: true });
-    case "parked":
-      return {
-        ...context,
-        state: { type: "parked", code: event.code, exit: event.exit, message: event.message, hint: event.hint },
-      };
+    case "parked": {
+      const { code, exit, message } = event;
+      const next = forChain(event.next, context.chain_id);
+      return { ...context, state: { type: "parked", code, exit, message, next } };
+    }
     case "resumed":
       return withEngine(
         {
           ...context,
+          ...(event.test_command ? { questions: closed(context, typed(event.test_command)) } : {}),
           state: { type: "running" },
           mode: event.mode ?? context.mode,
           evidence: untouched(context)
@@ -257,7 +340,18 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
             : context.evidence,
         },
         {
-          test_command: event.test_command ?? engine.test_command,
+          ...(event.test_command
+            ? {
+                test_command: event.test_command,
+                tests: {
+                  ...engine.tests,
+                  found_in: "from your option",
+                  confirmed: true,
+                  question: null,
+                  known_failing: null,
+                },
+              }
+            : {}),
           limits: { ...engine.limits, ...event.limits },
           repeats: {},
           refusals: 0,
@@ -269,15 +363,146 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "completed":
       return {
         ...context,
+        not_checked: [...context.not_checked, ...unread(context)],
         cost_tracking: releaseLost(context.cost_tracking),
         phase_history: [...context.phase_history.slice(0, -1), ...endVisit(context.phase_history.at(-1), at)],
-        state: { type: "completed", summary: event.summary, at },
+        state: {
+          type: "completed",
+          summary: event.summary,
+          at,
+          ending: event.ending ?? "completed",
+          unproved: event.unproved ?? [],
+        },
       };
+    case "round_begun":
+      return newRound(context, event, at, by);
   }
 }
 
+/** What was found out stays known. Proof, permissions and everything under way belong to the round before. */
+function newRound(before: Context, { kind, text, limits }: EventNamed<"round_begun">, at: string, by: string): Context {
+  const { engine, session_memory: memory, cost_tracking: costs } = before;
+  const { requirements: _measured, ...scores } = before.confidence_scores;
+  const word = kind === "change" ? "changes" : "more-info";
+  const known = approved({ ...before, solution: null }, "", "open", `${word}: ${text}`, at, by);
+  const phase = "requirements-clarification";
+  const more = (limit: number | null | undefined, spent: number) => (typeof limit === "number" ? spent + limit : limit);
+  const { budget_usd: usd, budget_tokens: tokens } = limits;
+  return withEngine(
+    withOverall({
+      ...known,
+      state: { type: "running" },
+      current_phase: phase,
+      phase_history: [...before.phase_history, newVisit(phase, at)],
+      questions: before.questions.filter(({ answer }) => answer !== null),
+      confidence_scores: { overall: 0, ...scores },
+      evidence: emptyContext.evidence,
+      findings: [],
+      scores: {},
+      waived: {},
+      not_checked: [],
+      touched: [],
+      session_memory: { ...memory, files_modified: [], tests_written: [] },
+    }),
+    {
+      ...emptyContext.engine,
+      ...keptInRound(engine),
+      limits: {
+        ...engine.limits,
+        ...(usd === undefined ? {} : { budget_usd: more(usd, costs.estimated_cost) ?? null }),
+        ...(tokens === undefined ? {} : { budget_tokens: more(tokens, costs.tokens_used) ?? null }),
+      },
+    },
+  );
+}
+
+/** How the model is spoken to, what it has seen and used, and what its user set once for all. */
+function keptInRound(engine: Context["engine"]) {
+  const { gates, test_command, tests, is_deployed, epoch, ledger, ledger_bytes, request_tokens, outputs, sent } =
+    engine;
+  const { taken, seen, searched, grounded, noted, validated, said, decisions, turns, runs, commands, alerted } = engine;
+  const model = { epoch, ledger, ledger_bytes, request_tokens, outputs, sent };
+  const known = { taken, seen, searched, grounded, noted, validated, said, decisions, turns, runs, commands, alerted };
+  const asked = { ...tests, question: null, known_failing: null, in_workspace: false };
+  return { gates, test_command, tests: asked, is_deployed, ...model, ...known };
+}
+
+function testsSettled(before: Context, settled: EventNamed<"tests_settled">): Context {
+  const context = { ...before, questions: closed(before, settled.how) };
+  const { engine, evidence, solution } = context;
+  const tests = { ...engine.tests, question: null };
+  const anew = { ...evidence, ...(untouched(context) ? { since: evidence.runs.length } : {}) };
+  switch (settled.how) {
+    case "go_on":
+      return withEngine(context, { tests: { ...tests, known_failing: settled.known_failing } });
+    case "again":
+      return withEngine({ ...context, evidence: anew }, { tests });
+    case "in_workspace":
+      return withEngine({ ...context, evidence: anew }, { tests: { ...tests, in_workspace: true } });
+    case "baseline_holds": {
+      const since = evidence.runs.length - 1;
+      const { setup } = settled;
+      const runs = evidence.runs.map((run, at) => (at === since && setup ? { ...run, setup } : run));
+      return { ...context, evidence: { ...evidence, runs, since } };
+    }
+    case "command": {
+      // What is presented names the command, so it is no longer what a person would approve.
+      const isNamed = solution?.standing === "presented" && solution.solution.verification.kind === "tests";
+      return withEngine(
+        {
+          ...context,
+          evidence: { ...anew, green: false },
+          solution: isNamed ? { ...solution, standing: "open" } : solution,
+        },
+        {
+          test_command: settled.argv,
+          tests: { ...tests, found_in: asTheUserSaid, confirmed: true, known_failing: null, in_workspace: false },
+          untested: !untouched(context),
+        },
+      );
+    }
+  }
+}
+
+/** Where the engine's question about the tests is settled elsewhere, it is open no longer. */
+function closed({ questions, engine: { tests } }: Context, answer: string): Context["questions"] {
+  const isOpen = (one: Context["questions"][number]) => one.id === tests.question?.id && one.answer === null;
+  return questions.map((one) => (isOpen(one) ? { ...one, answer } : one));
+}
+
+/** An approval by a person confirms the command of the tests. Where there is none yet, the solution names it. */
+function commandApproved(context: Context, { from }: EventNamed<"approval_given">): Context {
+  const { engine, solution } = context;
+  const { kind, command = "" } = solution?.solution.verification ?? { kind: "person" };
+  const isMade = engine.test_command === null && kind === "tests" && command.trim() !== "";
+  return withEngine(context, {
+    ...(isMade ? { test_command: commandOf(command) } : {}),
+    permits: { ...engine.permits, approved: from === undefined ? [] : linesOf(solution?.solution.commands ?? []) },
+    tests: {
+      ...engine.tests,
+      ...(isMade ? { found_in: madeBySolution } : {}),
+      confirmed: engine.tests.confirmed || from !== undefined,
+    },
+  });
+}
+
+/** The command lines alone, as one types them: a solution may say in parentheses, after a command, which hosts it reaches. */
+function linesOf(commands: readonly string[]): string[] {
+  const seen = commands.filter((command) => !/[\p{Cc}\p{Cf}]/u.test(command));
+  return seen.flatMap((command) => {
+    const line = /^`([^`]+)`/.exec(command)?.[1] ?? command;
+    return [line.trim(), line.replace(/\s+\([^()]*\)\s*$/, "").trim()];
+  });
+}
+
+/** Documentation is proved by a person who reads it: with a mode that asks for no change, nobody did. */
+function unread({ solution, engine }: Context): string[] {
+  const isByEye = solution?.solution.verification.kind === "person" && solution.standing === "approved";
+  return isByEye && engine.allowed_changes < engine.changes ? ["the new text: nobody has read the change yet"] : [];
+}
+
 function begunAnew(item: Item): Item {
-  return { ...item, ledger: 1, turns: [], tail: null, note: null };
+  return { ...item, told: 1, turns: [], tail: null, note: null };
 }
 
 function hasAnswered({ turns }: Item): boolean {
@@ -285,10 +510,13 @@ function hasAnswered({ turns }: Item): boolean {
   return last !== undefined && last.stop === "end_turn" && !last.settled;
 }
 
-function without({ engine }: Context, key: string): Pick<Context["engine"], "item" | "group"> {
+/** Ends a prompt run. What it read and said stays in the conversation of its phase, if it ran alone. */
+function without({ engine }: Context, key: string): Pick<Context["engine"], "item" | "group" | "conversation"> {
+  const ended = engine.item?.key === key ? engine.item : null;
   return {
-    item: engine.item?.key === key ? null : engine.item,
+    item: ended ? null : engine.item,
     group: engine.group.filter((item) => item.key !== key),
+    conversation: ended && !ended.fresh ? [...engine.conversation, { ...ended, note: null }] : engine.conversation,
   };
 }
 
@@ -304,6 +532,60 @@ function repeated(context: Context, { why, unrepeated }: EventNamed<"red_repeate
   return { ...context, evidence: { ...evidence, runs, green: false, repeated: false, reviewed: [] } };
 }
 
+/** A definite answer resolves the uncertainty it was asked for. "You choose" leaves the choice to be an assumption. */
+function settled(context: Context, id: string, answer: string): Partial<Context> {
+  const { settles = "", question = id } = context.questions.find((known) => known.id === id) ?? {};
+  const isAbout = (area: string) => area === id || area === settles;
+  if (!leavesItOpen.test(answer.trim())) {
+    const uncertainties = context.uncertainties.map((known) =>
+      isAbout(known.area) ? { ...known, resolved: true, blocking: false, resolution: answer, confidence: 1 } : known,
+    );
+    return { uncertainties };
+  }
+  const { session_memory: memory } = context;
+  const left = `The user left this to the model: ${question}`;
+  const uncertainties = context.uncertainties.map((known) =>
+    isAbout(known.area) ? { ...known, blocking: false } : known,
+  );
+  return {
+    uncertainties,
+    session_memory: { ...memory, assumptions: [...memory.assumptions, left] },
+    engine: withNoted(context.engine, [left]),
+  };
+}
+
+/** A person's word resolves the open doubts and noted assumptions that it is about. A blocking doubt stays. */
+function settledBy(context: Context, covers: readonly string[], resolution: string): Context {
+  const { uncertainties } = context;
+  const word = { confidence: 1, resolved: true, blocking: false, resolution, by: "user" };
+  const about = covers.filter((name) => !uncertainties.some(({ area, blocking }) => area === name && blocking));
+  const noted = about.filter((name) => isNoted(context, name) && !uncertainties.some(({ area }) => area === name));
+  const settled = uncertainties.map((one) => (about.includes(one.area) && !one.resolved ? { ...one, ...word } : one));
+  return { ...context, uncertainties: [...settled, ...noted.map((area) => ({ area, ...word }))] };
+}
+
+/** What a person allowed for all changes of one approval does not hold for another. */
+function withoutPermits(context: Context): Context {
+  return withEngine(context, {
+    permits: { ...context.engine.permits, changes: false, approved: [] },
+    asked: null,
+  });
+}
+
+/** Settles what the approved solution assumes or drops: who approves the solution approves that too. */
+function withApprovedAssumptions(context: Context): Context {
+  const { assumptions = [], dropped = [] } = context.solution?.solution ?? {};
+  const settled = assumptions.reduce((now, { text, covers }) => settledBy(now, covers, text), context);
+  return dropped.reduce((now, { id, because }) => settledBy(now, [id], `dropped: ${because}`), settled);
+}
+
+const leavesItOpen =
+  /^(?:you (?:choose|decide|pick)|up to you|your (?:choice|call)|(?:it )?does(?:n't| not) matter|(?:i )?(?:don't|do not) (?:care|know|mind)|no (?:idea|preference)|either|any|whatever|not sure)\b[^,;:]*$/i;
+
+function allowedLosses({ evidence }: Context): Record<string, boolean> {
+  return Object.fromEntries(Object.entries(evidence.losses).filter(([, isAllowed]) => isAllowed));
+}
+
 function withLosses(context: Context, lost: readonly string[], allowed: boolean): Context {
   if (lost.length === 0) return context;
   const losses = { ...context.evidence.losses, ...Object.fromEntries(lost.map((name) => [name, allowed])) };
@@ -316,12 +598,20 @@ function permitted(before: Context, { id, always, edited, lost = [] }: EventName
   const { request, permits } = context.engine;
   const allowed = request?.kind === "command" ? [request] : [];
   const more = {
-    changes: permits.changes || (always && request?.kind === "change"),
+    ...permits,
+    changes: permits.changes || (always && request?.kind === "change" && !request.unplanned),
     commands: always ? [...permits.commands, ...allowed] : permits.commands,
   };
   const proposed = request?.kind === "change" ? request.after : null;
   const own = edited !== undefined && proposed !== null ? { proposed, text: edited } : null;
-  return withEngine(context, { request: null, consent: { id, type: "given", edited: own }, permits: more });
+  const allowed_changes = context.engine.allowed_changes + (request?.kind === "change" ? 1 : 0);
+  return withEngine(context, {
+    request: null,
+    ...(lost.length > 0 ? { gate: null } : {}),
+    consent: { id, type: "given", edited: own },
+    permits: more,
+    allowed_changes,
+  });
 }
 
 function approved(
@@ -344,23 +634,38 @@ function approved(
   );
 }
 
+function patchedIn({ id, patched = [] }: EventNamed<"solution_presented">): Record<string, string> {
+  return Object.fromEntries(patched.map((part) => [part, id]));
+}
+
 /** Nothing of the approved solution is written yet: what the tests say before it may be asked again. */
 function untouched({ engine }: Context): boolean {
   return Object.keys(engine.files).length === 0;
 }
 
 /**
- * A newly approved solution starts without proof. Only tests that were seen to fail and fail still, and that belong
- * to this solution too, need not fail again: beside them nothing new could be seen to fail.
+ * What a newly approved solution keeps of the one before: the files that it names again, also where a person changed
+ * them by hand, and that their tests were seen to fail. Green is measured anew. The engine repeats red without all code
+ * that was written since the chain began, so tests that would pass without that code still prove nothing.
  */
-function provenAnew(context: Context): Context {
-  const { evidence, solution, session_memory: memory } = context;
-  const tests = (solution?.solution.files ?? []).filter(({ role }) => role === "test");
-  const failing = evidence.red && evidence.runs.at(-1)?.exit_code !== 0;
-  const red = failing && tests.some(({ path }) => memory.tests_written.includes(path));
-  const none = { green: false, repeated: false, losses: {}, changed_after_red: [], reviewed: [] };
-  const anew = { ...evidence, since: evidence.runs.length, red, ...none };
-  return withEngine({ ...context, evidence: anew }, { files: {}, untested: false });
+function keptProof(context: Context): Context {
+  const { evidence, solution, engine } = context;
+  const kept = (solution?.solution.files ?? []).flatMap(({ path, role }) => {
+    const known = Object.hasOwn(engine.files, path) ? engine.files[path] : undefined;
+    const after = solution?.base[path] ?? null;
+    return known?.role === role && (after !== null || known.after === null)
+      ? [[path, { ...known, after, kept: true as const }] as const]
+      : [];
+  });
+  const isKept = kept.length > 0;
+  const red = evidence.red && kept.some(([, { role }]) => role === "test");
+  const losses = isKept ? allowedLosses(context) : {};
+  const none = { green: false, repeated: false, changed_after_red: [], reviewed: [] };
+  const since = isKept ? evidence.since : evidence.runs.length;
+  return withEngine(
+    { ...context, evidence: { ...evidence, since, red, losses, ...none } },
+    { files: Object.fromEntries(kept), shown: {}, untested: isKept },
+  );
 }
 
 export function repeatKey(prompt: { name: string; inputs: Readonly<Record<string, string>> }): string {

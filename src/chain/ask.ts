@@ -2,17 +2,18 @@ import type { Reserved } from "../costs/budget.ts";
 import type { Model, ModelRequest, Outcome } from "../models/types.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { renderPrompt } from "../library/render.ts";
-import { budgetLeft, mayRetry, outOfBudget, reserveCall } from "./afford.ts";
+import { budgetLeft, countInput, mayRetry, outOfBudget, reserveCall, roomFor, turnsUsedUp } from "./afford.ts";
 import type { Context, Item } from "./context.ts";
 import type { Deps, Work } from "./deps.ts";
+import { isOutdated, openEpoch, otherEngine } from "./epoch.ts";
 import { expectCall } from "./expect.ts";
 import type { FrozenRequest, Intent, Route } from "./events.ts";
-import { itemAt, newItem } from "./item.ts";
+import { headOf, itemAt, newItem } from "./item.ts";
 import type { Step } from "./next.ts";
 import { engineActor } from "./open.ts";
 import { lostCall } from "./lost.ts";
 import { takeIn } from "./outcome.ts";
-import { buildRequest, engineInputs, tailText } from "./request.ts";
+import { buildRequest, engineInputs, isOffered, tailText } from "./request.ts";
 
 type CallStep = Extract<Step, { type: "call_model" }>;
 
@@ -20,48 +21,68 @@ type CallStep = Extract<Step, { type: "call_model" }>;
  * One call of a model: reserved, announced in the journal, sent, and taken in. A call that a crash left in the
  * air is sent again from its frozen bytes, and the lost one is booked at what was expected of it.
  */
-export async function callModel(work: Work, step: CallStep): Promise<void> {
+export async function callModel(work: Work, step: CallStep): Promise<unknown> {
   const { chain, deps, signal } = work;
   const open = chain.context.engine.open[step.key];
   const lost = open?.effect === "model" ? open : undefined;
-  if (lost) chain.append({ by: engineActor, bodies: [lostCall(chain.context, lost)] });
+  if (!lost && (await isOutdated(work)))
+    return work.defer ? work.defer(step.key, "other_engine") : openEpoch(work, otherEngine);
+  if (lost) await chain.append((now) => [{ by: engineActor, bodies: [lostCall(now, lost)] }]);
 
   const { context } = chain;
   const item = itemAt(context, step.key) ?? newItem(step.key, step.item, context);
   const prompt = item.tail === null ? await deps.library.find(step.item.prompt) : undefined;
-  const tail = prompt ? await freshTail(context, step, prompt, deps) : (item.tail ?? "");
+  const tail = prompt ? await freshTail(context, item, prompt, deps) : (item.tail ?? "");
   const source = prompt ? sourceOf(prompt) : item.source;
   if (!source) throw new Error(`${step.key} has a text and no prompt.`);
-  const frozen = lost ? withoutTail(lost.request) : freeze(item, source.route, context, deps);
+  const room = roomFor(context, item, source.tools, deps.maxTokens);
+  const frozen = lost ? withoutTail(lost.request) : freeze(item, source.route, room.wanted, context, deps);
 
   const request = buildRequest(context, { ...item, tail }, frozen, chain.blobs, `${step.key}/turn-${step.turn}`);
-  let seen: Context["engine"]["open"];
-  let reserved: Reserved;
-  // Once more where another call began meanwhile: what that one may cost is not left for this one.
-  do {
-    seen = chain.context.engine.open;
-    reserved = await reserveCall(chain.context, request, deps, signal);
-  } while (chain.context.engine.open !== seen);
-  if (!reserved.ok && work.defer && callsInTheAir(chain.context)) return work.defer(step.key, "budget");
-  if (!reserved.ok) return chain.append({ by: engineActor, bodies: [outOfBudget(context, reserved, frozen.model)] });
-
-  const most = { usd: reserved.usd, tokens: reserved.tokens };
-  const sent = { ...request, maxTokens: reserved.maxTokens };
-  const call: Extract<Intent, { effect: "model" }> = {
-    type: "intent",
-    effect: "model",
-    key: step.key,
-    turn: step.turn,
-    prompt: source,
-    request: { ...frozen, max_tokens: reserved.maxTokens, ...(prompt ? { tail } : {}) },
-    expected: expectCall(chain.context, source.name, sent, frozen, most, deps),
-    reserved: most,
+  const begin = async (counted?: number): Promise<Begun> => {
+    let begun: Begun;
+    await chain.append((now) => {
+      if (now.state.type !== "running") return [];
+      const usedUp = turnsUsedUp(now, step.item.prompt, item.turns.length);
+      if (usedUp) return [{ by: engineActor, bodies: [usedUp] }];
+      const reserved = reserveCall(now, request, room.least, deps, counted);
+      if (!reserved.ok) {
+        if (counted === undefined && reserved.why !== "price_unknown") begun = "uncounted";
+        else if (work.defer && callsInTheAir(now)) work.defer(step.key, "budget");
+        else return [{ by: engineActor, bodies: [outOfBudget(now, reserved, frozen.model)] }];
+        return [];
+      }
+      const most = { usd: reserved.usd, tokens: reserved.tokens };
+      const sent = { ...request, maxTokens: reserved.maxTokens };
+      const call: ModelCall = {
+        type: "intent",
+        effect: "model",
+        key: step.key,
+        turn: step.turn,
+        prompt: source,
+        request: { ...frozen, max_tokens: reserved.maxTokens, ...(prompt ? { tail } : {}) },
+        expected: expectCall(now, source.name, sent, frozen, most, deps),
+        reserved: most,
+      };
+      begun = { call, reserved };
+      return [{ by: engineActor, bodies: [call] }];
+    });
+    return begun;
   };
-  chain.append({ by: engineActor, bodies: [call] });
+  let begun = await begin();
+  if (begun === "uncounted") begun = await begin(await countInput(request, deps, signal));
+  if (begun === undefined || begun === "uncounted") return undefined;
+  const { call, reserved } = begun;
   deps.progress({ type: "thinking", key: step.key, prompt: step.item.prompt, model: frozen.model });
   const again = mayRetry(() => chain.context, step.key, reserved, deps);
-  await takeIn(work, call, await ask(deps.model, { ...sent, mayRetry: again }, work, step.key));
+  const sent = { ...request, maxTokens: reserved.maxTokens, mayRetry: again };
+  return takeIn(work, call, await ask(deps.model, sent, work, step.key));
 }
+
+type ModelCall = Extract<Intent, { effect: "model" }>;
+
+/** Undefined: no call began. "uncounted": only a count of its input can tell whether it fits. */
+type Begun = { readonly call: ModelCall; readonly reserved: Extract<Reserved, { ok: true }> } | "uncounted" | undefined;
 
 function callsInTheAir({ engine }: Context): boolean {
   return Object.values(engine.open).some(({ effect }) => effect === "model");
@@ -85,10 +106,10 @@ async function ask(model: Model, request: ModelRequest, { deps, signal }: Work, 
   throw new Error(`The model ${model.name} ended without an outcome.`);
 }
 
-async function freshTail(context: Context, step: CallStep, prompt: Prompt, deps: Deps): Promise<string> {
-  const body = renderPrompt(prompt, { ...engineInputs(context, prompt), ...step.item.inputs });
-  const { prompts } = step.item.expects === "action" ? await deps.library.all() : { prompts: [] };
-  return tailText(context, step.key, body.trim(), prompts, budgetLeft(context));
+async function freshTail(context: Context, item: Item, prompt: Prompt, deps: Deps): Promise<string> {
+  const body = renderPrompt(prompt, { ...engineInputs(context, prompt), ...item.inputs });
+  const { prompts } = isOffered(context, item) ? await deps.library.lately() : { prompts: [] };
+  return tailText(context, item, prompt, body.trim(), prompts, budgetLeft(context));
 }
 
 function sourceOf({ name, scope, sha256, model, tools }: Prompt) {
@@ -96,15 +117,23 @@ function sourceOf({ name, scope, sha256, model, tools }: Prompt) {
 }
 
 /** Inside a tool loop the model stays the one that began it; a step that has not begun follows the settings. */
-function freeze(item: Item, route: Route, context: Context, deps: Deps): FrozenRequest {
+function freeze(item: Item, route: Route, max_tokens: number, context: Context, deps: Deps): FrozenRequest {
+  const model = item.turns.length > 0 && item.model ? item.model : deps.routes[route];
   return {
-    model: item.turns.length > 0 && item.model ? item.model : deps.routes[route],
-    effort: route === "fast" ? "low" : route === "smart" ? "high" : "medium",
-    max_tokens: deps.maxTokens * (item.rejected > 0 ? 2 : 1),
+    model,
+    effort: effortOf(model, route, deps),
+    max_tokens,
     epoch: context.engine.epoch?.number ?? 0,
-    ledger: item.ledger,
+    ledger: headOf(context, item),
+    ...(item.fresh ? { fresh: true as const } : {}),
     ...(item.note ? { note: item.note } : {}),
   };
+}
+
+/** A provider's cache holds requests of one model and one effort: prompts that share a model share its effort too. */
+function effortOf(model: string, route: Route, { routes }: Deps): FrozenRequest["effort"] {
+  if (model === routes.default) return "medium";
+  return route === "fast" ? "low" : route === "smart" ? "high" : "medium";
 }
 
 function withoutTail({ tail: _tail, ...request }: FrozenRequest): FrozenRequest {

@@ -1,11 +1,13 @@
-import { runCommand } from "../tools/run.ts";
-import { compare, snapshotText, type Snapshot } from "../tools/snapshot.ts";
-import type { CommandRun, Touched } from "../tools/types.ts";
-import type { Sandbox } from "../sandbox/sandbox.ts";
+import { runCommand, shortened } from "../programs/run_command.ts";
+import { compare, snapshotText, type Snapshot } from "../workspace/snapshot.ts";
+import type { CommandRun } from "../programs/run_command.ts";
+import type { Touched } from "../workspace/file_states.ts";
+import type { Sandbox } from "../programs/sandbox/types.ts";
 import type { Permitted } from "./consent.ts";
 import type { Work } from "./deps.ts";
 import { event, type Body, type ChainEvent, type Intent } from "./events.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
+import { countsOf, countsText } from "./test_output.ts";
 import { notedTree } from "./tree.ts";
 
 /**
@@ -22,22 +24,22 @@ export async function run(
   const { chain, deps, signal } = work;
   const { workspace } = deps;
   const keep = chain.blobs.putBytes;
-  const cutShort = notedTree(chain);
+  const cutShort = await notedTree(chain);
   const before = await workspace.snapshot(keep, cutShort);
-  if (cutShort) chain.append(...endsCutShort(chain, compare(cutShort, before)));
+  if (cutShort) await chain.append(...endsCutShort(chain, compare(cutShort, before)));
   let closed: ReadonlySet<string> = new Set();
   let renewed = undefined as ReturnType<typeof renewIfChanged>;
-  const ran = await start(() => {
+  const ran = await start(async () => {
     closed = new Set(workspace.closed());
     chain.tree.write(snapshotText(before));
     renewed = renewIfChanged();
     if (renewed) return false;
-    chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose, argv }] });
+    await chain.append({ by: engineActor, bodies: [{ type: "intent", effect: "command", key, call, purpose, argv }] });
     return true;
   }, before);
   if (renewed) {
     chain.tree.remove();
-    chain.append({ by: engineActor, bodies: [event("permission_asked", { request: renewed })] });
+    await chain.append({ by: engineActor, bodies: [event("permission_asked", { request: renewed })] });
     return undefined;
   }
   const fresh = workspace.closed().filter((path) => !closed.has(path));
@@ -48,19 +50,22 @@ export async function run(
   const after = await workspace.snapshot(keep, before);
   const effects = { touched: compare(before, after), set_aside };
   chain.tree.remove();
-  if (!signal.aborted) return { ran: { ...ran, output: workspace.redact(ran.output) }, before, after, effects };
+  const printed = workspace.redact(ran.output);
+  if (!signal.aborted) return { ran: { ...ran, output: shortened(printed) }, printed, before, after, effects };
   const told = touchedEvents(key, argv, effects);
-  if (told.length > 0) chain.append(withLedger(engineActor, told));
+  if (told.length > 0) await chain.append(withLedger(engineActor, told));
   return undefined;
 }
 
 /** Starts a command once `mayStart`, asked at the last moment, says that it may. */
-type Start = (mayStart: () => boolean, before: Snapshot) => Promise<CommandRun>;
+type Start = (mayStart: () => Promise<boolean>, before: Snapshot) => Promise<CommandRun>;
 
 type CommandIntent = Extract<Intent, { effect: "command" }>;
 
 interface Done {
   readonly ran: CommandRun;
+  /** All that it printed, to be read and not to be kept: names and counts of tests may stand in the middle. */
+  readonly printed: string;
   readonly before: Snapshot;
   readonly after: Snapshot;
   readonly effects: Effects;
@@ -71,10 +76,11 @@ export async function runIn(
   { deps, signal }: Work,
   root: string,
   argv: readonly string[],
-  mayStart: () => boolean,
+  mayStart: () => Promise<boolean>,
   own?: Sandbox,
+  timeoutMs = deps.testTimeoutMs,
 ): Promise<CommandRun> {
-  const { world, testTimeoutMs: timeoutMs } = deps;
+  const { world } = deps;
   const sandbox = own ?? (await deps.sandbox.open());
   return runCommand({ root }, argv, { timeoutMs, signal, world, sandbox, mayStart });
 }
@@ -128,8 +134,13 @@ export function effectsText({ touched, set_aside }: Effects): string {
   return moved.length === 0 ? changed : `${changed}\n[It made ${list(moved)}, which is closed, and was moved away]`;
 }
 
-export function ended(key: string, call: string | null, run: CommandRun): Body {
-  return { type: "result", effect: "command", key, call, run: { ...run, output: "" } };
+/** `printed`: a person is told how many tests failed in it, or else its last line. It holds no secret any more. */
+export function ended(key: string, call: string | null, run: CommandRun, printed?: string): Body {
+  const result = { type: "result", effect: "command", key, call, run: { ...run, output: "" } } as const;
+  if (printed === undefined) return result;
+  const counts = countsOf(printed);
+  const lastLine = printed.trimEnd().split("\n").at(-1)!.trim().slice(0, 300);
+  return { ...result, told: counts === undefined ? lastLine : countsText(counts) };
 }
 
 export function ending({ exit_code, timed_out }: CommandRun): string {

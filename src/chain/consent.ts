@@ -1,6 +1,6 @@
 import { sha256 } from "../util/hash.ts";
-import { judgeCommand, judgePath, type Mode, type Rules } from "../permissions/judge.ts";
-import { changedFiles, namedFiles } from "../permissions/named_files.ts";
+import { judgeCommand, judgePath, type Mode, type Rules } from "../programs/permissions/judge.ts";
+import { changedFiles, namedFiles } from "../programs/permissions/named_files.ts";
 import type { Context, Edited } from "./context.ts";
 import type { Request } from "./events.ts";
 
@@ -33,6 +33,7 @@ export function leaveToChange(context: Context, request: Proposal<"change">, per
   if (permission.mode === "read") return { type: "look_only" };
   const said = answered(context, request.id);
   if (said) return said;
+  if (request.unplanned) return { type: "ask", why: "It is not part of the approved solution." };
   const open = permission.mode === "edits" || permission.mode === "full" || context.engine.permits.changes;
   return verdict === "allow" || (open && !ruled) ? given : { type: "ask", why };
 }
@@ -105,6 +106,22 @@ function answered({ engine: { consent } }: Context, id: string): Leave | undefin
   if (consent?.id !== id) return undefined;
   if (consent.type === "given") return { type: "given", edited: consent.edited };
   return { type: "refused", text: consent.question ? question(consent.reason) : refusal(consent.reason) };
+}
+
+/** What a model said along with its calls is shown once, above the first of them that is asked about. */
+export function wordsAbove({ engine: { item, spoken } }: Context, key: string, said: string): string {
+  const callOf = (request: string) => request.replace(/\/again$/, "");
+  const isAbove =
+    spoken !== null &&
+    callOf(spoken) !== callOf(key) &&
+    item?.turns.at(-1)?.calls.some(({ id }) => `${item.key}/${id}` === callOf(spoken));
+  return isAbove ? "" : said;
+}
+
+/** Why a change or command cannot be put before a person yet: they asked something, and it came without a word. */
+export function unanswered({ engine: { consent } }: Context, said: string): string | undefined {
+  const isAsked = consent?.type === "refused" && consent.question;
+  return isAsked && said.trim() === "" ? question(consent.reason) : undefined;
 }
 
 function refusal(reason: string): string {

@@ -1,11 +1,14 @@
 import type { Json } from "../util/json.ts";
+import type { Next } from "../util/next.ts";
 import type { Costs } from "../costs/books.ts";
 import type {
+  CompletedAs,
   Content,
   EventNamed,
   Gates,
   Intent,
   Limits,
+  PageSection,
   Phase,
   QueuedPrompt,
   Request,
@@ -15,7 +18,7 @@ import type {
   Text,
   WorkMode,
 } from "./events.ts";
-import type { Question, Solution } from "./reply.ts";
+import type { Finding, Question, Solution } from "./reply.ts";
 
 /**
  * What a chain knows: the seed's fields first, ours after, and in `engine` what only the engine needs. It is only
@@ -32,6 +35,7 @@ export interface Context {
   readonly phase_history: readonly PhaseVisit[];
   readonly discovered: Readonly<Record<string, Json>>;
   readonly uncertainties: readonly Uncertainty[];
+  readonly findings: readonly OpenFinding[];
   readonly confidence_scores: Readonly<Record<string, number>>;
   readonly waived: Readonly<Record<string, string>>;
   readonly scores: Readonly<Record<string, number>>;
@@ -48,7 +52,7 @@ export interface Context {
   readonly evidence: Proof;
   /** Where the chain works in place of the workspace, and the whole worktree that folder is part of. */
   readonly worktree: Readonly<{ folder: string; path: string }> | null;
-  /** How git_advisor would commit what lies in the worktree. */
+  /** How to commit what lies in the worktree, in the words of the prompt that advises on git. */
   readonly git_advice: string | null;
   /** What nobody could look at, in the words of the prompt that should have. */
   readonly not_checked: readonly string[];
@@ -78,6 +82,9 @@ export type Uncertainty = Readonly<{
   resolution: string | null;
   by: string;
 }>;
+
+/** What a reviewer found. `id` is unique in the chain; only the reviewer itself closes it, or a person waives it. */
+export type OpenFinding = Readonly<Finding & { by: string; standing: "open" | "closed" }>;
 
 export type AskedQuestion = Readonly<Question & { answer: string | null }>;
 
@@ -127,8 +134,8 @@ export type Proof = Readonly<{
 
 export type State = Readonly<
   | { type: "running" }
-  | { type: "parked"; code: string; exit: number; message: string; hint: string }
-  | { type: "completed"; summary: string; at: string }
+  | { type: "parked"; code: string; exit: number; message: string; next: readonly Next[] }
+  | { type: "completed"; summary: string; at: string; ending: CompletedAs; unproved: readonly string[] }
 >;
 
 /** The files that its line names hold what they held when it was allowed; another content is another question. */
@@ -138,15 +145,32 @@ export type Engine = Readonly<{
   gates: Gates;
   limits: Limits;
   test_command: readonly string[] | null;
+  tests: Readonly<{
+    /** Where the command was found, in words. */
+    found_in: string;
+    /** A person said so, or approved a solution that names it. */
+    confirmed: boolean;
+    /** The engine's own question about the tests that is open, and the command with which tests run once the person says yes. */
+    question: Readonly<{ id: string; proposed: readonly string[] | null }> | null;
+    /** Tests that failed before anything was changed, which a person knows of; null: nobody was asked. */
+    known_failing: readonly string[] | null;
+    in_workspace: boolean;
+  }>;
+  /** What the user wrote last where no question was asked: to refuse a change or command, or to ask about one. */
+  said: readonly string[];
   /** How many decisions each phase has seen; part of every key. */
   decisions: Readonly<Record<string, number>>;
   item: Item | null;
   /** Prompts of one decision that only look, at work at the same time. */
   group: readonly Item[];
   queue: readonly QueuedPrompt[];
-  epoch: Readonly<{ number: number; tools: string; system: readonly string[]; bytes: number }> | null;
-  ledger: readonly string[];
+  /** The prompts that have run alone in this phase, oldest first: what they read and said goes on in the next request. */
+  conversation: readonly Item[];
+  epoch: Readonly<Pick<EventNamed<"epoch_opened">, "number" | "tools" | "system" | "schema" | "bytes">> | null;
+  ledger: readonly LedgerEntry[];
   ledger_bytes: number;
+  /** How many tokens the last request had in this epoch. */
+  request_tokens: number;
   /** How many tokens the replies to each prompt had. */
   outputs: Readonly<Record<string, readonly number[]>>;
   /** The last call of each model: when, in which epoch, and with how many ledger blocks. */
@@ -156,8 +180,11 @@ export type Engine = Readonly<{
   /** What a person is asked to allow, and what was said to the last such question. */
   request: Request | null;
   consent: Consent | null;
-  /** What is allowed for the rest of the chain: all changes of approved files, and commands to the letter. */
-  permits: Readonly<{ changes: boolean; commands: readonly PermittedCommand[] }>;
+  /**
+   * What is allowed for the rest of the chain: all changes of approved files, and commands to the letter. `approved`:
+   * commands that a person saw in the solution that they approved.
+   */
+  permits: Readonly<{ changes: boolean; commands: readonly PermittedCommand[]; approved: readonly string[] }>;
   /** Inbox messages that were taken in. */
   taken: readonly string[];
   /** The lines read of each file. */
@@ -174,13 +201,45 @@ export type Engine = Readonly<{
   focus: string;
   turns: number;
   runs: number;
+  /** How many commands were begun, tries among them: the number under which the next one is cited follows. */
+  commands: number;
   /** How often approved files were changed, and how often they had been when each prompt last reported. */
   changes: number;
   reported: Readonly<Record<string, number>>;
   untested: boolean;
   alerted: boolean;
-  files: Readonly<Record<string, { before: string | null; after: string | null; role: Role }>>;
+  /** Whether the workspace holds something that is deployed; then a change of it is checked for that. */
+  is_deployed: boolean;
+  /** How many changes of files a person has read and allowed. */
+  allowed_changes: number;
+  /** What the model says in conclusion, once it calls the work complete. */
+  completion: string | null;
+  /** The assumptions there were when they were last checked. */
+  validated: readonly string[];
+  /** Every assumption that a report noted or a person left to the model, oldest first. See `assumptionId`. */
+  noted: readonly string[];
+  /** The page of the presented solution and of the one before it, and the numbers of the assumptions that a person confirmed. */
+  page: Readonly<{
+    now: readonly PageSection[];
+    before: readonly PageSection[] | null;
+    confirmed: readonly string[];
+  }> | null;
+  /** What a person asked last about a presented solution, and what they were told. */
+  asked: Readonly<{ solution: string; question: string; answer: string | null }> | null;
+  /** The key of the last request that was shown with words of the model. */
+  spoken: string | null;
+  /** The text of the last version of each file that a person did not let be written. */
+  turned_down: Readonly<Record<string, string | null>>;
+  /** Solutions that were reported, the newest last; one for each prompt. `earlier`: as when they are presented. */
+  proposed: readonly Readonly<{ prompt: string; solution: Solution; earlier?: Readonly<Record<string, string>> }>[];
+  /** The approved files as the reviewers were shown them last. */
+  shown: Readonly<Record<string, string | null>>;
+  /** `kept`: as it was written for the solution that was approved before. */
+  files: Readonly<Record<string, { before: string | null; after: string | null; role: Role; kept?: true }>>;
 }>;
+
+/** `brief`: what is told of it where the reply that brought it about stands above. */
+export type LedgerEntry = Readonly<{ text: string; brief: string }>;
 
 /** Hashes of the text that the model proposed, and of what a person made of it. */
 export type Edited = Readonly<{ proposed: string; text: string }>;
@@ -197,12 +256,16 @@ export type Item = Readonly<{
   inputs: Readonly<Record<string, string>>;
   expects: "action" | "report";
   tail: string | null;
-  /** How many ledger blocks its requests carry: those there were when it began. */
-  ledger: number;
+  /** How many ledger entries there were when it began: it is told all of them. */
+  told: number;
+  /** It begins without the conversation of its phase, and its own does not go on. */
+  fresh: boolean;
   source: Source | null;
   model: string | null;
   turns: readonly Turn[];
   rejected: number;
+  /** The last reply was cut off after so many tokens. */
+  cut_at?: number;
   note: string | null;
 }>;
 
@@ -235,6 +298,7 @@ export const emptyContext: Context = {
   phase_history: [],
   discovered: {},
   uncertainties: [],
+  findings: [],
   confidence_scores: { overall: 0 },
   waived: {},
   scores: {},
@@ -294,19 +358,23 @@ export const emptyContext: Context = {
       repeats: 3,
     },
     test_command: null,
+    tests: { found_in: "", confirmed: false, question: null, known_failing: null, in_workspace: false },
+    said: [],
     decisions: {},
     item: null,
     group: [],
     queue: [],
+    conversation: [],
     epoch: null,
     ledger: [],
     ledger_bytes: 0,
+    request_tokens: 0,
     outputs: {},
     sent: {},
     open: {},
     request: null,
     consent: null,
-    permits: { changes: false, commands: [] },
+    permits: { changes: false, commands: [], approved: [] },
     taken: [],
     seen: {},
     searched: [],
@@ -318,10 +386,22 @@ export const emptyContext: Context = {
     focus: "",
     turns: 0,
     runs: 0,
+    commands: 0,
     changes: 0,
     reported: {},
     untested: false,
     alerted: false,
+    is_deployed: true,
+    allowed_changes: 0,
+    completion: null,
+    validated: [],
+    noted: [],
+    page: null,
+    asked: null,
+    spoken: null,
+    turned_down: {},
+    proposed: [],
+    shown: {},
     files: {},
   },
 };

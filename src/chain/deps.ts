@@ -1,9 +1,9 @@
 import type { Model } from "../models/types.ts";
-import type { PriceTable } from "../models/prices.ts";
+import type { PriceTable } from "../models/price_table.ts";
 import type { Library } from "../library/library.ts";
-import type { Workspace } from "../tools/workspace.ts";
+import type { Workspace } from "../workspace/workspace.ts";
 import type { World } from "../util/world.ts";
-import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { Sandbox } from "../programs/sandbox/types.ts";
 import type { Permission } from "./consent.ts";
 import type { Chain } from "./open.ts";
 
@@ -26,6 +26,8 @@ export interface Deps {
   readonly permission: Permission;
   /** Opened when it is first needed, and proved before it is used. */
   readonly sandbox: { open(): Promise<Sandbox>; close(): Promise<void> };
+  /** The sandbox for commands that are tried and change nothing, or why none may be tried here. */
+  readonly tries: Deps["sandbox"] | string;
   /** Signs of life while a step runs; nothing that needs keeping. */
   readonly progress: (sign: Progress) => void;
 }
@@ -35,6 +37,8 @@ export type Progress =
   | { readonly type: "receiving"; readonly key: string; readonly characters: number }
   | { readonly type: "retrying"; readonly key: string; readonly delay_ms: number; readonly reason: string }
   | { readonly type: "sandbox" | "notice"; readonly line: string }
+  /** Told once, when a chain begins or goes on. */
+  | { readonly type: "chain"; readonly id: string; readonly context_file: string }
   | { readonly type: "using"; readonly key: string; readonly tool: string; readonly input: string };
 
 export interface Work {
@@ -45,5 +49,5 @@ export interface Work {
   readonly defer?: (key: string, why: Deferred) => void;
 }
 
-/** No room in the model's window until a new record begins; or no budget while others hold theirs reserved. */
-export type Deferred = "context_full" | "budget";
+/** A new epoch must begin first, for room in the model's window or another engine; or others hold the budget reserved. */
+export type Deferred = "context_full" | "other_engine" | "budget";

@@ -10,40 +10,48 @@ const texts = z.array(z.string());
 export const longestGoal = 100_000;
 
 /** What a person may change in the context file. Money, approvals and evidence are the engine's own record. */
-export const editable = z.object({
-  goal: z.string().min(1).max(longestGoal),
-  discovered: z.record(z.string(), z.json()),
-  uncertainties: z.array(
-    z.object({
-      area: z.string(),
-      confidence: share,
-      resolved: z.boolean(),
-      blocking: z.boolean().default(false),
-      resolution: z.string().nullable().default(null),
-      by: z.string().default("person"),
+const schema = () =>
+  z.object({
+    goal: z.string().min(1).max(longestGoal),
+    discovered: z.record(z.string(), z.json()),
+    uncertainties: z.array(
+      z.object({
+        area: z.string(),
+        confidence: share,
+        resolved: z.boolean(),
+        blocking: z.boolean().default(false),
+        resolution: z.string().nullable().default(null),
+        by: z.string().default("person"),
+      }),
+    ),
+    confidence_scores: z.record(z.string(), share),
+    decisions: z.record(z.string(), z.string()),
+    session_memory: z.object({
+      files_modified: texts,
+      tests_written: texts,
+      mistakes_corrected: texts,
+      patterns_identified: texts,
+      assumptions: texts,
+      notes: texts,
+      context_health: z.number().nullable(),
     }),
-  ),
-  confidence_scores: z.record(z.string(), share),
-  decisions: z.record(z.string(), z.string()),
-  session_memory: z.object({
-    files_modified: texts,
-    tests_written: texts,
-    mistakes_corrected: texts,
-    patterns_identified: texts,
-    assumptions: texts,
-    notes: texts,
-    context_health: z.number().nullable(),
-  }),
-  scores: z.record(z.string(), z.number()),
-});
+    scores: z.record(z.string(), z.number()),
+  });
+
+let known: ReturnType<typeof schema> | undefined;
+
+/** Made when it is first needed: a look at a chain needs none. */
+export function editable() {
+  return (known ??= schema());
+}
 
 export function isEditable(edit: Edit): boolean {
-  return Object.hasOwn(editable.shape, edit.path[0] ?? "") && edit.path[1] !== "overall";
+  return Object.hasOwn(editable().shape, edit.path[0] ?? "") && edit.path[1] !== "overall";
 }
 
 /** Why no chain could go on with what these edits lead to; undefined: it could. */
 export function misfit(context: Context, edits: readonly Edit[]): string | undefined {
-  const issue = editable.safeParse(applyEdits(context, edits)).error?.issues[0];
+  const issue = editable().safeParse(applyEdits(context, edits)).error?.issues[0];
   return issue && `${issue.path.join(".")}: ${issue.message}`;
 }
 

@@ -1,42 +1,73 @@
-import { catalogueText, coreOf, isListed } from "../library/catalogue.ts";
+import { catalogueText, coreOf } from "../library/catalogue.ts";
 import { definitions } from "../tools/catalogue.ts";
 import type { Context } from "./context.ts";
-import type { Work } from "./deps.ts";
+import type { Deps, Work } from "./deps.ts";
 import { event } from "./events.ts";
 import { engineActor } from "./open.ts";
 import { replyJsonSchema } from "./reply.ts";
+import { controllerPrompt, isForModels, rulesPrompt } from "./roles.ts";
 
 /**
  * Freezes what every request of the coming steps begins with: tools, rules, catalogue. They stay the same to the
- * byte until the next epoch, whatever happens to the files they came from. A later epoch starts its ledger with
- * a digest of what is known.
+ * byte until the next epoch. A later epoch starts its ledger with a digest of what is known.
  */
 export async function openEpoch({ chain, deps }: Work, why: string, carried = ""): Promise<void> {
-  const { context } = chain;
   const { prompts } = await deps.library.all();
-  const rules = await deps.library.find("new_case");
-  const tools = JSON.stringify(definitions());
-  const listed = prompts.filter(isListed);
+  const { tools, rules, schema } = await partsOf(deps);
+  const listed = prompts.filter(isForModels);
   const core = coreOf(listed, deps.catalogueCore);
   const rest = listed.length - core.length;
   const more = rest > 0 ? `\n${rest} more prompts are not listed here: find_prompts finds them.\n` : "";
   const system = [
-    rules.body.trim(),
-    `# Catalogue of prompts\n\n${catalogueText(core)}${more}\n# Project rules\n\n${deps.rules.trim()}`,
+    rules,
+    `# Catalogue of prompts\n\n${catalogueText(core)}${more}\n# Project rules\n\n${withoutReviews}\n\n${deps.rules.trim()}`,
   ];
-  chain.append({
-    by: engineActor,
-    bodies: [
-      event("epoch_opened", {
-        number: (context.engine.epoch?.number ?? 0) + 1,
-        tools: chain.blobs.put(tools),
-        system: system.map((text) => chain.blobs.put(text)),
-        bytes: Buffer.byteLength(tools + system.join("") + JSON.stringify(replyJsonSchema())),
-        digest: context.engine.epoch === null ? null : digest(context, why, carried),
-      }),
-    ],
+  const kept = {
+    tools: await chain.blobs.put(tools),
+    system: await Promise.all(system.map(chain.blobs.put)),
+    schema: await chain.blobs.put(schema),
+    bytes: Buffer.byteLength(tools + system.join("") + schema),
+  };
+  await chain.append((context) => {
+    const { epoch } = context.engine;
+    const next = { number: (epoch?.number ?? 0) + 1, digest: epoch && digest(context, why, carried) };
+    return [{ by: engineActor, bodies: [event("epoch_opened", { ...kept, ...next })] }];
   });
 }
+
+const withoutReviews =
+  "A tiny task has no reviews, so rules that ask for a review or a score of one do not hold for it.";
+
+/** The parts of every request that come with an engine. */
+async function partsOf({ library }: Deps) {
+  own ??= { tools: JSON.stringify(definitions()), schema: JSON.stringify(replyJsonSchema()) };
+  return { ...own, rules: await rulesOf(library) };
+}
+
+/** The text of the rules. It is needed before each call, but the prompt files are looked up at most once a second. */
+async function rulesOf(library: Deps["library"]): Promise<string> {
+  const last = rulesKept.get(library);
+  if (last && performance.now() - last.at < 1000) return last.rules;
+  const bodies = await Promise.all([rulesPrompt, controllerPrompt].map((name) => library.find(name)));
+  const rules = bodies.map(({ body }) => body.trim()).join("\n\n");
+  rulesKept.set(library, { at: performance.now(), rules });
+  return rules;
+}
+
+const rulesKept = new WeakMap<Deps["library"], { readonly at: number; readonly rules: string }>();
+
+let own: { readonly tools: string; readonly schema: string } | undefined;
+
+/** Whether the epoch was opened with other parts than this engine has; then another begins before the next call. */
+export async function isOutdated({ chain: { context, blobs }, deps }: Work): Promise<boolean> {
+  const { epoch } = context.engine;
+  if (!epoch?.schema) return epoch !== null;
+  const { tools, rules, schema } = await partsOf(deps);
+  const [then = ""] = epoch.system;
+  return blobs.get(epoch.tools) !== tools || blobs.get(then) !== rules || blobs.get(epoch.schema) !== schema;
+}
+
+export const otherEngine = "Rules, tools or the form of replies were changed.";
 
 export const contextFull = "The model's context is full.";
 
@@ -53,7 +84,10 @@ function digest(context: Context, why: string, carried: string): string {
     waived,
     solution,
     evidence,
+    findings,
+    engine,
   } = context;
+  const reported = engine.proposed.at(-1)?.solution;
   const known = {
     discovered,
     decisions,
@@ -62,6 +96,8 @@ function digest(context: Context, why: string, carried: string): string {
     uncertainties,
     answers: Object.fromEntries(questions.map(({ question, answer }) => [question, answer])),
     session_memory,
+    open_findings: findings.filter(({ standing }) => standing === "open"),
+    ...(reported && reported !== solution?.solution ? { reported_solution: reported } : {}),
     test_runs: evidence.runs.slice(-2).map(({ setup: _setup, failing: _failing, touched: _touched, ...run }) => run),
   };
   const presented = solution ? `\n\n## Solution (${solution.standing})\n${solution.text}` : "";

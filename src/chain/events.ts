@@ -1,9 +1,12 @@
 import type { Booking } from "../costs/books.ts";
 import type { ReplyBlock, Outcome } from "../models/types.ts";
-import type { CommandRun, Rights, Seen, Touched } from "../tools/types.ts";
-import type { NamedFiles } from "../permissions/named_files.ts";
+import type { CommandRun } from "../programs/run_command.ts";
+import type { Rights, Seen } from "../tools/types.ts";
+import type { Touched } from "../workspace/file_states.ts";
+import type { NamedFiles } from "../programs/permissions/named_files.ts";
 import { phases, type Phase } from "../library/prompt.ts";
 import type { Json } from "../util/json.ts";
+import { nextList, type Next, type Advice } from "../util/next.ts";
 import type { Line, Unstamped } from "../store/journal.ts";
 import type { WorkMode } from "./modes.ts";
 import type { Action, Question, Report, Solution } from "./reply.ts";
@@ -20,13 +23,14 @@ export type ChainLine = Line<Body>;
 
 /**
  * Line 1. Format 2 is sealed: `key` is the id of the key that its hashes are made with, `home` the path of the home that
- * it was begun in. Format 1 has neither, and hashes that anybody can make.
+ * it was begun in. Format 1 has neither, and hashes that anybody can make. `parent` is the chain that began this one.
  */
 export type Header = {
   type: "header";
   format: 1 | 2;
   chain_id: string;
   engine: string;
+  parent: string | null;
   key?: string;
   home?: string;
 };
@@ -40,8 +44,8 @@ export type Intent =
       turn: number;
       prompt: Source;
       request: FrozenRequest;
-      /** What it will probably cost; journals of earlier versions lack it. */
-      expected?: Reserve;
+      /** What it will probably cost. */
+      expected: Reserve;
       /** The most it can cost. */
       reserved: Reserve;
     }
@@ -51,7 +55,8 @@ export type Intent =
       effect: "command";
       key: string;
       call: string | null;
-      purpose: "tests" | "command";
+      /** What is only tried changes nothing. Older chains call it a command. */
+      purpose: "tests" | "command" | "try";
       argv: readonly string[];
     };
 
@@ -66,6 +71,8 @@ export type Change = {
   after: string | null;
   /** The permission bits the file had. */
   mode?: number;
+  /** Later calls of the same turn that change the same file: what they make of it is part of `after`. */
+  also?: readonly { id: string; tool: string }[];
 };
 
 /** The prompt as it was when its step began. */
@@ -79,8 +86,10 @@ export interface FrozenRequest {
   effort: "low" | "medium" | "high";
   max_tokens: number;
   epoch: number;
-  /** How many ledger blocks of the epoch it carries. */
+  /** How many ledger entries of the epoch stand at its head. */
   ledger: number;
+  /** It begins without the conversation of its phase. */
+  fresh?: true;
   /** The step's own text; given with its first turn. */
   tail?: string;
   /** What is said to the model about its last reply, where that could not be used. */
@@ -100,7 +109,8 @@ export type Result =
       content: Text;
       seen: readonly Seen[];
     }
-  | { type: "result"; effect: "command"; key: string; call: string | null; run: CommandRun };
+  /** `told`: the last line that a model's command printed, for the person who follows the chain. */
+  | { type: "result"; effect: "command"; key: string; call: string | null; run: CommandRun; told?: string };
 
 export type Text = { text: string } | { blob: string };
 export type Content = readonly ReplyBlock[] | { blob: string };
@@ -113,6 +123,23 @@ export type StoredOutcome =
 export type EventNamed<Name extends keyof Events> = { type: "event"; event: Name } & Events[Name];
 export type ChainEvent = { [Name in keyof Events]: EventNamed<Name> }[keyof Events];
 
+export type TestsSettled =
+  | { how: "command"; argv: readonly string[] }
+  /** Go on although the tests fail, and count only failures other than these. */
+  | { how: "go_on"; known_failing: readonly string[] }
+  /** Run them before the approval in the workspace itself, since they do not work where nothing can be written. */
+  | { how: "in_workspace" }
+  | { how: "again" }
+  /**
+   * The last run, before the approval, was on the very files that are there now: it is the baseline. `setup`: what it
+   * was measured with, now that it is known which files are tests and which are code.
+   */
+  | { how: "baseline_holds"; setup?: string };
+/** One line of the approval page. `kept`: no screen is too small to show it. */
+export type PageItem = { text: string; kept?: true };
+/** `rest`: it is shown only to a person who asks for everything. */
+export type PageSection = { title: string; items: readonly PageItem[]; rest?: true };
+
 type Asked = { solution: string; from?: string };
 
 interface Events {
@@ -120,30 +147,45 @@ interface Events {
     goal: string;
     slug: string;
     size: Size;
-    /** Left out by chains from before there was a choice. */
-    mode?: WorkMode;
+    mode: WorkMode;
     worktree?: { path: string; folder: string; head: string; dirty: boolean };
     workspace: string;
     gates: Gates;
     limits: Limits;
     test_command: readonly string[] | null;
+    /** Where it was found, in words. */
+    test_command_from?: string;
+    /** Left out by older chains: then it counts as true. */
+    is_deployed?: boolean;
   };
   /**
-   * `parts`: what counts of it besides its knowledge; left out by chains from before these could be taken over.
+   * `parts`: what counts of it besides its knowledge.
    * `adopted`: it was the journal of a foreign chain, and under which name that is kept.
    */
   imported: {
     context: Readonly<Record<string, Json>>;
-    parts?: readonly ImportedPart[];
+    parts: readonly ImportedPart[];
     adopted?: { why: string; kept_as: string };
   };
   context_edited: { changes: readonly Edit[] };
-  epoch_opened: { number: number; tools: string; system: readonly string[]; bytes: number; digest: string | null };
-  ledger_extended: { text: string };
+  /** Names of blobs, and how many bytes they have together. `schema` null: it was not kept. */
+  epoch_opened: {
+    number: number;
+    tools: string;
+    system: readonly string[];
+    schema: string | null;
+    bytes: number;
+    digest: string | null;
+  };
+  /** `brief`: what the conversation is told in place of it, where the reply that brought it about stands above. */
+  ledger_extended: { text: string; brief?: string };
+  /** The change as reviewers see it: the approved files with what they hold, and the text they are shown. */
+  change_shown: { files: Readonly<Record<string, string | null>>; text: string };
   decision_taken: { key: string; action: Action };
   /** `considered`: the prompts that were weighed when these were chosen. */
   prompts_queued: { why: string; prompts: readonly QueuedPrompt[]; considered?: readonly string[]; from?: string };
-  reply_rejected: { key: string; problems: readonly string[] };
+  /** `cut_at`: it was cut off after so many tokens, and gets more room. */
+  reply_rejected: { key: string; problems: readonly string[]; cut_at?: number };
   /** `moved`: it changed what is known. `grounded`: it rests on something held, so that others may rest on it. */
   report_recorded: {
     key: string;
@@ -153,19 +195,44 @@ interface Events {
     assumptions: readonly string[];
     moved: boolean;
     grounded: boolean;
+    /** A gate that this prompt answers for stays shut after its report. */
+    shut?: true;
   };
   gap_reported: { gaps: readonly { description: string; prompt_kind: string }[] };
-  questions_asked: { questions: readonly Question[] };
+  /** `about_tests`: the last question is the engine's own about the tests, and "yes" means this command. */
+  questions_asked: { questions: readonly Question[]; about_tests?: { proposed: readonly string[] | null } };
+  /** What a person's words, or their yes, settle about the tests. */
+  tests_settled: TestsSettled;
   question_answered: { id: string; answer: string; from?: string };
-  phase_changed: { from: Phase; to: Phase; reason: string; focus: string };
+  /** `solution`: the presented one in words, where parts of it were replaced, so that no report holds it whole. */
+  phase_changed: { from: Phase; to: Phase; reason: string; focus: string; solution?: string };
   gate_refused: { to: string; reasons: readonly string[] };
   area_waived: { area: string; reason: string; from?: string };
   size_changed: { to: Size; reason: string };
-  solution_presented: { solution: Solution; text: string; id: string; base: Readonly<Record<string, string | null>> };
+  /**
+   * `of`: the prompt that reported it. `patched`: the parts that were replaced when it was presented. `earlier`: those
+   * that were replaced when it was presented before, with the id of that presentation.
+   */
+  solution_presented: {
+    solution: Solution;
+    /** All that the approval binds. */
+    text: string;
+    /** The same in parts, so that a screen can show the most important ones. Left out by older chains. */
+    page?: readonly PageSection[];
+    id: string;
+    base: Readonly<Record<string, string | null>>;
+    of?: string;
+    patched?: readonly string[];
+    earlier?: Readonly<Record<string, string>>;
+  };
   approval_given: Asked;
   approval_refused: Asked & { reason: string };
   more_info_asked: Asked & { question: string };
   changes_requested: Asked & { request: string };
+  /** `id`: the assumption's number on the page, such as "A2". `covers`: what its answer resolves. */
+  assumptions_answered: Asked & {
+    answers: readonly { id: string; text: string; covers: readonly string[]; answer: string; confirmed: boolean }[];
+  };
   approval_voided: { reason: string };
   message_ignored: { reason: string; from: string };
   permission_asked: { request: Request };
@@ -173,7 +240,15 @@ interface Events {
   permission_given: { id: string; always: boolean; edited?: string; lost?: readonly string[]; from?: string };
   /** `lost`, here and above: what no longer runs, where that is what was asked about. */
   permission_refused: { id: string; reason: string; question: boolean; lost?: readonly string[]; from?: string };
-  file_changed: { path: string; role: Role; before: string | null; after: string | null; touched?: Touched };
+  /** `lines`: how many were added and removed. Left out by older chains. */
+  file_changed: {
+    path: string;
+    role: Role;
+    before: string | null;
+    after: string | null;
+    touched?: Touched;
+    lines?: { added: number; removed: number };
+  };
   /** What a command did to the files, beside what it printed. */
   files_touched: {
     key: string;
@@ -196,11 +271,21 @@ interface Events {
     output_sha256: string;
     tree_sha256: string;
     output: string;
-    /** What it was measured with: the blob of a `TestSetup`. Left out by older chains, as is all that follows. */
+    /** Its number in the chain, under which it is cited as evidence. Left out by older chains, as is all that follows. */
+    run?: number;
+    /** What it was measured with: the blob of a `TestSetup`. */
     setup?: string;
     /** Names of the tests that failed; where red was repeated, of those that failed there. */
     failing?: readonly string[];
     skipped?: number;
+    /** The counts in words, as far as the output says: "18 of 1,274 tests fail". */
+    in_words?: string;
+    /** How many passed, as far as the output says. */
+    passed?: number;
+    /** It ran before the approval, where nothing could be written. */
+    tried?: true;
+    /** The blob of all that was printed. */
+    printed?: string;
     /** What the run itself changed in the workspace. */
     touched?: readonly Touched[];
     /** Why tests that passed prove nothing. */
@@ -224,12 +309,23 @@ interface Events {
   /** A person says what all lost calls so far really cost together. */
   lost_cost_entered: { usd: number; from?: string };
   cost_alerted: { usd: number; threshold: number };
-  parked: { code: string; exit: number; message: string; hint: string };
+  parked: { code: string; exit: number; message: string; next: readonly Next[] };
   resumed: { limits?: Partial<Limits>; test_command?: readonly string[]; mode?: WorkMode };
   /** `kept_as` null: no line was damaged; lines were missing at the end, or texts beside the journal were damaged. */
   recovered: { lost_lines: number; kept_as: string | null };
-  completed: { summary: string };
+  /** `unproved`: what was not proved when a person accepted the files as they are. */
+  completed: { summary: string; ending?: CompletedAs; unproved?: readonly string[]; from?: string };
+  /** A person comes back to a finished chain. `limits`: what its new round may cost, beside what was spent before. */
+  round_begun: {
+    kind: "change" | "question";
+    text: string;
+    limits: Partial<Pick<Limits, "budget_usd" | "budget_tokens">>;
+    from?: string;
+  };
 }
+
+/** How a chain came to its end: with a proved change, with the answer to a question, or because a person accepted it. */
+export type CompletedAs = "completed" | "answered" | "accepted";
 
 export type ImportedPart = "phase" | "costs" | "approvals" | "generated_prompts";
 
@@ -251,12 +347,14 @@ export type Request = {
   key: string;
   /** What the model said along with its call. */
   said: string;
-} & (
-  | { kind: "change"; path: string; role: Role; before: string | null; after: string | null }
-  | { kind: "command"; line: string; why: string; sandboxed: boolean; files?: NamedFiles }
-  /** Tests that were there and no longer run, by the name of their file or their own. */
-  | { kind: "lost_tests"; lost: string[] }
-);
+} &
+  /** `unplanned`: a document that the approved solution does not name. */
+  (
+    | { kind: "change"; path: string; role: Role; before: string | null; after: string | null; unplanned?: true }
+    | { kind: "command"; line: string; why: string; sandboxed: boolean; files?: NamedFiles }
+    /** Tests that were there and no longer run, by the name of their file or their own. */
+    | { kind: "lost_tests"; lost: string[] }
+  );
 
 export type Edit = { path: readonly string[]; before: Json | undefined; after: Json | undefined };
 
@@ -281,7 +379,7 @@ export interface Gates {
 export interface Limits {
   budget_usd: number | null;
   budget_tokens: number | null;
-  /** Said once when it is passed; nothing stops. */
+  /** Advice once when it is passed; nothing stops. */
   cost_alert_usd: number | null;
   turns: number;
   turns_per_prompt: number;
@@ -294,7 +392,18 @@ export function event<Name extends keyof Events>(name: Name, fields: Events[Name
   return { type: "event", event: name, ...fields };
 }
 
-/** The chain stops here until somebody resumes it. `{id}` in a hint stands for the chain's number. */
-export function park(code: string, exit: number, message: string, hint: string): EventNamed<"parked"> {
-  return event("parked", { code, exit, message, hint });
+/** The chain stops here until somebody resumes it. `next` names no chain; see `forChain`. */
+export function park(code: string, exit: number, message: string, next: Advice): EventNamed<"parked"> {
+  return event("parked", { code, exit, message, next: nextList(next) });
 }
+
+/** Adds the number of the chain where whoever said what can be done did not know it. */
+export function forChain(next: readonly Next[], chain: string): Next[] {
+  return next.map((one) =>
+    aboutChain.has(one.operation) && one.input?.["chain"] === undefined
+      ? { ...one, input: { chain, ...one.input } }
+      : one,
+  );
+}
+
+const aboutChain = new Set<string | undefined>(["ask", "recover", "resume", "waive"]);

@@ -1,9 +1,12 @@
 import type { Context } from "./context.ts";
+import type { Counted } from "./events.ts";
 import type { Evidence, Report } from "./reply.ts";
+import { confidenceOwners } from "./roles.ts";
 
 /** Whether this chain's journal holds what a piece of evidence points at. */
 export function holds(context: Context, { kind, ref }: Evidence): boolean {
   const { engine } = context;
+  if (isTask({ kind, ref })) return true;
   switch (kind) {
     case "file": {
       const at = /^(.*?):(\d+)(?:-(\d+))?$/.exec(ref.trim());
@@ -13,25 +16,48 @@ export function holds(context: Context, { kind, ref }: Evidence): boolean {
       const last = Number(at[3] ?? at[2]);
       return ranges.some(([from, to]) => first <= to && last >= from);
     }
+    case "search":
+    case "git":
+      return engine.searched.includes(`${kind} ${ref.trim()}`);
     case "command":
-      return context.evidence.runs.length > 0 || engine.searched.includes(ref);
+      return isRun(context, ref.trim());
     case "user":
-      return ref === "goal" || context.questions.some(({ id, answer }) => id === ref && answer !== null);
+      return context.questions.some(({ id, answer }) => id === ref && answer !== null) || isRemark(context, ref);
     case "prompt":
       return engine.grounded.includes(ref);
+    case "task":
+      return true;
   }
 }
 
+/** What a person wrote when a solution was presented. */
+function isRemark({ approval_history: history }: Context, ref: string): boolean {
+  const begins = new Map([
+    ["change_request", "changes: "],
+    ["question", "more-info: "],
+    ["rejection", "rejected: "],
+  ]).get(ref);
+  if (/^A[1-9]$/.test(ref)) return history.some(({ user_response }) => `; ${user_response}`.includes(`; ${ref}: `));
+  return begins !== undefined && history.some(({ user_response }) => user_response.startsWith(begins));
+}
+
+/** A test run, a try or a command by its number, or a command by its line. */
+function isRun({ engine, evidence }: Context, ref: string): boolean {
+  const run = /^(?:run_tests|test run|tests?)(?: ?#?(\d+))?$/.exec(ref);
+  if (run) return Number(run[1] ?? 1) <= evidence.runs.length;
+  return engine.searched.includes(
+    `command ${ref.replace(/^(try|command) #?(\d+)$/i, (_, kind, number) => `${kind.toLowerCase()} ${number}`)}`,
+  );
+}
+
 /**
- * Each score of a report as it counts: in full with evidence that is held, at most `unproven` without. The
- * task's own words are evidence for the requirements only.
+ * Each score of a report as it counts: in full with evidence that is held, at most `unproven` without. The task's own
+ * words are evidence for the requirements only. A score of an area that somebody else measures is left out.
  */
-export function countScores(
-  context: Context,
-  report: Report,
-): { area: string; score: number; claimed: number; missing: string[] }[] {
-  return (report.confidence ?? []).map(({ area, score, evidence }) => {
-    const usable = evidence.filter(({ kind, ref }) => !(kind === "user" && ref === "goal" && area !== "requirements"));
+export function countScores(context: Context, prompt: string, report: Report): Counted[] {
+  const owned = (report.confidence ?? []).filter(({ area }) => mayScore(context, prompt, area));
+  return owned.map(({ area, score, evidence }) => {
+    const usable = evidence.filter((piece) => !isTask(piece) || area === "requirements");
     const missing = evidence
       .filter((piece) => !usable.includes(piece) || !holds(context, piece))
       .map(({ kind, ref }) => `${kind} ${ref}`);
@@ -45,10 +71,21 @@ export function countScores(
   });
 }
 
+/** A prompt whose work is not measuring may score an area only while it has no score. */
+function mayScore({ confidence_scores: scores }: Context, prompt: string, area: string): boolean {
+  const owners = [...(Object.hasOwn(confidenceOwners, area) ? confidenceOwners[area]! : []), ...confidenceOwners["*"]!];
+  return owners.includes(prompt) || !Object.hasOwn(scores, area);
+}
+
+/** Earlier versions cited the task as what the user said under the id "goal". */
+function isTask({ kind, ref }: Evidence): boolean {
+  return kind === "task" || (kind === "user" && ref === "goal");
+}
+
 /** Whether a report rests on anything held, so that another may rest on it. */
 export function isGrounded(context: Context, report: Report): boolean {
   const pieces = [...(report.confidence ?? []), ...(report.discovered ?? [])].flatMap(({ evidence }) => evidence ?? []);
-  return pieces.some((piece) => !(piece.kind === "user" && piece.ref === "goal") && holds(context, piece));
+  return pieces.some((piece) => !isTask(piece) && holds(context, piece));
 }
 
 function rangesOf({ engine: { seen } }: Context, path: string) {

@@ -21,11 +21,15 @@ export function expectCall(
   return { usd: usd === null ? null : Math.min(most.usd ?? usd, usd), tokens };
 }
 
-/** The median of this prompt in this chain; else that of all its prompts; else a guess. */
 function expectedOutput({ engine: { outputs } }: Context, prompt: string, { maxTokens }: ModelRequest): number {
+  return Math.min(maxTokens, medianOutput(outputs, prompt) ?? 1_500);
+}
+
+/** The median of this prompt in this chain; else that of all its prompts; undefined before the first reply. */
+export function medianOutput(outputs: Context["engine"]["outputs"], prompt: string): number | undefined {
   const own = Object.hasOwn(outputs, prompt) ? outputs[prompt] : undefined;
   const sorted = [...(own ?? Object.values(outputs).flat())].sort((a, b) => a - b);
-  return Math.min(maxTokens, sorted[Math.floor(sorted.length / 2)] ?? 1_500);
+  return sorted[Math.floor(sorted.length / 2)];
 }
 
 /** The last call of the same model left its rules in the provider's cache for an hour, and the rest for five minutes. */
@@ -39,17 +43,20 @@ function expectedInput(
   const age = last?.epoch === epoch ? now - Date.parse(last.at) : Number.POSITIVE_INFINITY;
   const [keptHour, keptMinutes] = [age < 60 * 60_000, age < 5 * 60_000];
   const rules = engine.epoch?.bytes ?? 0;
-  const blocks = engine.ledger.slice(0, ledger).map((text) => Buffer.byteLength(text));
-  const known = keptMinutes ? sum(blocks.slice(0, last?.ledger)) : 0;
+  // Counted from the end: all but the newest blocks are known, and a long chain has a thousand of them.
+  const bytesSince = (block: number) => sum(engine.ledger.slice(block).map(({ text }) => Buffer.byteLength(text)));
+  const sent = engine.ledger_bytes - bytesSince(ledger);
+  const known = keptMinutes ? Math.min(sent, engine.ledger_bytes - bytesSince(last?.ledger ?? ledger)) : 0;
   const own = ownBytes(request);
   const { messages } = request;
-  const isFirst = messages.length === 1;
-  // The second turn is the first to cache the step's own text; a later one adds what was said and answered since.
+  // The end of a request is cached only once a conversation has begun, be it in this step or in those before it.
+  const isCachedToItsEnd = messages.length > 1;
+  // The second message of the user is the first to cache the first one; a later one adds what was said since.
   const added = keptMinutes && messages.length > 3 ? sum(messages.slice(-2).map(bytesOf)) : own;
   return {
-    input: tokens(isFirst ? own : 0),
-    cacheRead: tokens((keptHour ? rules : 0) + known + (isFirst ? 0 : own - added)),
-    cacheWrite5m: tokens(sum(blocks) - known + (isFirst ? 0 : added)),
+    input: tokens(isCachedToItsEnd ? 0 : own),
+    cacheRead: tokens((keptHour ? rules : 0) + known + (isCachedToItsEnd ? own - added : 0)),
+    cacheWrite5m: tokens(sent - known + (isCachedToItsEnd ? added : 0)),
     cacheWrite1h: tokens(keptHour ? 0 : rules),
   };
 }
@@ -65,8 +72,15 @@ export function ownBytes({ messages: [first, ...rest] }: ModelRequest): number {
   return (last ? Buffer.byteLength(blockText(last)) : 0) + sum(rest.map(bytesOf));
 }
 
-function bytesOf({ content }: Message): number {
-  return sum(content.map((block: Message["content"][number]) => Buffer.byteLength(blockText(block))));
+/** A conversation goes on with the same messages, so each is measured once. */
+const sizes = new WeakMap<Message, number>();
+
+function bytesOf(message: Message): number {
+  const known = sizes.get(message);
+  if (known !== undefined) return known;
+  const size = sum(message.content.map((block: Message["content"][number]) => Buffer.byteLength(blockText(block))));
+  sizes.set(message, size);
+  return size;
 }
 
 export function blockText(block: Message["content"][number]): string {

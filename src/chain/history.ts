@@ -32,7 +32,9 @@ export function promptRuns(lines: readonly ChainLine[]): PromptRuns[] {
       const done = row(line.prompt);
       done.runs++;
       done.confidence_moved += (context.confidence_scores["overall"] ?? 0) - before;
-    } else if (line.event === "decision_taken") row("phase_controller").runs++;
+    }
+    // A decision taken without a report: otherwise the report has ended its prompt run.
+    else if (line.event === "decision_taken" && item?.key === line.key) row(item.prompt).runs++;
     else if (line.event === "reply_rejected" && item) row(item.prompt).repairs++;
   }
   for (const [prompt, { calls, tokens, usd }] of Object.entries(context.cost_tracking.by_prompt)) {

@@ -56,7 +56,7 @@ export function importContext(
   parts: readonly ImportedPart[],
   at: string | null,
 ): Context {
-  const taken = { ...context, ...readFields(editable.shape, context, file) };
+  const taken = { ...context, ...readFields(editable().shape, context, file) };
   const costs = parts.includes("costs") ? readFields(books, context.cost_tracking, file["cost_tracking"]) : {};
   return {
     ...taken,

@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { readTextIfThere } from "../util/files.ts";
-import { isRecord, parseJson, type Json } from "../util/json.ts";
+import type { Next } from "../util/next.ts";
+import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
 import { readJournal, type Reading } from "../store/journal.ts";
 import { journalEndIn, readJournalEnd } from "../store/journal_end.ts";
@@ -10,7 +11,8 @@ import { emptyContext, type Context } from "./context.ts";
 import type { Body, ChainLine, EventNamed } from "./events.ts";
 import { allParts, importContext } from "./import_context.ts";
 import { notOwn, ownershipIn, type Ownership, type ChainStore } from "./ownership.ts";
-import { isSealed, view } from "./view.ts";
+import { upcast } from "./upcast.ts";
+import { isSealed, statusOf, view, type Status } from "./view.ts";
 
 export interface Examined {
   /** Undefined where there is no journal. */
@@ -42,7 +44,7 @@ export function examineJournal(store: ChainStore, id: string): Examined {
     .filter((known) => known !== undefined)
     .sort((a, b) => b.n - a.n);
   const [end] = ends;
-  const reading = isThere ? readJournal<Body>(paths.journal, store.seal) : undefined;
+  const reading = isThere ? readJournal<Body>(paths.journal, store.seal, upcast) : undefined;
   const ownership = ownershipIn(store, id);
   const lines = reading?.lines ?? [];
   const isWhole = ends.every(({ n, hash }) => n === 0 || lines[n - 1]?.hash === hash);
@@ -76,7 +78,7 @@ function problemOf(
   return new UserError(
     damage ? "journal_damaged" : "journal_cut",
     message,
-    `Restore ${path} from a backup, or choose how to go on: claude-exec recover ${id}`,
+    { operation: "recover", input: { chain: id }, why: `Restore ${path} from a backup, or choose how to go on` },
     exitCodes.conflict,
   );
 }
@@ -110,6 +112,7 @@ export interface Inspected {
   /** The context as people read it: from the journal, or from the context file where that knows more. */
   readonly view: Record<string, Json>;
   readonly context: Context;
+  readonly status: Status;
   readonly lines: readonly ChainLine[];
   readonly problem: UserError | undefined;
   /** The context file says less than the journal. */
@@ -132,6 +135,7 @@ export function inspectChain(store: ChainStore, id: string): Inspected {
     return {
       view: now,
       context: base,
+      status: statusOf(base),
       lines,
       problem,
       isFileOld: written !== undefined && written < lines.length,
@@ -145,11 +149,16 @@ export function inspectChain(store: ChainStore, id: string): Inspected {
   }
   const context = importContext(base, file, lines.length > 0 ? ["costs"] : allParts, null);
   const started = typeof file["started"] === "string" ? file["started"] : null;
-  const status = { state: "stopped", waiting_for: null, hint: `claude-exec resume ${id}` };
+  const status: Status = {
+    state: "stopped",
+    waiting_for: null,
+    next: [{ operation: "resume", input: { chain: id }, why: "Go on" }],
+  };
   const shown = written === undefined ? view(context, { n: 0, hash: "" }) : file;
   return {
-    view: problem ? shown : { ...shown, started, status },
+    view: problem ? shown : { ...shown, started, status: asJson(status) },
     context,
+    status: problem ? statusOf(context) : status,
     lines,
     problem,
     isFileOld: false,
@@ -184,26 +193,33 @@ export function replayForeign<Taken>(
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     const message = `The journal of chain ${id} is foreign, and it cannot be read: ${error.message}. Nothing was done with it.`;
-    throw new UserError("journal_unreadable", message, 'Begin your own: claude-exec new "…"', exitCodes.conflict);
+    throw new UserError("journal_unreadable", message, beginAnother("Begin your own"), exitCodes.conflict);
   }
 }
 
 function nothingLeft({ code, message, exitCode }: UserError, path: string): UserError {
-  return new UserError(code, message, `Restore ${path} from a backup, or begin again: claude-exec new "…"`, exitCode);
+  return new UserError(code, message, beginAnother(`Restore ${path} from a backup, or begin again`), exitCode);
+}
+
+/** Another chain, in place of one that cannot be used. */
+export function beginAnother(why: string): Next {
+  return { operation: "new", input: { task: "…" }, why };
 }
 
 export function neverBegun(id: string): UserError {
   const message = `Chain ${id} was stopped before its task was on disk. Nothing was asked of a model.`;
-  return new UserError("never_begun", message, 'Begin it again: claude-exec new "…"');
+  return new UserError("never_begun", message, beginAnother("Begin it again"));
 }
 
+export const listChains: Next = { operation: "status", input: { chain: "all" }, why: "List chains with" };
+
 export function noChain(id: string): UserError {
-  return new UserError("no_chain", `No chain ${id}.`, "List chains with: claude-exec status all");
+  return new UserError("no_chain", `No chain ${id}.`, listChains);
 }
 
 export function unreadable(id: string, path: string): UserError {
   const message = `Chain ${id} has no journal that is yours, and ${path} is not a context that could be taken up.`;
-  return new UserError("context_unreadable", message, 'Begin anew: claude-exec new "…"');
+  return new UserError("context_unreadable", message, beginAnother("Begin anew"));
 }
 
 export function readJson(path: string | undefined): Record<string, Json> | undefined {

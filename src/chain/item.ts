@@ -1,17 +1,17 @@
 import { addBooking, type Booking } from "../costs/books.ts";
 import type { Context, Item, Turn } from "./context.ts";
 import type { ChainLine, Intent, Result } from "./events.ts";
+import { controllerPrompt, isReviewer } from "./roles.ts";
 
 /** An announced effect is open until its result is there. A model's first turn begins the item it belongs to. */
 export function applyIntent(context: Context, intent: Extract<ChainLine, Intent>): Context {
-  const { turns, runs, sent } = context.engine;
+  const { turns, runs, commands, sent } = context.engine;
   switch (intent.effect) {
     case "model": {
       const { request, prompt: source } = intent;
       const asked = inItem(context, intent.key, (item) => ({
         ...item,
         tail: request.tail ?? item.tail,
-        ledger: request.ledger,
         source,
         model: request.model,
         note: request.note ?? null,
@@ -22,8 +22,12 @@ export function applyIntent(context: Context, intent: Extract<ChainLine, Intent>
     case "change":
       return begun(context, intent);
     case "command": {
-      const unsure = { ...context, evidence: { ...context.evidence, repeated: false } };
-      return begun(unsure, intent, intent.purpose === "tests" ? { runs: runs + 1 } : {});
+      const repeated = intent.purpose === "try" && context.evidence.repeated;
+      return begun(
+        { ...context, evidence: { ...context.evidence, repeated } },
+        intent,
+        intent.purpose === "tests" ? { runs: runs + 1 } : { commands: commands + 1 },
+      );
     }
   }
 }
@@ -40,7 +44,9 @@ export function applyResult(context: Context, result: Result): Context {
     case "model": {
       const outputs = withOutput(context.engine.outputs, result.booked);
       const costs = addBooking(closed.cost_tracking, { ...result.booked, key: `${result.key}/turn-${result.turn}` });
-      const booked = withEngine({ ...closed, cost_tracking: costs }, { outputs });
+      const { input, cacheRead, cacheWrite5m, cacheWrite1h } = result.booked.usage;
+      const request_tokens = input + cacheRead + cacheWrite5m + cacheWrite1h || closed.engine.request_tokens;
+      const booked = withEngine({ ...closed, cost_tracking: costs }, { outputs, request_tokens });
       const { outcome } = result;
       if (outcome.type !== "replied") return booked;
       const calls = outcome.calls.map((call) => ({ ...call, answer: null }));
@@ -74,12 +80,21 @@ function withOutput(outputs: Context["engine"]["outputs"], { prompt, usage }: Bo
 
 function see(context: Context, { kind, ref }: Extract<Result, { effect: "tool" }>["seen"][number]): Context {
   const { seen, searched } = context.engine;
-  if (kind !== "file") return withEngine(context, { searched: [...searched.slice(-199), ref] });
+  if (kind !== "file") return withEngine(context, { searched: [...searched.slice(-199), `${kind} ${ref}`] });
   const at = /^(.*):(\d+)-(\d+)$/.exec(ref);
   const path = at?.[1] ?? ref;
   const range = at ? ([Number(at[2]), Number(at[3])] as const) : ([1, Infinity] as const);
   const before = Object.hasOwn(seen, path) ? (seen[path] ?? []) : [];
   return withEngine(context, { seen: { ...seen, [path]: [...before, range] } });
+}
+
+/** The phase and the number of the decision that comes next in it: the stem of every key below it. */
+export function decision(context: Context): string {
+  return `${context.current_phase}/${nextNumber(context)}`;
+}
+
+export function nextNumber(context: Context): number {
+  return (context.engine.decisions[context.current_phase] ?? 0) + 1;
 }
 
 /** Changes the item at work; one that is not yet there begins here, as what nextStep said would run. */
@@ -113,12 +128,13 @@ export function queueKey(context: Context, number: number, index: number, name: 
   return `${context.current_phase}/${number}/${index + 1}-${name}`;
 }
 
-export const controller = { prompt: "phase_controller", inputs: {}, expects: "action" } as const;
+export const controller = { prompt: controllerPrompt, inputs: {}, expects: "action" } as const;
 
 export function newItem(key: string, what: Pick<Item, "prompt" | "inputs" | "expects">, { engine }: Context): Item {
   const begun = {
     tail: null,
-    ledger: engine.ledger.length,
+    told: engine.ledger.length,
+    fresh: isReviewer(what.prompt, engine.gates.quality),
     source: null,
     model: null,
     turns: [],
@@ -126,6 +142,16 @@ export function newItem(key: string, what: Pick<Item, "prompt" | "inputs" | "exp
     note: null,
   };
   return { key, ...what, ...begun };
+}
+
+/** How many ledger entries stand at the head of an item's requests: the conversation of its phase began with them. */
+export function headOf({ engine }: Context, item: Item): number {
+  return item.fresh ? item.told : (engine.conversation[0]?.told ?? item.told);
+}
+
+/** The prompts whose turns come before an item's own in its requests. */
+export function earlierIn({ engine }: Context, item: Item): readonly Item[] {
+  return item.fresh ? [] : engine.conversation;
 }
 
 export function inLastTurn(item: Item, change: (turn: Turn) => Turn): Item {

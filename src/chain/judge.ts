@@ -1,17 +1,21 @@
 import { exitCodes } from "../util/errors.ts";
-import { isListed } from "../library/catalogue.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { misfit } from "../library/render.ts";
+import { commandOf, typed } from "../tools/test_command.ts";
 import { allows } from "../tools/types.ts";
-import { repeatKey } from "./apply.ts";
+import { apply, repeatKey } from "./apply.ts";
 import { engineCall } from "./called.ts";
 import type { Context, Item } from "./context.ts";
 import { event, park, phases, type ChainEvent, type Phase } from "./events.ts";
 import { countScores, isGrounded } from "./evidence.ts";
-import { blocking, gate, percent } from "./gates.ts";
-import { queueKey } from "./item.ts";
-import type { Action, Report, Solution } from "./reply.ts";
-import { fitsTiny, looksLikeCode, looksLikeTest, solutionHash, solutionText } from "./solution.ts";
+import { blocking, confidenceGate, gate, isUnsatisfied, percent, reasonsBeforeReviews } from "./gates.ts";
+import { nextNumber, queueKey } from "./item.ts";
+import { patchedSolution } from "./page.ts";
+import { present, proposalOf, type Base, type Proposal } from "./present.ts";
+import { recordReport } from "./record.ts";
+import type { Action, Reply, Report } from "./reply.ts";
+import { proposeCommand } from "./test_question.ts";
+import { advisoryReaders, isForModels, triggers } from "./roles.ts";
 
 /** What judging a reply needs to know besides the context; gathered before, so that judging stays pure. */
 export interface Facts {
@@ -19,28 +23,54 @@ export interface Facts {
   /** The prompts that were offered for this decision, and all there are. */
   readonly offered: readonly string[];
   readonly known: ReadonlySet<string>;
-  /** The files a presented solution names, as they are now; null where there is none. */
-  readonly base: Readonly<Record<string, string | null>>;
+  readonly base: Base;
 }
 
 type Judged = ChainEvent[];
 
-/** Turns a usable reply into what it changes. What the engine does not allow becomes an event that says why. */
-export function judge(context: Context, item: Item, reply: Action | Report, facts: Facts): Judged {
-  if (reply.kind === "report") return judgeReport(context, item, reply);
-  const problems = actionProblems(reply, facts);
-  if (problems.length > 0) return reject(item, item.key, problems);
-  return [event("decision_taken", { key: item.key, action: reply }), ...judgeAction(context, item, reply, facts)];
+/**
+ * Turns a reply into what it changes. Its report is taken in first, then its action is judged with what is known by
+ * then. What the engine does not allow becomes an event that says why.
+ */
+export function judge(context: Context, item: Item, reply: Reply, facts: Facts): Judged {
+  if (reply.problems.length > 0) return reject(item, item.key, reply.problems);
+  const reported = reply.report ? judgeReport(context, item, reply.report) : [];
+  if (reported.some((happened) => happened.event === "reply_rejected")) return reported;
+  const isAsking = reported.some((happened) => happened.event === "questions_asked");
+  const isBesideOthers = context.engine.group.some(({ key }) => key === item.key);
+  if (isAsking || isBesideOthers) return reported;
+  const { action } = reply;
+  if (!action && reply.actionProblems.length === 0) return reported;
+  const now = reported.reduce(applyUnstamped, context);
+  const proposal = proposalOf(now, item.prompt, reply);
+  const problems = [
+    ...reply.actionProblems,
+    ...(action ? actionProblems(action, facts) : []),
+    ...(proposal?.problem === undefined ? [] : [proposal.problem]),
+  ];
+  if (problems.length > 0) {
+    if (!reply.report) return reject(item, item.key, problems);
+    return [...reported, ...refuse(now, action?.do.type ?? reply.named ?? "a reply without an action", problems)];
+  }
+  if (!action) return reported;
+  const decided = event("decision_taken", { key: item.key, action });
+  return [...reported, decided, ...judgeAction(applyUnstamped(now, decided), item, action, facts, proposal?.proposal)];
+}
+
+/** The context once these events are in the journal, except for times and authors. */
+function applyUnstamped(context: Context, happened: ChainEvent): Context {
+  const by = { kind: "engine", name: "", door: "engine" } as const;
+  return apply(context, { ...happened, n: 0, at: new Date(0).toISOString(), by, hash: "" });
 }
 
 /** A reply that cannot be used is sent back at most twice; then the chain pauses. */
-export function reject(item: Item | null, key: string, problems: readonly string[]): Judged {
-  const rejected = event("reply_rejected", { key, problems });
+export function reject(item: Item | null, key: string, problems: readonly string[], cut_at?: number): Judged {
+  const rejected = event("reply_rejected", { key, problems, ...(cut_at === undefined ? {} : { cut_at }) });
   if (!item || item.rejected < 2) return [rejected];
   const message = `The model's reply to ${item.prompt} could not be used three times: ${problems[0] ?? ""}`;
-  const hint =
-    "Everything before is kept. Try again, perhaps with another model: claude-exec resume {id} --model <model>";
-  return [rejected, park("reply_unusable", exitCodes.failed, message, hint)];
+  const why = "Everything before is kept. Try again, perhaps with another model";
+  const next = { operation: "resume", input: { model: "<model>" }, why };
+  return [rejected, park("reply_unusable", exitCodes.failed, message, next)];
 }
 
 function judgeReport(context: Context, item: Item, given: Report): Judged {
@@ -50,7 +80,7 @@ function judgeReport(context: Context, item: Item, given: Report): Judged {
     const problem = "substitute_check is for a check that was carried out: use a tool to look, then report it.";
     return reject(item, item.key, [problem]);
   }
-  const counted = countScores(context, report);
+  const counted = countScores(context, item.prompt, report);
   const { gates } = context.engine;
   const open = (report.uncertainties ?? []).filter(({ resolved }) => !resolved);
   const assumptions = open
@@ -59,12 +89,7 @@ function judgeReport(context: Context, item: Item, given: Report): Judged {
       ({ area, confidence, resolution }) =>
         `${area} (${percent(confidence)} sure)${resolution ? `: ${resolution}` : ""}`,
     );
-  const mustAsk = open.flatMap(({ area, confidence, question }) =>
-    confidence < 0.4 && question
-      ? [{ id: snakeCase(area), question, why: `Confidence in ${area} is ${percent(confidence)}.` }]
-      : [],
-  );
-  const asked = [...(report.questions ?? []), ...mustAsk]
+  const asked = (report.questions ?? [])
     .filter(({ id }, index, all) => all.findIndex((other) => other.id === id) === index)
     .filter(({ id }) => !context.questions.some((known) => known.id === id))
     .slice(0, 5);
@@ -77,6 +102,9 @@ function judgeReport(context: Context, item: Item, given: Report): Judged {
     moved: moves(context, report, counted),
     grounded: isGrounded(context, report),
   });
+  const after = recordReport(context, recorded);
+  const isMeasurement = item.prompt === triggers.fresh_measurement.prompt;
+  if (isUnsatisfied(after, item.prompt) || (isMeasurement && confidenceGate(after).length > 0)) recorded.shut = true;
   return asked.length > 0 && context.current_phase !== "implementation"
     ? [recorded, event("questions_asked", { questions: asked })]
     : [recorded];
@@ -85,8 +113,7 @@ function judgeReport(context: Context, item: Item, given: Report): Judged {
 /** Without a network nobody asks for advisories, whether or not the prompt says so. */
 function withUnchecked(prompt: string, report: Report): Report {
   const notes = report.notes ?? [];
-  const asks = prompt === "security_scanner" || prompt === "dependency_auditor";
-  if (!asks || notes.some(({ kind }) => kind === "not_checked")) return report;
+  if (!advisoryReaders.includes(prompt) || notes.some(({ kind }) => kind === "not_checked")) return report;
   const text = "known vulnerabilities of dependencies: without a network no advisories are asked for";
   return { ...report, notes: [...notes, { kind: "not_checked", text }] };
 }
@@ -108,69 +135,60 @@ function moves(context: Context, report: Report, counted: readonly { area: strin
 /** Mistakes of form that the model can mend at once. */
 function actionProblems(action: Action, facts: Facts): string[] {
   switch (action.do.type) {
-    case "run_prompts": {
-      const { length } = action.do.prompts;
-      if (length === 0) return ["run_prompts names no prompt."];
-      if (length > 3) return [`run_prompts takes at most three prompts, and this names ${length}.`];
-      return action.do.prompts.flatMap(({ name, inputs }) => {
-        const prompt = facts.prompts.get(name);
-        if (!prompt || !isListed(prompt)) return [`There is no prompt "${name}". Use a name from the catalogue.`];
-        const given = new Set(inputs.map((input) => input.name));
-        return [
-          ...[...given]
-            .filter((input) => !Object.hasOwn(prompt.inputs, input))
-            .map((input) => `${name} has no input "${input}".`),
-          ...inputs
-            .flatMap((input) => misfit(prompt, input.name, input.value) ?? [])
-            .map((wrong) => `${name}: ${wrong}.`),
-          ...Object.entries(prompt.inputs)
-            .filter(([input, { required }]) => required && !given.has(input))
-            .map(([input]) => `${name} needs the input "${input}".`),
-        ];
-      });
-    }
+    case "run_prompts":
+      return action.do.prompts.length === 0
+        ? ["run_prompts names no prompt."]
+        : promptProblems("run_prompts", action.do.prompts, facts);
     case "ask_user":
       if (action.do.questions.length === 0) return ["ask_user asks nothing."];
       return action.do.questions.length > 5 ? ["ask_user asks at most five questions at once."] : [];
     case "advance":
     case "go_back":
-      return isPhase(action.do.to) ? [] : [`There is no phase "${action.do.to}". Phases: ${phases.join(", ")}.`];
+      return isPhase(action.do.to)
+        ? promptProblems(action.do.type, action.do.prompts, facts)
+        : [`There is no phase "${action.do.to}". Phases: ${phases.join(", ")}.`];
     case "present_solution":
-      return action.do.artifact.files.length === 0
-        ? ["The solution names no file. Name every file it will write."]
-        : [];
     case "report_gap":
     case "complete":
     case "give_up":
       return [];
+    case "set_test_command":
+      return action.do.command.trim() === "" ? ["The command is empty."] : [];
+    case "answer":
+      return action.do.text.trim() === "" ? ["The answer is empty."] : [];
   }
 }
 
-function judgeAction(context: Context, item: Item, action: Action, facts: Facts): Judged {
+function promptProblems(action: string, prompts: Chosen, facts: Facts): string[] {
+  if (prompts.length > 3) return [`${action} takes at most three prompts, and this names ${prompts.length}.`];
+  return prompts.flatMap(({ name, inputs }) => {
+    const prompt = facts.prompts.get(name);
+    if (!prompt || !isForModels(prompt)) return [`There is no prompt "${name}". Use a name from the catalogue.`];
+    const given = new Set(inputs.map((input) => input.name));
+    return [
+      ...[...given]
+        .filter((input) => !Object.hasOwn(prompt.inputs, input))
+        .map((input) => `${name} has no input "${input}".`),
+      ...inputs.flatMap((input) => misfit(prompt, input.name, input.value) ?? []).map((wrong) => `${name}: ${wrong}.`),
+      ...Object.entries(prompt.inputs)
+        .filter(([input, { required }]) => required && !given.has(input))
+        .map(([input]) => `${name} needs the input "${input}".`),
+    ];
+  });
+}
+
+function judgeAction(
+  context: Context,
+  item: Item,
+  action: Action,
+  facts: Facts,
+  proposal: Proposal | undefined,
+): Judged {
   switch (action.do.type) {
     case "run_prompts": {
-      const looks = (name: string) => !allows(facts.prompts.get(name)?.tools ?? "run", "edit");
-      const beside = action.do.prompts.filter(({ name }) => looks(name)).length > 1;
-      const prompts = action.do.prompts.map(({ name, inputs }, index) => ({
-        key: queueKey(context, Number(item.key.split("/")[1]), index, name),
-        name,
-        inputs: Object.fromEntries(inputs.map((input) => [input.name, input.value])),
-        ...(beside && looks(name) ? { together: true as const } : {}),
-      }));
-      const repeated = prompts.find(
-        (prompt) => (context.engine.repeats[repeatKey(prompt)] ?? 0) >= context.engine.limits.repeats - 1,
-      );
-      if (repeated) {
-        return [
-          stuck(
-            context,
-            `${repeated.name} was asked for ${context.engine.limits.repeats} times although nothing had changed.`,
-          ),
-        ];
-      }
+      const number = item.expects === "action" ? Number(item.key.split("/")[1]) : nextNumber(context);
       const weighed = (action.do.considered ?? facts.offered).filter((name) => facts.known.has(name));
-      const considered = new Set([...prompts.map(({ name }) => name), ...weighed]);
-      return [event("prompts_queued", { why: action.say, prompts, considered: [...considered].slice(0, 20) })];
+      return queuePrompts(context, number, { why: action.say, prompts: action.do.prompts, weighed }, facts);
     }
     case "ask_user": {
       const fresh = action.do.questions.filter(({ id }) => !context.questions.some((known) => known.id === id));
@@ -181,23 +199,73 @@ function judgeAction(context: Context, item: Item, action: Action, facts: Facts)
     case "report_gap":
       return gap(context, action.do.gaps);
     case "present_solution":
-      return present(context, action.do.artifact, facts);
+      return presentation(context, proposal, facts);
     case "advance":
-      return advance(context, action.do.to as Phase, action.do.reason ?? action.say);
-    case "go_back":
-      return goBack(context, action.do.to as Phase, action.do.reason ?? action.say, action.do.focus ?? "");
+      return thenRun(context, action, advance(context, action.do.to as Phase, action.do.reason || action.say), facts);
+    case "go_back": {
+      const gone = goBack(context, action.do.to as Phase, action.do.reason || action.say, action.do.focus);
+      return thenRun(context, action, gone, facts);
+    }
+    case "set_test_command": {
+      const { command, reason } = action.do;
+      const { test_command: now } = context.engine;
+      if (now && typed(now) === typed(commandOf(command)))
+        return refuse(context, "set_test_command", [`The tests run with ${typed(now)} already.`]);
+      return [proposeCommand(context, command, reason || action.say)];
+    }
+    case "answer":
+      return context.solution
+        ? refuse(context, "answer", ["A solution was presented: this task is not only a question."])
+        : [event("completed", { summary: action.do.text, ending: "answered" })];
     case "complete":
-      return completion(context, action.do.summary);
+      return completeLater(context);
     case "give_up":
       return [
         park(
           "gave_up",
           context.current_phase === "implementation" ? exitCodes.verification : exitCodes.failed,
           `The model gave up: ${action.do.reason}`,
-          'Everything found out is kept. Add what it lacks and go on: claude-exec ask {id} "…", or claude-exec resume {id}',
+          [
+            { operation: "ask", input: { question: "…" }, why: "Everything found out is kept. Add what it lacks" },
+            { operation: "resume", why: "Or go on" },
+          ],
         ),
       ];
   }
+}
+
+type Chosen = Extract<Action["do"], { type: "run_prompts" }>["prompts"];
+
+function queuePrompts(
+  context: Context,
+  number: number,
+  { why, prompts: chosen, weighed = [] }: { why: string; prompts: Chosen; weighed?: readonly string[] },
+  facts: Facts,
+): Judged {
+  const looks = (name: string) => !allows(facts.prompts.get(name)?.tools ?? "run", "edit");
+  const beside = chosen.filter(({ name }) => looks(name)).length > 1;
+  const prompts = chosen.map(({ name, inputs }, index) => ({
+    key: queueKey(context, number, index, name),
+    name,
+    inputs: Object.fromEntries(inputs.map((input) => [input.name, input.value])),
+    ...(beside && looks(name) ? { together: true as const } : {}),
+  }));
+  const { repeats, limits } = context.engine;
+  const repeated = prompts.find((prompt) => (repeats[repeatKey(prompt)] ?? 0) >= limits.repeats - 1);
+  if (repeated) {
+    const message = `${repeated.name} was asked for ${limits.repeats} times although nothing had changed.`;
+    return [stuck(context, message)];
+  }
+  const considered = [...new Set([...prompts.map(({ name }) => name), ...weighed])].slice(0, 20);
+  return [event("prompts_queued", { why, prompts, considered })];
+}
+
+/** The prompts that a change of phase names run first in the phase that it opened. */
+function thenRun(context: Context, { say, do: what }: Action, moved: Judged, facts: Facts): Judged {
+  const prompts = "prompts" in what ? what.prompts : [];
+  if (prompts.length === 0 || moved.at(-1)?.event !== "phase_changed") return moved;
+  const now = moved.reduce(applyUnstamped, context);
+  return [...moved, ...queuePrompts(now, nextNumber(now), { why: say, prompts }, facts)];
 }
 
 /** A gap is looked at once, before the next decision; the same one again changes nothing. */
@@ -207,7 +275,7 @@ function gap(context: Context, gaps: Extract<Action["do"], { type: "report_gap" 
     gap: gaps.map(({ description, key_questions }) => [description, ...key_questions].join("\n- ")).join("\n\n"),
     considered: [...new Set(gaps.flatMap(({ similar }) => similar))].join(", "),
   };
-  const { why, prompts } = engineCall(context, "prompt_gap_detector", "A gap was reported.", inputs);
+  const { why, prompts } = engineCall(context, triggers.reported_gap, inputs);
   const known = (context.engine.repeats[repeatKey(prompts[0]!)] ?? 0) > 0;
   return known ? [reported] : [reported, event("prompts_queued", { why, prompts })];
 }
@@ -217,12 +285,13 @@ export function completion(context: Context, summary: string): Judged {
   const planned = context.mode === "plan-only" && context.solution?.standing === "approved";
   const reasons = planned ? [] : gate(context, "done");
   if (reasons.length > 0) return refuse(context, "done", reasons);
-  const unadvised = context.worktree !== null && !planned && !context.evidence.reviewed.includes("git_advisor");
+  const { end_in_worktree: advice } = triggers;
+  const unadvised = context.worktree !== null && !planned && !context.evidence.reviewed.includes(advice.prompt);
   if (!unadvised) return [event("completed", { summary })];
   const inputs = {
     focus: `Commit what lies uncommitted in the worktree ${context.worktree?.path} on a branch of its own`,
   };
-  const { why, prompts } = engineCall(context, "git_advisor", "Committing is for the user to do.", inputs);
+  const { why, prompts } = engineCall(context, advice, inputs);
   return [event("prompts_queued", { why, prompts })];
 }
 
@@ -262,105 +331,24 @@ function goBack(context: Context, to: Phase, reason: string, focus: string): Jud
     context.solution?.standing === "approved"
       ? [event("approval_voided", { reason: `The chain went back to ${to}: ${reason}` })]
       : [];
-  return [...voided, event("phase_changed", { from, to, reason, focus })];
+  const presented = from === "solution-approval" ? patchedSolution(context) : {};
+  return [...voided, event("phase_changed", { from, to, reason, focus, ...presented })];
 }
 
-/** By what the chain measured, not by what the solution says of itself. */
-function isSurelyTiny({ scores, confidence_scores: confidence, engine: { gates } }: Context): boolean {
-  const { ambiguity } = scores;
-  return (
-    ambiguity !== undefined && ambiguity <= gates.ambiguity && (confidence["requirements"] ?? 0) >= gates.requirements
-  );
+function presentation(context: Context, proposal: Proposal | undefined, facts: Facts): Judged {
+  if (!proposal) throw new Error("An action that presents a solution was judged without one.");
+  const presented = present(context, proposal, facts.base);
+  return "refused" in presented ? refuse(context, "solution-approval", presented.refused) : presented;
 }
 
-function present(context: Context, solution: Solution, facts: Facts): Judged {
-  const { current_phase: from, engine } = context;
-  const before: ChainEvent[] = [];
-  const small = fitsTiny(solution);
-  if (from === "requirements-clarification" || from === "context-building") {
-    if (!small || (context.size !== "tiny" && !isSurelyTiny(context))) {
-      return refuse(context, "solution-approval", [
-        `A solution is presented after the uncertainty analysis; this is ${from}.`,
-      ]);
-    }
-    const open = blocking(context).map(({ area }) => `The blocking uncertainty "${area}" is open.`);
-    if (open.length > 0) return refuse(context, "solution-approval", open);
-    if (context.size !== "tiny")
-      before.push(event("size_changed", { to: "tiny", reason: "One file and its test, and nothing left open." }));
-  } else if (context.size === "tiny" && !small) {
-    before.push(event("size_changed", { to: "normal", reason: "The solution needs more than one file and its test." }));
-  }
-  if (from === "uncertainty-analysis") {
-    const reasons = gate(context, "solution-approval");
-    if (reasons.length > 0) return refuse(context, "solution-approval", reasons);
-  }
-  if (from === "implementation")
-    return refuse(context, "solution-approval", [
-      "To change an approved solution, go back to solution-approval first.",
-    ]);
-  if (solution.verification.kind === "tests" && !engine.test_command) {
-    return refuse(context, "solution-approval", [
-      "No test command was found in this workspace: name a substitute check, or the user must set tests.command.",
-    ]);
-  }
-  if (solution.verification.kind === "substitute" && solution.verification.check.trim() === "") {
-    const reason = "Nothing here can fail in a test, so name the check that is carried out instead.";
-    return refuse(context, "solution-approval", [reason]);
-  }
-  const unseen = solution.files.filter(({ path }) => unseenLetters.test(path));
-  if (unseen.length > 0) {
-    const reasons = unseen.map(
-      ({ path }) => `${JSON.stringify(path)} holds letters that cannot be seen. Name it plainly.`,
-    );
-    return refuse(context, "solution-approval", reasons);
-  }
-  const asDoc = solution.files.filter(({ path, role }) => role === "doc" && looksLikeCode(path));
-  if (asDoc.length > 0) {
-    const reasons = asDoc.map(({ path }) => `${path} is code by its name, so its role is code or test.`);
-    return refuse(context, "solution-approval", reasons);
-  }
-  const disguised = solution.files.filter(({ path, role }) => role === "test" && !looksLikeTest(path));
-  if (disguised.length > 0) {
-    return refuse(
-      context,
-      "solution-approval",
-      disguised.map(
-        ({ path }) => `${path} does not look like a test: its name or folder must say so, or its role is code.`,
-      ),
-    );
-  }
-  const outside = Object.entries(facts.base)
-    .filter(([, hash]) => hash === refusedPath)
-    .map(([path]) => path);
-  if (outside.length > 0)
-    return refuse(
-      context,
-      "solution-approval",
-      outside.map((path) => `${path} cannot be written: it is protected or lies outside the workspace.`),
-    );
-  if (from !== "solution-approval") {
-    before.push(
-      event("phase_changed", {
-        from,
-        to: "solution-approval",
-        reason: "The solution is ready to be judged.",
-        focus: "",
-      }),
-    );
-  }
-  const size = before.findLast((happened) => happened.event === "size_changed")?.to ?? context.size;
-  const text = solutionText(solution, { ...context, size });
-  return [
-    ...before,
-    event("solution_presented", { solution, text, id: solutionHash(text, facts.base), base: facts.base }),
-  ];
+/** The engine runs the tests and reviews that are due, and then completes by itself. The rest must be true already. */
+function completeLater(context: Context): Judged {
+  const { engine, evidence, mode, solution } = context;
+  const isPlanned = mode === "plan-only" && solution?.standing === "approved";
+  const green = evidence.green || (engine.untested && engine.test_command !== null);
+  const reasons = isPlanned ? [] : reasonsBeforeReviews({ ...context, evidence: { ...evidence, green } });
+  return reasons.length > 0 ? refuse(context, "done", reasons) : [];
 }
-
-/** A person approves what they see: no line breaks, control letters, or marks that turn the direction of writing. */
-const unseenLetters = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
-
-/** Stands in `Facts.base` for a path that may never be written. */
-export const refusedPath = "refused";
 
 export function refuse(context: Context, to: string, reasons: readonly string[]): Judged {
   const refused = event("gate_refused", { to, reasons });
@@ -370,31 +358,25 @@ export function refuse(context: Context, to: string, reasons: readonly string[])
 
 function stuck(context: Context, message: string): ChainEvent {
   if (context.current_phase === "implementation") {
-    return park(
-      "not_verified",
-      exitCodes.verification,
-      message,
-      'The files are as they are, nothing is reported as working. Help with a hint: claude-exec ask {id} "…", or go on: claude-exec resume {id}',
-    );
+    return park("not_verified", exitCodes.verification, message, [
+      { why: "The files are as they are, nothing is reported as working." },
+      { operation: "ask", input: { question: "…" }, why: "Help with a hint" },
+      { operation: "resume", why: "Or go on" },
+    ]);
   }
   const open = blocking(context).map(({ area }) => area);
   return park(
     "no_movement",
     exitCodes.confidence,
     open.length ? `${message} Open and blocking: ${open.join(", ")}.` : message,
-    'Tell it what it cannot find out (claude-exec ask {id} "…"), set an area aside (claude-exec waive {id} <area> "why"), or go on: claude-exec resume {id}',
+    [
+      { operation: "ask", input: { question: "…" }, why: "Tell it what it cannot find out" },
+      { operation: "waive", input: { area: "<area>", reason: "…" }, why: "Set an area aside" },
+      { operation: "resume", why: "Or go on" },
+    ],
   );
 }
 
 function isPhase(name: string): name is Phase {
   return (phases as readonly string[]).includes(name);
-}
-
-function snakeCase(text: string): string {
-  return (
-    text
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, "_")
-      .slice(0, 60) || "question"
-  );
 }

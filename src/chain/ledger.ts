@@ -1,5 +1,9 @@
-import type { ChainEvent } from "./events.ts";
+import type { ChainEvent, EventNamed } from "./events.ts";
+import { typed } from "../tools/test_command.ts";
 import { percent } from "./gates.ts";
+import { listed, lossText } from "./proof.ts";
+import type { Evidence } from "./reply.ts";
+import { solutionText } from "./page.ts";
 
 /**
  * What the model is told about a batch of events: written once, kept in the journal, and sent unchanged with
@@ -9,12 +13,43 @@ export function ledgerText(events: readonly ChainEvent[]): string {
   return events.flatMap(tell).join("\n");
 }
 
+/** The same for a conversation that goes on. `isSaid`: the reply that brought it about stands there. */
+export function newsText(events: readonly ChainEvent[], isSaid: boolean): string {
+  return events.flatMap(isSaid ? tellBriefly : tellWithOutput).join("\n");
+}
+
+/** Whoever goes on working needs what the tests printed; reviewers and later phases need the end of it. */
+function tellWithOutput(event: ChainEvent): string[] {
+  if (event.event !== "tests_judged") return tell(event);
+  return [`${testsText(event)}\n${dataOf(event.output)}`];
+}
+
+/** What the engine made of a reply, for a conversation in which the reply itself stands. */
+function tellBriefly(event: ChainEvent): string[] {
+  switch (event.event) {
+    case "decision_taken":
+      return [];
+    case "report_recorded":
+      return countedLines(event).flatMap(({ text, isLess }) => (isLess ? [text] : []));
+    case "solution_presented":
+      return [
+        `The solution was presented to the user (${event.id})${event.patched?.length ? ` with these parts replaced: ${event.patched.join(", ")}` : ""}.`,
+      ];
+    case "questions_asked":
+      return ["The user is asked these questions."];
+    case "tests_judged":
+      return [testsText(event)];
+    default:
+      return tell(event);
+  }
+}
+
 function tell(event: ChainEvent): string[] {
   switch (event.event) {
     case "chain_started":
       return [
         `## Task\n${event.goal}`,
-        `Size: ${event.size}. Mode: ${event.mode ?? "tdd"}. Tests run with: ${event.test_command?.join(" ") ?? "no command found"}.`,
+        `Size: ${event.size}. Mode: ${event.mode}. Tests run with: ${event.test_command ? typed(event.test_command) : "no command found"}.`,
         ...(event.worktree
           ? [
               `The work is done in a git worktree of ${event.worktree.head.slice(0, 12)}.${event.worktree.dirty ? " Changes that the user had not committed are not in it." : ""}`,
@@ -42,9 +77,14 @@ function tell(event: ChainEvent): string[] {
     case "questions_asked":
       return [`The user is asked: ${event.questions.map(({ id, question }) => `[${id}] ${question}`).join(" ")}`];
     case "question_answered":
-      return [`The user answered [${event.id}]: ${event.answer}`];
+      return [`The user answered (user ${event.id}): ${event.answer}`];
+    case "tests_settled":
+      return [settledText(event)];
     case "phase_changed":
-      return [`## Phase ${event.to}\n${event.reason}${event.focus ? `\nFocus: ${event.focus}` : ""}`];
+      return [
+        `## Phase ${event.to}\n${event.reason}${event.focus ? `\nFocus: ${event.focus}` : ""}`,
+        ...(event.solution ? [`### The solution as it was presented last\n${event.solution}`] : []),
+      ];
     case "gate_refused":
       return [`The engine refused "${event.to}":\n${event.reasons.map((reason) => `- ${reason}`).join("\n")}`];
     case "area_waived":
@@ -52,15 +92,35 @@ function tell(event: ChainEvent): string[] {
     case "size_changed":
       return [`This task now counts as ${event.to}: ${event.reason}`];
     case "solution_presented":
-      return [`## Presented to the user (${event.id})\n${event.text}`];
+      return presentedText(event);
+    case "change_shown":
+      return [
+        `## The change, for its reviewers\n<diff kind="data">\n${event.text.replaceAll("</diff", "<\\/diff")}\n</diff>`,
+      ];
+    case "resumed":
+      return [`The chain was resumed.${settingsOf(event)}`];
+    case "parked":
+      return [`The chain stopped: ${event.message}`];
     case "approval_given":
       return [`The user approved ${event.solution}.`];
     case "approval_refused":
-      return [`The user rejected the solution${event.reason ? `: ${event.reason}` : " and gave no reason"}.`];
+      return [
+        `The user rejected the solution${event.reason ? ` (user rejection): ${event.reason}` : " and gave no reason"}.`,
+      ];
     case "more_info_asked":
-      return [`Before deciding, the user asks: ${event.question}`];
+      return [`Before deciding, the user asks (user question): ${event.question}`];
     case "changes_requested":
-      return [`The user wants changes: ${event.request}`];
+      return [`The user wants changes (user change_request): ${event.request}`];
+    case "assumptions_answered":
+      return event.answers.map(
+        ({ id, text, answer }) => `The user on assumption ${id} (user ${id}), "${text}": ${answer}`,
+      );
+    case "round_begun": {
+      const said = event.kind === "change" ? "wants a change (user change_request)" : "asks (user question)";
+      return [
+        `## A new round of this finished chain\nThe user ${said}: ${event.text}\nThis is the task now. The files are as the rounds before left them; their approvals, permissions and proof do not count any more.`,
+      ];
+    }
     case "approval_voided":
       return [`The approval no longer holds: ${event.reason}`];
     case "file_changed": {
@@ -76,10 +136,12 @@ function tell(event: ChainEvent): string[] {
           ({ path }) => `${event.argv.join(" ")} made ${path}, which is closed; it was moved away.`,
         ),
       ];
-    case "tests_judged":
-      return [
-        `Tests ran (${event.argv.join(" ")}): exit ${event.exit_code ?? "none"}, recorded as ${event.verdict}.${event.why === undefined ? "" : ` ${event.why}`}\n${dataOf(event.output)}`,
-      ];
+    case "tests_judged": {
+      const { in_words: counts, failing = [], verdict } = event;
+      const names = verdict === "green" || failing.length === 0 ? "" : ` Failing: ${failing.join(", ")}`;
+      const line = `${testsText(event)}${counts ? ` ${counts}.` : ""}${names}`.replaceAll(/\s+/g, " ");
+      return [line.length <= 300 ? line : `${line.slice(0, 299)}…`];
+    }
     case "red_repeated": {
       const { with_code: control, why } = event;
       const output = control && why !== null ? `\n${dataOf(control.output)}` : "";
@@ -88,11 +150,16 @@ function tell(event: ChainEvent): string[] {
       ];
     }
     case "permission_given":
-      return event.lost ? [`A person allowed that these tests no longer run: ${event.lost.join(", ")}`] : [];
+      return event.lost
+        ? [`A person allowed that these tests no longer run: ${event.lost.map(lossText).join(", ")}`]
+        : [];
     case "permission_refused":
-      if (!event.lost) return [];
+      if (!event.lost) {
+        const what = event.question ? "asks about a change or command" : "refused a change or command";
+        return [`The user ${what}: ${event.reason || "no reason was given"}`];
+      }
       return [
-        `A person ${event.question ? "asks about" : "does not allow"} these tests that no longer run: ${event.lost.join(", ")}. ${event.reason}`,
+        `A person ${event.question ? "asks about" : "does not allow"} these tests that no longer run: ${event.lost.map(lossText).join(", ")}. ${event.reason}`,
       ];
     case "reply_rejected":
     case "prompts_queued":
@@ -103,11 +170,26 @@ function tell(event: ChainEvent): string[] {
     case "rewound":
     case "lost_cost_entered":
     case "cost_alerted":
-    case "parked":
-    case "resumed":
     case "recovered":
     case "completed":
       return [];
+  }
+}
+
+function settledText(event: EventNamed<"tests_settled">): string {
+  switch (event.how) {
+    case "command":
+      return `The user's word: tests run with ${typed(event.argv)} from now on.`;
+    case "again":
+      return "The user has the tests run again.";
+    case "baseline_holds":
+      return "The files are as they were when the tests ran: that run is the baseline.";
+    case "in_workspace":
+      return "The user lets the tests run once in the workspace itself, before anything is approved.";
+    case "go_on":
+      return event.known_failing.length === 0
+        ? "The user goes on although no test could run."
+        : `The user goes on with tests that fail already; only new failures count. Known: ${listed(event.known_failing)}.`;
   }
 }
 
@@ -123,30 +205,72 @@ function knowledgeOf({
   return known;
 }
 
-function reportText({ key, prompt, report, counted }: Extract<ChainEvent, { event: "report_recorded" }>): string {
+function testsText({ argv, exit_code, verdict, why, run }: EventNamed<"tests_judged">): string {
+  return `${run === undefined ? "Tests ran" : `Test run ${run}`} (${argv.join(" ")}): exit ${exit_code ?? "none"}, recorded as ${verdict}.${why === undefined ? "" : ` ${why}`}`;
+}
+
+function settingsOf({ limits = {}, test_command, mode }: Extract<ChainEvent, { event: "resumed" }>): string {
+  const changes = [
+    ...Object.entries(limits).map(([name, value]) => `${name} is now ${value ?? "unlimited"}`),
+    ...(test_command ? [`tests run with: ${typed(test_command)}`] : []),
+    ...(mode ? [`the mode is ${mode}`] : []),
+  ];
+  return changes.length > 0 ? ` Changed settings: ${changes.join("; ")}.` : "";
+}
+
+/** A solution stands in the report that holds it. One with other parts is told whole when its phase ends. */
+function presentedText(event: EventNamed<"solution_presented">): string[] {
+  const { id, of, patched = [], earlier = {}, text } = event;
+  if (of === undefined) return [`## Presented to the user (${id})\n${text}`];
+  const others = [...patched, ...Object.keys(earlier)].join(", ");
+  return [`## Presented to the user (${id}): the solution of ${of}${others && `, with other parts: ${others}`}`];
+}
+
+function reportText(event: EventNamed<"report_recorded">): string {
+  const { key, prompt, report } = event;
   const lines = [`## Report of ${prompt} (${key})`, report.summary];
-  if (report.findings) lines.push(report.findings);
-  for (const { key: name, value } of report.discovered ?? [])
-    lines.push(`- discovered ${name}: ${Array.isArray(value) ? value.join(", ") : value}`);
+  if (report.account) lines.push(report.account);
+  if (report.solution) lines.push(solutionText(report.solution));
+  for (const { id, severity, where, what, trigger } of report.findings ?? [])
+    lines.push(`- finding ${id} (${severity}) ${where}: ${what} Trigger: ${trigger}`);
+  for (const { key: name, value, evidence } of report.discovered ?? [])
+    lines.push(`- discovered ${name}: ${Array.isArray(value) ? value.join(", ") : value}${cited(evidence)}`);
   for (const { key: name, choice, because } of report.decisions ?? [])
     lines.push(`- decided ${name}: ${choice}${because ? ` because ${because}` : ""}`);
   for (const { area, confidence, blocking, resolved, resolution } of report.uncertainties ?? []) {
     const standing = resolved ? "resolved" : blocking ? "blocking" : "open";
     lines.push(`- uncertain ${area} (${percent(confidence)}, ${standing})${resolution ? `: ${resolution}` : ""}`);
   }
-  for (const { area, score, claimed, missing } of counted) {
-    const less =
-      score < claimed
-        ? `, counted ${percent(score)}: not held as evidence: ${missing.join(", ") || "none was given"}`
-        : "";
-    lines.push(`- confidence ${area}: ${percent(claimed)}${less}`);
-  }
-  for (const { name, value, scale } of report.scores ?? [])
-    lines.push(`- score ${name}: ${value}${scale ? ` (${scale})` : ""}`);
+  lines.push(...countedLines(event).map(({ text }) => text));
+  for (const { name, value } of report.scores ?? []) lines.push(`- score ${name}: ${value}`);
   for (const { id, question } of report.questions ?? []) lines.push(`- question [${id}]: ${question}`);
   for (const { kind, text } of report.notes ?? []) lines.push(`- note (${kind}): ${text}`);
   for (const { name, content } of report.artifacts ?? []) lines.push(`### ${name}\n${content}`);
   return lines.join("\n");
+}
+
+/** The scores of a report as they count. `isLess`: not as the report claims. */
+function countedLines({ report, counted }: EventNamed<"report_recorded">): { text: string; isLess: boolean }[] {
+  const given = report.confidence ?? [];
+  const left = given.filter(({ area }) => !counted.some((one) => one.area === area));
+  return [
+    ...counted.map(({ area, score, claimed, missing }) => {
+      if (score >= claimed) {
+        const { evidence } = given.find((one) => one.area === area) ?? {};
+        return { text: `- confidence ${area}: ${percent(claimed)}${cited(evidence)}`, isLess: false };
+      }
+      const why = `not held as evidence: ${missing.join(", ") || "none was given"}`;
+      return { text: `- confidence ${area}: ${percent(claimed)}, counted ${percent(score)}: ${why}`, isLess: true };
+    }),
+    ...left.map(({ area, score }) => ({
+      text: `- confidence ${area}: ${percent(score)} is not taken over, because a prompt that measures has scored this area`,
+      isLess: true,
+    })),
+  ];
+}
+
+function cited(evidence: readonly Evidence[] = []): string {
+  return evidence.length === 0 ? "" : ` (${evidence.map(({ kind, ref }) => `${kind} ${ref}`).join("; ")})`;
 }
 
 function dataOf(output: string): string {

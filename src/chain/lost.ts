@@ -5,10 +5,7 @@ import type { Intent, Result } from "./events.ts";
 
 type Call = Extract<Intent, { effect: "model" }>;
 
-/**
- * A call whose fate a crash left unknown. It may have been paid, so it is booked at what was expected of it; journals
- * of earlier versions know only the most that it can have cost.
- */
+/** A call whose fate a crash left unknown. It may have been paid, so it is booked at what was expected of it. */
 export function lostCall(context: Context, call: Call): Result {
   const { key, turn } = call;
   const message = "The process ended while this call was in the air.";
@@ -22,7 +19,7 @@ export function bookingOf(context: Context, { prompt, request }: Call) {
 }
 
 /** The same booking, with so many attempts of which the provider did not say what they cost. */
-export function withLost(booking: Booking, { reserved, expected = reserved }: Call, calls: number): Booking {
+export function withLost(booking: Booking, { reserved, expected }: Call, calls: number): Booking {
   if (calls === 0) return booking;
   const times = (usd: number | null) => (usd === null ? null : usd * calls);
   const lost: Lost = {
@@ -41,20 +38,21 @@ export function lostCostObjection(
   { usd, calls }: { readonly usd: number; readonly calls?: readonly string[] | undefined },
 ): UserError | undefined {
   const { lost_calls: lost } = costs;
+  const costOf = (why: string, more = {}) => ({ operation: "chain-cost", input: { chain: id, ...more }, why });
   if (lost.length === 0) {
     const message = `Chain ${id} has no lost call whose cost is open. Nothing was changed.`;
-    return new UserError("nothing_lost", message, `See what it cost: claude-exec chain-cost ${id}`, exitCodes.conflict);
+    return new UserError("nothing_lost", message, costOf("See what it cost"), exitCodes.conflict);
   }
   if (calls !== undefined && calls.join("\n") !== lostKeys(costs).join("\n")) {
     const message = `Other calls of chain ${id} are lost now than those whose cost was entered. Nothing was changed.`;
-    return new UserError("other_lost", message, `Look again: claude-exec chain-cost ${id}`, exitCodes.conflict);
+    return new UserError("other_lost", message, costOf("Look again"), exitCodes.conflict);
   }
   // A lost call may have been sent several times before it was lost.
   const most = lost.reduce((sum, { most_usd }) => sum + (most_usd ?? Number.POSITIVE_INFINITY), 0) * attemptsAtMost;
   if (usd <= most) return undefined;
   const message = `The lost calls of chain ${id} cannot have cost $${usd}, but $${most.toFixed(2)} at most. Nothing was changed.`;
-  const hint = `Enter what the provider charged for all of them together: claude-exec chain-cost ${id} --lost 0.07`;
-  return new UserError("lost_too_much", message, hint, exitCodes.usage);
+  const next = costOf("Enter what the provider charged for all of them together", { lost: "0.07" });
+  return new UserError("lost_too_much", message, next, exitCodes.usage);
 }
 
 export function lostKeys({ lost_calls }: Context["cost_tracking"]): string[] {

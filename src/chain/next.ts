@@ -1,8 +1,10 @@
 import { called } from "./called.ts";
-import { isRepeatDue } from "./gates.ts";
-import { itemAt, queueKey } from "./item.ts";
+import { gate, isFinished, isRepeatDue } from "./gates.ts";
+import { controller, decision, itemAt } from "./item.ts";
 import type { AskedQuestion, Context, Item, PresentedSolution, State } from "./context.ts";
 import type { QueuedPrompt, Request } from "./events.ts";
+import { hasNoBaseline } from "./test_question.ts";
+import { ownStep } from "./own_list.ts";
 
 export type Step =
   | { readonly type: "open_epoch" }
@@ -38,6 +40,8 @@ export function nextStep(context: Context): Step {
   const { cost_alert_usd: threshold } = engine.limits;
   if (threshold !== null && usd >= threshold && !engine.alerted) return { type: "alert", usd, threshold };
   if (engine.request) return { type: "wait_for_permission", request: engine.request };
+  const questions = context.questions.filter(({ answer }) => answer === null);
+  if (engine.tests.question) return { type: "wait_for_answers", questions };
   if (engine.item) return baselineIsDue(context) ? testRun(context) : continueItem(engine.item);
 
   const [queued] = engine.queue;
@@ -47,7 +51,6 @@ export function nextStep(context: Context): Step {
   }
   if (queued) return firstCall(queued);
 
-  const questions = context.questions.filter(({ answer }) => answer === null);
   if (questions.length > 0) return { type: "wait_for_answers", questions };
 
   if (solution?.standing === "presented") return { type: "wait_for_approval", presented: solution };
@@ -58,23 +61,15 @@ export function nextStep(context: Context): Step {
     const step = implementation(context);
     if (step) return step;
   }
-  const call = called(context);
-  if (call) return { type: "queue", ...call };
+  const own = called(context) ?? ownStep(context);
+  if (own) return { type: "queue", ...own };
+  if (isProved(context)) return { type: "complete", summary: engine.completion ?? context.last_response ?? "" };
   return {
     type: "call_model",
     key: `${decision(context)}/controller`,
     turn: 1,
-    item: { prompt: "phase_controller", inputs: {}, expects: "action" },
+    item: controller,
   };
-}
-
-/** The phase and the number of the decision that comes next in it: the stem of every key below it. */
-export function decision(context: Context): string {
-  return `${context.current_phase}/${nextNumber(context)}`;
-}
-
-export function nextNumber(context: Context): number {
-  return (context.engine.decisions[context.current_phase] ?? 0) + 1;
 }
 
 function continueItem(item: Item): Step {
@@ -116,38 +111,52 @@ export function stepOf(context: Context, key: string): Step | undefined {
 
 function implementation(context: Context): Step | undefined {
   const { engine, evidence } = context;
-  if (engine.test_command && (engine.untested || evidence.runs.length === evidence.since)) return testRun(context);
+  const isFirst = evidence.runs.length === evidence.since && !hasNoBaseline(context);
+  if (engine.test_command && (engine.untested || isFirst)) return testRun(context);
   if (isRepeatDue(context)) {
     const number = engine.decisions["implementation"] ?? 0;
     return { type: "repeat_red", key: `implementation/${number}/tests-${engine.runs + 1}-without-code` };
   }
-  if (context.size !== "tiny") return undefined;
-  const done = context.phase_history.at(-1)?.prompts_executed ?? [];
-  const follows = (name: string, why: string): Step => ({
-    type: "queue",
-    why,
-    prompts: [{ key: queueKey(context, nextNumber(context), 0, name), name, inputs: {} }],
-  });
-  if (!done.includes("tdd_flow_controller"))
-    return follows("tdd_flow_controller", "A tiny task goes straight to its tests and code.");
-  if (Object.keys(engine.files).length === 0 || engine.gate) return undefined;
-  const bySubstitute = context.solution?.solution.verification.kind === "substitute";
-  if (bySubstitute && !done.includes("deployment_checker"))
-    return follows("deployment_checker", "The approved check is carried out.");
-  return evidence.green || !engine.test_command
-    ? { type: "complete", summary: context.last_response ?? "" }
-    : undefined;
+  return undefined;
+}
+
+/** Nothing is left to be done or looked at: the engine completes the chain by itself. */
+function isProved(context: Context): boolean {
+  const isBuilt = context.current_phase === "implementation" && context.solution?.standing === "approved";
+  return isBuilt && !context.engine.gate && isFinished(context) && gate(context, "done").length === 0;
 }
 
 /** Also in the middle of a prompt's work, where a resume before anything was written asks for a new baseline. */
-function baselineIsDue({ engine, evidence, solution, current_phase: phase }: Context): boolean {
+function baselineIsDue(context: Context): boolean {
+  const { engine, evidence, solution, current_phase: phase } = context;
   return (
+    !hasNoBaseline(context) &&
     phase === "implementation" &&
     solution?.standing === "approved" &&
     engine.test_command !== null &&
     !Object.values(engine.open).some(({ effect }) => effect === "change") &&
     evidence.runs.length === evidence.since
   );
+}
+
+/**
+ * Before a person is asked anything, and before anything is designed, the tests run once where nothing can be written:
+ * what they say today belongs to what is designed, and to what a person judges.
+ */
+export function earlyBaseline(context: Context, next: Step): Step | undefined {
+  const { engine, evidence, solution, current_phase: phase } = context;
+  const isDesigning = phase === "context-building" || phase === "uncertainty-analysis";
+  const isBetween = (next.type === "queue" || next.type === "call_model") && !engine.item && engine.queue.length === 0;
+  const isAsking = next.type === "wait_for_answers" || next.type === "wait_for_approval" || next.type === "settle";
+  const isDue =
+    phase !== "implementation" &&
+    engine.test_command !== null &&
+    engine.tests.question === null &&
+    evidence.runs.length === evidence.since &&
+    (solution?.solution.verification.kind ?? "tests") === "tests";
+  return isDue && (isAsking || (isDesigning && isBetween))
+    ? { type: "run_tests", key: `${phase}/baseline` }
+    : undefined;
 }
 
 function testRun({ engine }: Context): Step {

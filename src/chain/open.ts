@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { writeAtomic, readTextIfThere } from "../util/files.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
-import { Journal, type Actor, type Reading } from "../store/journal.ts";
+import { writeAtomic, readTextIfThere } from "../util/files.ts";
+import { Journal, type Actor, type Batch, type Reading } from "../store/journal.ts";
 import { chainPaths, contextFiles, removeLeftovers, takeChainId, type Inbox } from "../store/chains.ts";
 import { writeJournalEnd } from "../store/journal_end.ts";
 import { openBlobs, type Blobs } from "../store/blobs.ts";
@@ -13,7 +13,7 @@ import { apply, replay } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { event, type Body, type ChainEvent, type ChainLine, type Edit, type EventNamed } from "./events.ts";
 import { examineJournal, isAnsweredCall, neverBegun, noChain, readChain } from "./inspect.ts";
-import { ledgerText } from "./ledger.ts";
+import { ledgerText, newsText } from "./ledger.ts";
 import { notOwn, type ChainStore } from "./ownership.ts";
 import { standing, writeView, type Standing } from "./view.ts";
 
@@ -28,14 +28,20 @@ export interface Chain {
   readonly aside: string;
   readonly viewPath: string;
   readonly context: Context;
-  /** Lines on disk, then the context, then the listener: in this order, always. */
-  append(...batches: { by: Actor; bodies: readonly Body[] }[]): void;
+  /**
+   * What `decide` makes of the context becomes lines. It is called when all earlier writes have ended, so that nothing
+   * changes between what it sees and what it decides. Where the context decides nothing, batches do. Returns the new
+   * context. Lines on disk, then the context, then the listener: in this order, always.
+   */
+  append(...lines: [Decide] | Batch<Body>[]): Promise<Context>;
   /** Keeps the context file near the journal while the chain runs; `durable` when it stops. */
   writeView(durable: boolean): void;
-  close(): void;
+  close(): Promise<void>;
 }
 
-export type Listener = (line: ChainLine) => void;
+export type Decide = (context: Context) => readonly Batch<Body>[];
+
+export type Listener = (line: ChainLine, context: Context) => void;
 
 export const engineActor: Actor = { kind: "engine", name: "claude-exec", door: "engine" };
 
@@ -50,8 +56,14 @@ export interface Beginning extends ChainStore {
 
 export type Started = Omit<EventNamed<"chain_started">, "type" | "event" | "slug">;
 
+export interface OpenedChain {
+  readonly chain: Chain;
+  /** What somebody changed in its context file by hand. */
+  readonly edits: readonly Edit[];
+}
+
 /** Begins a chain: its number, its journal with the first lines and what was `learned` before, its context file. */
-export function createChain(beginning: Beginning, started: Started, learned: readonly ChainEvent[] = []): Chain {
+export async function createChain(beginning: Beginning, started: Started, learned: readonly ChainEvent[] = []) {
   const { contexts } = beginning;
   const id = takeChainId(contexts);
   const slug = slugOf(started.goal);
@@ -59,16 +71,23 @@ export function createChain(beginning: Beginning, started: Started, learned: rea
   let chain: Chain | undefined;
   try {
     removeLeftovers(contexts, id);
-    chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lockOf(contexts, id));
-    chain.append(firstBatch(id, beginning, [event("chain_started", { ...started, slug }), ...learned]));
+    const lock = lockOf(contexts, id);
+    if (!lock) throw takenMeanwhile(id);
+    chain = hold(beginning, id, viewPath, { lines: [], bytes: 0 }, lock);
+    await chain.append(firstBatch(id, beginning, [event("chain_started", { ...started, slug }), ...learned]));
     beginning.onBegin?.();
     return chain;
   } catch (error) {
-    chain?.close();
+    await chain?.close();
     const { journal, end } = chainPaths(contexts, id);
     for (const path of [journal, end]) rmSync(path, { force: true });
     throw error;
   }
+}
+
+function takenMeanwhile(id: string): UserError {
+  const message = `Another process looks at chain ${id} at this very moment. Nothing was begun.`;
+  return new UserError("locked", message, "Ask for the same again.", exitCodes.conflict);
 }
 
 /** Header and task in one batch: a chain whose task is not on disk has not begun. */
@@ -76,19 +95,23 @@ export function firstBatch(
   id: string,
   { engine, by, seal, home }: Beginning,
   events: readonly ChainEvent[],
-): { by: Actor; bodies: readonly Body[] } {
+): Batch<Body> {
   const { bodies } = withLedger(by, events);
-  return { by, bodies: [{ type: "header", format: 2, chain_id: id, engine, key: seal.id, home }, ...bodies] };
+  return {
+    by,
+    bodies: [{ type: "header", format: 2, chain_id: id, engine, parent: null, key: seal.id, home }, ...bodies],
+  };
 }
 
 /**
  * Opens a chain that is there: proves its journal, cuts what a crash left torn, and sees to its context file. A chain
- * that is not this user's own is refused.
+ * that is not this user's own is refused. Undefined: another process works on it.
  */
-export function openChain(beginning: Beginning, id: string): { chain: Chain; edits: Edit[] } {
+export function openChain(beginning: Beginning, id: string): OpenedChain | undefined {
   const { contexts } = beginning;
   const file = contextFiles(contexts).get(id);
   const lock = lockOf(contexts, id);
+  if (!lock) return undefined;
   try {
     const { reading, ownership, problem } = examineJournal(beginning, id);
     if (ownership && ownership.type !== "own") throw notOwn(id, ownership);
@@ -149,6 +172,13 @@ export function hold(
     writeJournalEnd(paths.end, { n: journal.length, hash: journal.head, calls });
     ended = { n: journal.length, at: now() };
   };
+  let last: Promise<unknown> = Promise.resolve();
+  /** One write at a time. One that failed leaves everything as it was, and the next begins. */
+  const inTurn = <Done>(write: () => Promise<Done>): Promise<Done> => {
+    const done = last.then(write);
+    last = done.catch(() => {});
+    return done;
+  };
   return {
     id,
     viewPath,
@@ -158,8 +188,8 @@ export function hold(
     aside: paths.aside,
     blobs: {
       ...blobs,
-      put: (text) => spare.keeping(() => blobs.put(text)),
-      putBytes: (bytes) => spare.keeping(() => blobs.putBytes(bytes)),
+      put: (text) => inTurn(() => spare.keeping(() => blobs.put(text))),
+      putBytes: (bytes) => inTurn(() => spare.keeping(() => blobs.putBytes(bytes))),
     },
     tree: {
       read() {
@@ -172,24 +202,29 @@ export function hold(
     get context() {
       return context;
     },
-    append(...batches) {
-      const begins = batches.some(({ bodies }) => bodies.some(({ type }) => type === "intent"));
-      const write = () => journal.append(...batches);
-      for (const line of begins ? spare.beginning(write) : spare.keeping(write)) {
-        if (line.n === 1) first = line.hash;
-        context = apply(context, line);
-        if (isAnsweredCall(line)) calls++;
-        listen(line);
-      }
-      if (now() - ended.at >= viewEvery) keepEnd();
-    },
+    append: (...given) =>
+      inTurn(async () => {
+        const [decide] = given;
+        const batches = typeof decide === "function" ? decide(context) : (given as Batch<Body>[]);
+        const begins = batches.some(({ bodies }) => bodies.some(({ type }) => type === "intent"));
+        const write = () => journal.append(...batches);
+        for (const line of await (begins ? spare.beginning(write) : spare.keeping(write))) {
+          if (line.n === 1) first = line.hash;
+          context = apply(context, line);
+          if (isAnsweredCall(line)) calls++;
+          listen(line, context);
+        }
+        if (now() - ended.at >= viewEvery) keepEnd();
+        return context;
+      }),
     writeView(durable) {
       const at = now();
       if (durable ? written.n === journal.length : at - written.at < viewEvery) return;
-      writeView(viewPath, context, { n: journal.length, hash: journal.head }, durable);
+      writeView(viewPath, context, { n: journal.length, hash: journal.head }, durable, !durable);
       written = { n: journal.length, at };
     },
-    close() {
+    async close() {
+      await last;
       spare.close();
       if (ended.n !== journal.length) keepEnd();
       journal.close();
@@ -201,24 +236,23 @@ export function hold(
 /** At most this often (ms) are the context file and the journal's end rewritten while a chain runs. */
 const viewEvery = 1000;
 
-/** A batch of events together with what the model is told about them. */
-export function withLedger(by: Actor, events: readonly ChainEvent[]): { by: Actor; bodies: readonly Body[] } {
+/**
+ * A batch of events together with what the model is told about them. `isSaid`: they stand in a reply or the answer to a tool
+ * call that the conversation of the phase keeps, so that the conversation needs only what the engine made of them.
+ */
+export function withLedger(by: Actor, events: readonly ChainEvent[], { isSaid = false } = {}): Batch<Body> {
   const text = ledgerText(events);
-  return { by, bodies: text ? [...events, event("ledger_extended", { text })] : events };
+  const brief = newsText(events, isSaid);
+  const told = brief === text ? {} : { brief };
+  return { by, bodies: text ? [...events, event("ledger_extended", { text, ...told })] : events };
 }
 
-export function lockOf(contexts: string, id: string): Lock {
+/** Undefined: another process works on the chain. */
+export function lockOf(contexts: string, id: string): Lock | undefined {
   const paths = chainPaths(contexts, id);
   if (!statSync(paths.journal, { throwIfNoEntry: false }) && !contextFiles(contexts).has(id)) throw noChain(id);
   mkdirSync(dirname(paths.lock), { recursive: true, mode: 0o700 });
-  const lock = tryLock(paths.lock);
-  if (lock) return lock;
-  throw new UserError(
-    "locked",
-    `Another process is working on chain ${id}.`,
-    `Watch it: claude-exec status ${id}`,
-    exitCodes.conflict,
-  );
+  return tryLock(paths.lock);
 }
 
 export function viewName(id: string, lines: readonly ChainLine[]): string {

@@ -1,4 +1,5 @@
 import { exitCodes } from "../util/errors.ts";
+import type { Next } from "../util/next.ts";
 import { bookAttempts } from "../costs/books.ts";
 import { priceOf } from "../models/prices.ts";
 import type { Outcome, Usage } from "../models/types.ts";
@@ -16,7 +17,7 @@ import { whyUnusable } from "./transcript.ts";
 type Call = Extract<Intent, { effect: "model" }>;
 
 /** What a call brought, and what follows from it, in one write. */
-export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<void> {
+export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<unknown> {
   const { chain, deps } = work;
   const { context } = chain;
   const { engine } = context;
@@ -30,7 +31,7 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
     effect: "model",
     key,
     turn,
-    outcome: stored(outcome, problem, work),
+    outcome: await stored(outcome, problem, work),
     booked: withLost(booked, call, lostAttempts(outcome)),
   };
   const first = { by: { kind: "model" as const, name: call.request.model, door: deps.model.name }, bodies: [result] };
@@ -41,17 +42,17 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
       return outcome.stop === "tool_use" ? chain.append(first) : settle(work, call.key, outcome.content, first);
     case "cancelled":
       return chain.append(first);
-    case "cut":
-      return then(
-        ...reject(item, call.key, [
-          "It was cut off at the limit of its length. Be briefer; write a long file in several edits.",
-        ]),
-      );
+    case "cut": {
+      const { max_tokens: cutAt } = call.request;
+      const advice =
+        cutAt < deps.maxTokens ? "There is more room now." : "Be briefer; write a long file in several edits.";
+      return then(...reject(item, call.key, [`It was cut off at the limit of its length. ${advice}`], cutAt));
+    }
     case "paused":
       return then(...reject(item, call.key, ["You paused. Go on and answer."]));
     case "context_exceeded":
       if (engine.ledger.length === 1 && item?.turns.length === 0) return then(tooLarge);
-      chain.append(first);
+      await chain.append(first);
       return work.defer ? work.defer(call.key, "context_full") : openEpoch(work, contextFull);
     case "refused":
       return then(refusal(outcome.reason));
@@ -67,35 +68,37 @@ function lostAttempts({ type, attempts }: Outcome): number {
 }
 
 /** A reply with a problem is not kept: it must not become part of a later request. */
-function stored(outcome: Outcome, problem: string | undefined, { chain }: Work): StoredOutcome {
+async function stored(outcome: Outcome, problem: string | undefined, { chain }: Work): Promise<StoredOutcome> {
   if (problem !== undefined) return { type: "failed", reason: "unusable_reply", message: problem };
   if (outcome.type !== "replied") {
     const reason = "reason" in outcome ? { reason: outcome.reason } : {};
     return { type: outcome.type, ...reason, ...("message" in outcome ? { message: outcome.message } : {}) };
   }
   const { stop, content } = outcome;
-  const kept = beside(JSON.stringify(content), chain.blobs.put);
+  const kept = await beside(JSON.stringify(content), chain.blobs.put);
   const calls = content.flatMap((block) => (block.type === "tool_use" ? [{ id: block.id, tool: block.name }] : []));
   return { type: "replied", stop, content: "blob" in kept ? kept : content, calls };
 }
 
-const otherModel = "claude-exec resume {id} --model <model>";
+const otherModel = (why: string): Next => ({ operation: "resume", input: { model: "<model>" }, why });
 
 const tooLarge = park(
   "context_exceeded",
   exitCodes.failed,
   "Even a fresh start of the context does not fit into the model's window.",
-  `Everything is kept. Use a model with a larger window: ${otherModel}`,
+  otherModel("Everything is kept. Use a model with a larger window"),
 );
 
 function refusal(reason: string): ChainEvent {
-  const hint = `Everything before is kept. Say what it should know (claude-exec ask {id} "…") or use another model: ${otherModel}`;
-  return park("refused", exitCodes.failed, `The model refused this step${reason ? ` (${reason})` : ""}.`, hint);
+  const why = "Everything before is kept. Say what it should know";
+  const next = [{ operation: "ask", input: { question: "…" }, why }, otherModel("Or use another model")];
+  return park("refused", exitCodes.failed, `The model refused this step${reason ? ` (${reason})` : ""}.`, next);
 }
 
 function failure({ reason, message, attempts }: Extract<Outcome, { type: "failed" }>): ChainEvent {
   const unpaid = attempts.length === 0 ? ", and nothing is paid twice" : "";
-  const again = `Everything before is kept${unpaid}. Go on: claude-exec resume {id}`;
+  const kept = `Everything before is kept${unpaid}. Go on`;
+  const goOn = (first = ""): Next => ({ operation: "resume", why: first + kept });
   switch (reason) {
     case "authentication":
     case "permission":
@@ -103,42 +106,44 @@ function failure({ reason, message, attempts }: Extract<Outcome, { type: "failed
         reason,
         exitCodes.notConfigured,
         `The provider does not accept the key: ${message}`,
-        `Set a valid ANTHROPIC_API_KEY. ${again}`,
+        goOn("Set a valid ANTHROPIC_API_KEY. "),
       );
     case "spend_limit":
       return park(
         reason,
         exitCodes.budget,
         `The provider's spend limit is reached: ${message}`,
-        `Raise it with the provider. ${again}`,
+        goOn("Raise it with the provider. "),
       );
     case "unknown_model":
       return park(
         reason,
         exitCodes.notConfigured,
         `The provider does not know this model: ${message}`,
-        `Name another: ${otherModel}`,
+        otherModel("Name another"),
       );
     case "invalid_request":
       return park(
         reason,
         exitCodes.failed,
         `The provider rejected the request: ${message}`,
-        `Everything before is kept. Try another model: ${otherModel}`,
+        otherModel("Everything before is kept. Try another model"),
       );
     case "not_recorded":
-      return park(
-        reason,
-        exitCodes.failed,
-        message,
-        "A recording only knows the way it was recorded. For a real run set ANTHROPIC_API_KEY and resume the chain without --replay.",
-      );
+      return park(reason, exitCodes.failed, message, [
+        { why: "A recording only knows the way it was recorded." },
+        {
+          operation: "resume",
+          input: { replay: null },
+          why: "For a real run set ANTHROPIC_API_KEY and go on without it",
+        },
+      ]);
     case "rate_limited":
     case "overloaded":
     case "server_error":
     case "network":
     case "stalled":
     case "bad_stream":
-      return park(reason, exitCodes.failed, `The model could not be reached: ${message}`, again);
+      return park(reason, exitCodes.failed, `The model could not be reached: ${message}`, goOn());
   }
 }

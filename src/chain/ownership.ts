@@ -1,5 +1,6 @@
 import { lstatSync, statSync } from "node:fs";
 import { exitCodes, systemCode, UserError } from "../util/errors.ts";
+import type { Next } from "../util/next.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
 import { readFirstBatch } from "../store/journal.ts";
 import type { Seal } from "../store/seal.ts";
@@ -25,7 +26,7 @@ export type Ownership = { readonly type: "own" } | NotOwn;
 export interface NotOwn {
   readonly type: "foreign" | "moved" | "tracked_by_git";
   readonly why: string;
-  readonly hint: string;
+  readonly next: readonly Next[];
   /** Where the home was before it was moved. */
   readonly from?: string;
 }
@@ -36,7 +37,9 @@ export function ownershipIn(store: ChainStore, id: string): Ownership | undefine
   const stats = statSync(journal, { throwIfNoEntry: false });
   const isThere = stats?.isFile() === true;
   const hasContextFile = () => contextFiles(store.contexts).has(id);
-  const foreign = (why: string): NotOwn => ({ type: "foreign", why, hint: adoptingCommand(id) });
+  const adopting = (why: string): Next => ({ operation: "resume", input: { chain: id, adopt: true }, why });
+  const takeOver = "To take over what it knows and what it cost, but none of its approvals and permissions";
+  const foreign = (why: string): NotOwn => ({ type: "foreign", why, next: [adopting(takeOver)] });
   if (!isThere || stats.size === 0) {
     if (hasContextFile()) return foreign("it has only a context file, which anybody could have written");
     return isThere ? { type: "own" } : undefined;
@@ -59,11 +62,7 @@ export function ownershipIn(store: ChainStore, id: string): Ownership | undefine
   if (from === store.home) return { type: "own" };
   if (isThereStill(from)) return foreign(`it is a copy of the chain in ${from}`);
   const why = `it was moved here from ${from}, and you have not confirmed that`;
-  return { type: "moved", why, hint: adoptingCommand(id), from };
-}
-
-function adoptingCommand(id: string): string {
-  return `claude-exec resume ${id} --adopt`;
+  return { type: "moved", why, next: [adopting("If you moved it here, say so once")], from };
 }
 
 /** The home that a chain was begun in, and those that it was moved to. Only the last one is its home now. */
@@ -85,16 +84,12 @@ function isThereStill(path: string): boolean {
 }
 
 /** Nothing is done with a chain that is not this user's own, before a person says so. */
-export function notOwn(id: string, { type, why, hint, from }: NotOwn): UserError {
+export function notOwn(chain: string, { type, why, next, from }: NotOwn): UserError {
   if (type === "moved") {
-    return new UserError(
-      type,
-      `Chain ${id} was begun in ${from}, which is not there any more. Nothing was done.`,
-      `If you moved it here, say so once: ${hint}`,
-      exitCodes.waiting,
-    );
+    const message = `Chain ${chain} was begun in ${from}, which is not there any more. Nothing was done.`;
+    return new UserError(type, message, next, exitCodes.waiting);
   }
-  const adopting = `Look at it: claude-exec status ${id}. To take over what it knows and what it cost, but none of its approvals and permissions: ${hint}`;
-  const message = `Chain ${id} is foreign: ${why}. Nothing was done with it.`;
-  return new UserError(type, message, type === "foreign" ? adopting : hint, exitCodes.waiting);
+  const look = type === "foreign" ? [{ operation: "status", input: { chain }, why: "Look at it" }] : [];
+  const message = `Chain ${chain} is foreign: ${why}. Nothing was done with it.`;
+  return new UserError(type, message, [...look, ...next], exitCodes.waiting);
 }

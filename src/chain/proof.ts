@@ -1,30 +1,62 @@
 import { differencesOf, type TestSetup } from "../tools/test_setup.ts";
-import type { CommandRun } from "../tools/types.ts";
+import type { CommandRun } from "../programs/run_command.ts";
 import type { Context } from "./context.ts";
 import type { Verdict } from "./events.ts";
+import type { TestOutput } from "./test_output.ts";
 import { looksLikeCode } from "./solution.ts";
 
-/** What a run of the tests proves, from what had been changed when it ran. */
-export function verdict({ engine, evidence, mode }: Context, run: Proving): Verdict {
+/** What a run of the tests proves, from what had been changed when it ran. `read`: what its output says of single tests. */
+export function verdict(
+  { engine, evidence, mode }: Context,
+  run: Proving,
+  read: Pick<TestOutput, "failing" | "counts"> = { failing: [], counts: undefined },
+): Verdict {
   const roles = new Set(Object.values(engine.files).map(({ role }) => role));
   const tests = Object.keys(engine.files).filter((path) => engine.files[path]?.role === "test");
-  const passed = run.exit_code === 0;
   if (roles.size === 0) {
-    if (passed) return hasNoTests(run) ? "broken" : "baseline";
+    if (run.exit_code === 0) return hasNoTests(run) ? "broken" : "baseline";
     return couldRun(run, tests) ? "failing at baseline" : "broken";
   }
   const onlyTests = roles.has("test") && !roles.has("code");
+  const passed = hasPassed(run, read, accepted({ engine, evidence }));
   if (passed && hasNoTests(run)) return "broken";
   if (passed) return onlyTests && mode === "tdd" ? "unproven" : "green";
   if (!onlyTests) return "failing";
   const baseline = baselineOf(evidence);
-  const passedBefore = baseline === undefined || baseline.exit_code === 0;
-  if (!passedBefore) return "failing";
+  const known = engine.tests.known_failing ?? [];
+  const isNew =
+    baseline === undefined || baseline.exit_code === 0 || read.failing.some((name) => !known.includes(name));
+  if (!isNew || (known.length === 0 && baseline && baseline.exit_code !== 0)) return "failing";
   return couldRun(run, tests) ? "red" : "broken";
 }
 
+/**
+ * Whether all tests passed, but for those of which a person knows that they failed before anything was changed. At least
+ * as many must pass as then: a runner that stops halfway names no other failures either.
+ */
+export function hasPassed(
+  run: Proving,
+  { failing, counts }: Pick<TestOutput, "failing" | "counts">,
+  { known, least }: Accepted,
+): boolean {
+  if (run.exit_code === 0) return true;
+  if (!known || failing.length === 0 || !counts || !couldRun(run, [])) return false;
+  if ((counts.passed ?? 0) < least) return false;
+  return failing.every((name) => known.includes(name)) && counts.failed <= known.length;
+}
+
+/** The failures that a person knows of, and how many tests passed beside them. */
+export interface Accepted {
+  readonly known: readonly string[] | null;
+  readonly least: number;
+}
+
+export function accepted({ engine, evidence }: Pick<Context, "engine" | "evidence">): Accepted {
+  return { known: engine.tests.known_failing, least: baselineOf(evidence)?.passed ?? 0 };
+}
+
 /** The run before anything was changed. Older chains call it a baseline also where it failed. */
-function baselineOf({ runs, since }: Context["evidence"]) {
+export function baselineOf({ runs, since }: Context["evidence"]) {
   return runs.slice(since).findLast((run) => run.verdict === "baseline" || run.verdict === "failing at baseline");
 }
 
@@ -71,7 +103,7 @@ export function whyUnproven(
   const back = differs.length === 0 ? "" : " Or put them back as they were.";
   if (open.length > 0) {
     const refused = open.some((name) => context.evidence.losses[name] === false);
-    const skipped = open.filter((name) => isSkippedTests.test(name)).map((name) => name.replace(isSkippedTests, "$1"));
+    const skipped = open.filter((name) => isSkippedTests.test(name)).map(lossText);
     const gone = open.filter((name) => !isSkippedTests.test(name));
     const what = [...(gone.length > 0 ? [`These tests no longer run: ${listed(gone)}`] : []), ...skipped].join(". ");
     const them = gone.length === 0 && skipped.every((text) => text.startsWith("1 ")) ? "it" : "them";
@@ -90,6 +122,11 @@ export function whyUnproven(
 export function skippedTests(count: number, state: string): string {
   const what = count === 1 ? "1 test that ran before is" : `${count} tests that ran before are`;
   return `${what} skipped now (state ${state})`;
+}
+
+/** What is lost, for people and models: without the state that a permission is bound to. */
+export function lossText(name: string): string {
+  return name.replace(isSkippedTests, "$1");
 }
 
 const isSkippedTests = /^(\d+ tests? that ran before (?:is|are) skipped now) \(state \w+\)$/;

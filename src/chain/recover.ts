@@ -5,7 +5,7 @@ import { isRecord, type Json } from "../util/json.ts";
 import { writeAtomic } from "../util/files.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
 import { openBlobs, type Blobs } from "../store/blobs.ts";
-import type { Workspace } from "../tools/workspace.ts";
+import type { Workspace } from "../workspace/workspace.ts";
 import { engineCall } from "./called.ts";
 import type { Context } from "./context.ts";
 import { event, type ChainEvent, type Phase } from "./events.ts";
@@ -21,6 +21,7 @@ import {
 import { createChain, hold, lockOf, openChain, viewName, withLedger, type Beginning, type Chain } from "./open.ts";
 import { notOwn, type ChainStore } from "./ownership.ts";
 import { isSealed } from "./view.ts";
+import { triggers } from "./roles.ts";
 import { phaseStart, restoreFiles, touchedSince, unsureSince } from "./rewind.ts";
 
 /** continue: from the last good state. phase: the last phase again. fresh: a new chain. Each keeps what is known. */
@@ -70,17 +71,18 @@ export interface Recovered {
   readonly viewPath: string;
 }
 
-/** Makes a damaged chain one that can be resumed. `workspace` is opened only to put back files. */
+/** Makes a damaged chain one that can be resumed. `workspace` is opened only to put back files. Undefined: another process works on it. */
 export async function recoverChain(
   beginning: Beginning,
   id: string,
   choice: RecoveryChoice,
   workspace: (context: Context) => Promise<Workspace>,
-): Promise<Recovered> {
+): Promise<Recovered | undefined> {
   const { contexts, by } = beginning;
   const paths = chainPaths(contexts, id);
   if (choice === "fresh") return startAgain(beginning, id, inspectChain(beginning, id));
   const lock = lockOf(contexts, id);
+  if (!lock) return undefined;
   let chain: Chain | undefined;
   let kept_as: string | null = null;
   try {
@@ -98,33 +100,43 @@ export async function recoverChain(
     const looks = choice === "continue" ? lookAtLoss(chain.context, lost, kept_as) : [];
     const learned = found.isFromFile || choice === "phase" ? [learnedEvent(found, choice)] : [];
     const recovered = event("recovered", { lost_lines: lost?.lines ?? 0, kept_as });
-    chain.append(withLedger(by, [...rewound, ...learned, recovered, ...looks]));
+    await chain.append(withLedger(by, [...rewound, ...learned, recovered, ...looks]));
     // It tells of lines that are gone, and is written anew below. What a person wrote there stays.
     if (isSealed(readJson(viewPath))) rmSync(viewPath);
   } finally {
-    if (chain) chain.close();
+    if (chain) await chain.close();
     else lock.release();
   }
   // Read again as a whole, since lines that were rewound end the life of others; its context file follows.
-  const { chain: again } = openChain(beginning, id);
-  again.close();
-  return { id, kept_as, viewPath: again.viewPath };
+  const again = openChain(beginning, id)?.chain;
+  await again?.close();
+  return again && { id, kept_as, viewPath: again.viewPath };
 }
 
 /** A new chain whose ledger begins with what the old one had learned. The old chain stays as it is. */
-function startAgain(beginning: Beginning, id: string, { context, lines, view }: Inspected): Recovered {
+async function startAgain(beginning: Beginning, id: string, { context, lines, view }: Inspected): Promise<Recovered> {
   const begun = lines.find((line) => line.type === "event" && line.event === "chain_started");
   if (begun?.type !== "event" || begun.event !== "chain_started") throw nothingToRecover(id);
   const { goal, size, mode, workspace, engine } = context;
-  const { gates, limits, test_command } = engine;
+  const { gates, limits, test_command, tests } = engine;
   const worktree = begun.worktree ? { worktree: begun.worktree } : {};
-  const started = { goal, size, mode, workspace, gates, limits, test_command, ...worktree };
+  const started = {
+    goal,
+    size,
+    mode,
+    workspace,
+    gates,
+    limits,
+    test_command,
+    test_command_from: tests.found_in,
+    ...worktree,
+  };
   const { confidence_scores: _sure, scores: _scores, ...learned } = withoutFiles(knowledgeOf(view));
-  const chain = createChain(beginning, started, [
+  const chain = await createChain(beginning, started, [
     event("imported", { context: learned, parts: ["generated_prompts"] }),
   ]);
   chain.writeView(true);
-  chain.close();
+  await chain.close();
   return { id: chain.id, kept_as: null, viewPath: chain.viewPath };
 }
 
@@ -147,7 +159,10 @@ function notSure(id: string, paths: readonly string[]): UserError {
   return new UserError(
     "not_sure",
     `A command of this phase was cut short. Nobody can tell whether it or you changed ${paths.join(", ")}. Nothing was changed.`,
-    `Continue first: claude-exec recover ${id} --choice continue. Then decide about these files: claude-exec rewind ${id}`,
+    [
+      { operation: "recover", input: { chain: id, choice: "continue" }, why: "Continue first" },
+      { operation: "rewind", input: { chain: id }, why: "Then decide about these files" },
+    ],
     exitCodes.conflict,
   );
 }
@@ -190,7 +205,7 @@ function lookAtLoss(context: Context, lost: Lost | undefined, kept_as: string | 
   const text = lost
     ? `The journal was damaged: ${lostText(lost)} behind the last whole one were lost.${kept_as ? ` The damaged journal is kept as ${kept_as}.` : ""}${reports.length > 0 ? ` Reports that can still be read there, unproved:${reports.join("")}` : ""}`
     : "The journal is whole; texts beside it were damaged and are frozen anew. The step at work begins again.";
-  const { why, prompts } = engineCall(context, "error_recovery", "The chain was recovered.", { lost: text });
+  const { why, prompts } = engineCall(context, triggers.recovery, { lost: text });
   return [event("prompts_queued", { why, prompts })];
 }
 
@@ -208,7 +223,7 @@ function texts({ engine: { epoch, item } }: Context): string[] {
     ...calls.map(({ answer }) => answer?.content),
   ]);
   const kept = said.flatMap((text) => (text && "blob" in text ? [text.blob] : []));
-  return epoch ? [epoch.tools, ...epoch.system, ...kept] : kept;
+  return epoch ? [epoch.tools, ...epoch.system, ...(epoch.schema === null ? [] : [epoch.schema]), ...kept] : kept;
 }
 
 function isWhole(blobs: Blobs, hash: string): boolean {
@@ -222,5 +237,6 @@ function isWhole(blobs: Blobs, hash: string): boolean {
 }
 
 function nothingToRecover(id: string): UserError {
-  return new UserError("nothing_to_recover", `The journal of chain ${id} is whole.`, `Go on: claude-exec resume ${id}`);
+  const next = { operation: "resume", input: { chain: id }, why: "Go on" };
+  return new UserError("nothing_to_recover", `The journal of chain ${id} is whole.`, next);
 }

@@ -1,8 +1,8 @@
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { Blobs } from "../store/blobs.ts";
-import type { Touched } from "../tools/types.ts";
-import type { Workspace } from "../tools/workspace.ts";
-import { compare } from "../tools/snapshot.ts";
+import type { Touched } from "../workspace/file_states.ts";
+import type { Workspace } from "../workspace/workspace.ts";
+import { compare } from "../workspace/snapshot.ts";
 import { phases, type ChainLine } from "./events.ts";
 import type { Chain } from "./open.ts";
 import { notedTree } from "./tree.ts";
@@ -18,12 +18,21 @@ export interface Target {
 export function targetOf(id: string, lines: readonly ChainLine[], to: string | undefined): Target {
   const alive = livingLines(lines);
   if (to === undefined) {
-    const approved = alive.findLast(({ line }) => line.type === "event" && line.event === "approval_given");
+    // An earlier round of the chain is gone back to only by name.
+    const round = alive.findLastIndex(({ line }) => line.type === "event" && line.event === "round_begun");
+    const inRound = alive.slice(round + 1);
+    const approved = inRound.findLast(({ line }) => line.type === "event" && line.event === "approval_given");
     if (approved) return { line: approved.at, step: "the approval" };
     throw new UserError(
       "nothing_built",
-      `Chain ${id} has no approval to go back to.`,
-      `Name where to go back to: claude-exec rewind ${id} --to <step>. Its steps: ${stepsOf(alive).join(", ")}`,
+      round < 0
+        ? `Chain ${id} has no approval to go back to.`
+        : `This round of chain ${id} has no approval to go back to.`,
+      {
+        operation: "rewind",
+        input: { chain: id, to: "<step>" },
+        why: `Its steps: ${stepsOf(alive).join(", ")}. Name where to go back to`,
+      },
       exitCodes.usage,
     );
   }
@@ -38,6 +47,17 @@ export function targetOf(id: string, lines: readonly ChainLine[], to: string | u
     `Its steps: ${stepsOf(alive).join(", ")}`,
     exitCodes.usage,
   );
+}
+
+/** Where the last rewind went back from, if nothing came after it: what it took away can still be brought back. */
+export function targetOfUndo(id: string, lines: readonly ChainLine[]): Target & { filesOnly: boolean } {
+  const last = lines.at(-1);
+  if (last?.type === "event" && last.event === "rewound") {
+    return { line: lines.length - 1, step: "the last rewind", filesOnly: last.files_only };
+  }
+  const message = `The last thing that chain ${id} did is no rewind, so there is none to undo. Nothing was changed.`;
+  const next = { operation: "log", input: { chain: id }, why: "See what it did" };
+  throw new UserError("nothing_to_undo", message, next, exitCodes.usage);
 }
 
 /** Where the last phase began: after all lines that were written together with the change to it. */
@@ -90,14 +110,17 @@ export function restoreFiles(
       throw new UserError(
         "changed_since",
         `Files were changed since chain ${id} left them: ${restored.text}`,
-        `Save your changes elsewhere, put these files back as chain ${id} left them, and type it again. What it did: claude-exec diff ${id}`,
+        [
+          { why: `Save your changes elsewhere, put these files back as chain ${id} left them, and try again.` },
+          { operation: "diff", input: { chain: id }, why: "What it did" },
+        ],
         exitCodes.conflict,
       );
     case "failed":
       throw new UserError(
         "not_restored",
         `${restored.text} ${restored.done.length} of ${touched.length} were put back; no file is half written.`,
-        `Make room or give yourself the right to it, then type it again: claude-exec rewind ${id}`,
+        { operation: "rewind", input: { chain: id }, why: "Make room or give yourself the right, then try again" },
       );
     case "refused":
       throw new UserError("not_restored", restored.text, "Nothing was touched.", exitCodes.conflict);
@@ -110,13 +133,16 @@ function isState(state: State): state is Exclude<State, { type: "refused" }> {
   return state === null || state.type !== "refused";
 }
 
-/** Lines with the number of lines before each; those that a rewind ended are left out. */
+/** Lines with the number of lines before each; those that a rewind ended are left out, unless it was undone. */
 function livingLines(lines: readonly ChainLine[]): { line: ChainLine; at: number }[] {
+  const isBack = (line: ChainLine) => line.type === "event" && line.event === "rewound" && !line.files_only;
+  const targets = new Set(lines.flatMap((line) => (isBack(line) && "to" in line ? [line.to] : [])));
+  const then = new Map<unknown, typeof alive>();
   let alive: { line: ChainLine; at: number }[] = [];
   for (const [at, line] of lines.entries()) {
-    if (line.type === "event" && line.event === "rewound" && !line.files_only) {
-      alive = alive.filter((known) => known.at < line.to);
-    } else alive.push({ line, at });
+    if (targets.has(at)) then.set(at, [...alive]);
+    if (isBack(line) && "to" in line) alive = [...(then.get(line.to) ?? [])];
+    else alive.push({ line, at });
   }
   return alive;
 }
@@ -144,7 +170,7 @@ export async function unsaid(
   const changes = Object.values(context.engine.open).flatMap((intent) =>
     intent.effect === "change" ? (touchedBy(workspace, blobs, intent) ?? []) : [],
   );
-  const before = notedTree(chain);
+  const before = await notedTree(chain);
   const since = before ? compare(before, await workspace.snapshot(blobs.putBytes, before)) : [];
   return { sure: changes, unsure: since };
 }

@@ -1,4 +1,4 @@
-import { exitCodes } from "../util/errors.ts";
+import type { Next } from "../util/next.ts";
 import type { Actor } from "../store/journal.ts";
 import type { AskedQuestion, PresentedSolution } from "./context.ts";
 import { ledgerIsFull } from "./afford.ts";
@@ -6,20 +6,26 @@ import { callModel } from "./ask.ts";
 import { engineCall } from "./called.ts";
 import { leaveToChange, renewedRequest } from "./consent.ts";
 import type { Deferred, Deps, Work } from "./deps.ts";
-import { contextFull, openEpoch } from "./epoch.ts";
-import { event, park, type ChainEvent, type Request } from "./events.ts";
-import { approval, takeInbox } from "./inbox.ts";
+import { contextFull, openEpoch, otherEngine } from "./epoch.ts";
+import { event, type Request } from "./events.ts";
+import { answered, approval, presentAgain, takeInbox } from "./inbox.ts";
 import { completion } from "./judge.ts";
-import { nextStep, stepOf, type Step } from "./next.ts";
+import { earlyBaseline, nextStep, stepOf, type Step } from "./next.ts";
 import { itemAt } from "./item.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
+import { isReviewer, triggers } from "./roles.ts";
+import { showChange } from "./shown_change.ts";
 import { settle, strayed } from "./settle.ts";
-import { repeatRed, runTests } from "./test_runs.ts";
+import { mayRunEarly, repeatRed, runTests } from "./test_runs.ts";
 import { useTool } from "./use.ts";
 
 /** Why a turn of a chain ended. The chain is on disk; another turn may follow in any process. */
 export type Ending =
   | { readonly type: "completed"; readonly summary: string }
+  /** The task was a question. */
+  | { readonly type: "answered"; readonly text: string }
+  /** A person keeps the files as they are, whatever was not proved. */
+  | { readonly type: "accepted"; readonly reason: string; readonly unproved: readonly string[] }
   | { readonly type: "needs_answers"; readonly questions: readonly AskedQuestion[] }
   | { readonly type: "needs_approval"; readonly presented: PresentedSolution }
   | { readonly type: "needs_permission"; readonly request: Request }
@@ -28,7 +34,7 @@ export type Ending =
       readonly code: string;
       readonly exit: number;
       readonly message: string;
-      readonly hint: string;
+      readonly next: readonly Next[];
     }
   | { readonly type: "interrupted" }
   /** `until` was reached. */
@@ -51,36 +57,36 @@ export async function runTurn(
 ): Promise<Ending> {
   const work: Work = { chain, deps, signal };
   const goOn = async (): Promise<Ending> => {
-    allowByMode(chain, deps);
+    await allowByMode(chain, deps);
     const renewed = renewedRequest(chain.context, deps.workspace.root);
-    if (renewed) chain.append({ by: engineActor, bodies: [event("permission_asked", { request: renewed })] });
+    if (renewed) await chain.append({ by: engineActor, bodies: [event("permission_asked", { request: renewed })] });
     chain.writeView(false);
     for (;;) {
       if (signal.aborted) return { type: "interrupted" };
-      takeInbox(chain, deps.workspace);
+      await takeInbox(chain, deps.workspace);
       if (until(chain)) return { type: "reached" };
-      const step = nextStep(chain.context);
+      const next = nextStep(chain.context);
+      const early = earlyBaseline(chain.context, next);
+      const step = early && (await mayRunEarly(work)) ? early : next;
       const ending = endingOf(step, policy);
       if (ending) return ending;
       await perform(work, step, policy);
+      if (step === early && chain.context.solution?.standing === "presented")
+        await chain.append(withLedger(engineActor, [presentAgain(chain.context, deps.workspace)]));
       chain.writeView(false);
     }
   };
-  try {
-    const ending = await goOn().catch((error: unknown) => failed(chain, error));
-    chain.writeView(true);
-    return ending;
-  } finally {
-    await deps.sandbox.close();
-  }
+  const ending = await goOn().catch((error: unknown) => failed(chain, error));
+  chain.writeView(true);
+  return ending;
 }
 
 /** A change that waits for a person waits no longer once its user chose a mode that asks for none. */
-function allowByMode(chain: Chain, { permission }: Deps): void {
+async function allowByMode(chain: Chain, { permission }: Deps): Promise<void> {
   const { request } = chain.context.engine;
   if (request?.kind !== "change" || leaveToChange(chain.context, request, permission).type !== "given") return;
   const by: Actor = { kind: "policy", name: `permission ${permission.mode}`, door: "cli" };
-  chain.append({ by, bodies: [event("permission_given", { id: request.id, always: false })] });
+  await chain.append({ by, bodies: [event("permission_given", { id: request.id, always: false })] });
 }
 
 /** What went wrong says more than that the context file cannot be written either. */
@@ -97,7 +103,7 @@ function failed(chain: Chain, error: unknown): never {
 function endingOf(step: Step, policy: Policy): Ending | undefined {
   switch (step.type) {
     case "done":
-      return { type: "completed", summary: step.state.summary };
+      return endOf(step.state);
     case "parked":
       return step.state;
     case "wait_for_answers":
@@ -120,17 +126,30 @@ function endingOf(step: Step, policy: Policy): Ending | undefined {
   }
 }
 
+function endOf({ ending, summary, unproved }: Extract<Step, { type: "done" }>["state"]): Ending {
+  switch (ending) {
+    case "answered":
+      return { type: "answered", text: summary };
+    case "accepted":
+      return { type: "accepted", reason: summary, unproved };
+    case "completed":
+      return { type: "completed", summary };
+  }
+}
+
 /** Carries out one step. The only part of a chain that touches the world. */
-async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
+async function perform(work: Work, step: Step, policy: Policy): Promise<unknown> {
   const { chain, deps } = work;
   switch (step.type) {
-    case "wait_for_answers":
-      return chain.append(withLedger(answersFile, knownAnswers(step, policy)));
+    case "wait_for_answers": {
+      const events = knownAnswers(step, policy).flatMap((one) => answered(chain.context, one, deps.workspace));
+      return chain.append(withLedger(answersFile, events));
+    }
     case "wait_for_approval":
       return chain.append(
         withLedger(
           autoApproval,
-          approval(chain.context, deps.workspace, "Approved unseen, as --approve-policy auto says."),
+          approval(chain.context, deps.workspace, "Approved unseen, as the approve policy auto says."),
         ),
       );
     case "open_epoch":
@@ -140,15 +159,17 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
         by: engineActor,
         bodies: [event("cost_alerted", { usd: step.usd, threshold: step.threshold })],
       });
-    case "queue":
-      return chain.append(withLedger(engineActor, [event("prompts_queued", { why: step.why, prompts: step.prompts })]));
+    case "queue": {
+      const { why, prompts } = step;
+      if (ledgerIsFull(chain.context, deps)) return condense(work);
+      if (prompts.some(({ name }) => isReviewer(name, chain.context.engine.gates.quality))) await showChange(work);
+      return chain.append(withLedger(engineActor, [event("prompts_queued", { why, prompts })]));
+    }
     case "complete":
-      return chain.append(
-        withLedger(
-          engineActor,
-          strayed(chain.context, deps.workspace)?.events ?? completion(chain.context, step.summary),
-        ),
-      );
+      return chain.append((now) => {
+        const events = strayed(now, deps.workspace)?.events ?? completion(now, step.summary);
+        return [withLedger(engineActor, events)];
+      });
     case "together":
       return together(work, step.keys);
     case "settle":
@@ -162,23 +183,13 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<void> {
     case "call_model": {
       const { engine } = chain.context;
       if (!engine.item && engine.queue.length === 0 && ledgerIsFull(chain.context, deps)) return condense(work);
-      return call(work, step);
+      return callModel(work, step);
     }
     case "done":
     case "parked":
     case "wait_for_permission":
       throw new Error(`${step.type} is an ending, not a step.`);
   }
-}
-
-async function call(work: Work, step: Extract<Step, { type: "call_model" }>): Promise<void> {
-  const { chain } = work;
-  const { turns, limits } = chain.context.engine;
-  const loop = itemAt(chain.context, step.key)?.turns.length ?? 0;
-  if (turns >= limits.turns || loop >= limits.turns_per_prompt) {
-    return chain.append({ by: engineActor, bodies: [turnsUsedUp(chain, step.item.prompt, loop)] });
-  }
-  return callModel(work, step);
 }
 
 /**
@@ -194,14 +205,16 @@ async function together(work: Work, keys: readonly string[]): Promise<void> {
       const step = stepOf(chain.context, key);
       if (!step || signal.aborted || chain.context.state.type !== "running" || deferred.has(key)) return;
       if (step.type === "run_tool") await useTool(member, step);
-      else if (step.type === "call_model") await call(member, step);
+      else if (step.type === "call_model") await callModel(member, step);
       else throw new Error(`${key} cannot ${step.type} beside others.`);
     }
   };
   const ended = await Promise.allSettled(keys.map(goOn));
   const failure = ended.find((end) => end.status === "rejected");
   if (failure) throw failure.reason;
-  if ([...deferred.values()].includes("context_full")) await openEpoch(work, contextFull);
+  const whys = [...deferred.values()];
+  if (whys.includes("context_full")) await openEpoch(work, contextFull);
+  else if (whys.includes("other_engine")) await openEpoch(work, otherEngine);
 }
 
 /** In the order in which they were named; one whose report cannot be used is asked again before the rest. */
@@ -213,37 +226,23 @@ async function settleAll(work: Work, keys: readonly string[]): Promise<void> {
 }
 
 /** First a prompt writes down what the engine's own digest would lose; its report is carried over word for word. */
-function condense(work: Work): Promise<void> {
+function condense(work: Work): Promise<unknown> {
   const { chain } = work;
   const { prompts_executed: done, engine } = chain.context;
-  if (done.at(-1) === "context_preservation") {
-    return openEpoch(work, "The record had grown too long.", engine.ledger.at(-1));
+  if (done.at(-1) === triggers.ledger_too_long.prompt) {
+    return openEpoch(work, "The record had grown too long.", engine.ledger.at(-1)?.text);
   }
-  const { why, prompts } = engineCall(chain.context, "context_preservation", "The record has grown too long.");
-  chain.append(withLedger(engineActor, [event("prompts_queued", { why, prompts })]));
-  return Promise.resolve();
+  const { why, prompts } = engineCall(chain.context, triggers.ledger_too_long);
+  return chain.append(withLedger(engineActor, [event("prompts_queued", { why, prompts })]));
 }
 
-function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>, { answers }: Policy): ChainEvent[] {
+function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>, { answers }: Policy) {
   const known = new Map(Object.entries(answers));
   return questions.flatMap(({ id, question }) => {
     const answer = known.get(id) ?? known.get(question);
-    return answer === undefined ? [] : [event("question_answered", { id, answer })];
+    return answer === undefined ? [] : [{ id, answer }];
   });
 }
 
-const answersFile: Actor = { kind: "policy", name: "--answers", door: "cli" };
-const autoApproval: Actor = { kind: "policy", name: "--approve-policy auto", door: "cli" };
-
-function turnsUsedUp({ context }: Chain, prompt: string, loop: number) {
-  const { limits } = context.engine;
-  const [what, more] =
-    loop >= limits.turns_per_prompt
-      ? [
-          `${prompt} has taken ${limits.turns_per_prompt} turns without an end.`,
-          `--turns-per-prompt ${limits.turns_per_prompt * 2}`,
-        ]
-      : [`The chain has used its ${limits.turns} calls.`, `--turns ${limits.turns * 2}`];
-  const hint = `Everything is kept. Allow more and go on: claude-exec resume {id} ${more}`;
-  return park("turns", exitCodes.budget, what, hint);
-}
+const answersFile: Actor = { kind: "policy", name: "the answers file", door: "cli" };
+const autoApproval: Actor = { kind: "policy", name: "the approve policy auto", door: "cli" };

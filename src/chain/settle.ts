@@ -1,78 +1,89 @@
 import { UserError } from "../util/errors.ts";
 import type { ReplyBlock } from "../models/types.ts";
-import type { Actor } from "../store/journal.ts";
-import { madeFor } from "../library/catalogue.ts";
+import type { Batch } from "../store/journal.ts";
 import type { Prompt } from "../library/prompt.ts";
-import { namedFiles } from "../permissions/named_files.ts";
-import { quotedLine } from "../util/quoting.ts";
-import type { Workspace } from "../tools/workspace.ts";
-import type { Context } from "./context.ts";
+import { namedFiles } from "../programs/permissions/named_files.ts";
+import { typed } from "../tools/test_command.ts";
+import type { Workspace } from "../workspace/workspace.ts";
+import type { Context, Item } from "./context.ts";
 import type { Work } from "./deps.ts";
 import type { Body } from "./events.ts";
 import { itemAt } from "./item.ts";
-import { judge, refusedPath, reject } from "./judge.ts";
+import { judge } from "./judge.ts";
+import { earlyBaseline } from "./next.ts";
+import { mayRunEarly } from "./test_runs.ts";
 import { foreignChange } from "./write.ts";
 import { engineActor, withLedger } from "./open.ts";
-import { offeredAtOnce } from "./request.ts";
+import { proposalOf, refusedPath } from "./present.ts";
+import { shortList } from "./request.ts";
 import { contentOf } from "./texts.ts";
-import { readReply, type Action, type Report } from "./reply.ts";
+import { readReply, type Reply, type Solution } from "./reply.ts";
 
 /** Takes in a final reply: together with `first` (the reply's own line), or alone after a crash between the two. */
 export async function settle(
   work: Work,
   key: string,
   content?: readonly ReplyBlock[],
-  first?: { by: Actor; bodies: readonly Body[] },
-): Promise<void> {
+  first?: Batch<Body>,
+): Promise<unknown> {
   const { chain, deps } = work;
   const item = itemAt(chain.context, key);
   if (!item) throw new Error(`${key} is not at work.`);
   const blocks = content ?? contentOf(item.turns.at(-1)?.content ?? [], chain.blobs);
   const text = blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("");
   const reply = readReply(text, item.expects);
+  const isUsable = reply.problems.length === 0;
   // Beside others it waits for them: nobody is to see more than was known when they were chosen.
-  const waits = first && work.defer && !("problems" in reply);
-  if (waits) return chain.append(first);
-  const completes = !("problems" in reply) && reply.kind === "action" && reply.do.type === "complete";
-  const strange = completes ? strayed(chain.context, deps.workspace) : undefined;
-  const events = strange
-    ? strange.events
-    : "problems" in reply
-      ? reject(item, key, reply.problems)
-      : judge(chain.context, item, reply, await facts(reply, chain.context, deps));
-  chain.append(...(first ? [first] : []), withLedger(engineActor, events));
+  if (first && work.defer && isUsable) return chain.append(first);
+  // What the tests say today belongs on the page that a person judges: they run before the reply is judged.
+  const isTestedFirst = reply.action?.do.type === "present_solution" && chain.context.engine.group.length === 0;
+  const kind = isTestedFirst && proposalOf(chain.context, item.prompt, reply)?.proposal?.solution.verification.kind;
+  const isDue = first && isUsable && kind === "tests" && earlyBaseline(chain.context, { type: "settle", keys: [key] });
+  if (isDue && (await mayRunEarly(work))) return chain.append(first);
+  const strange = reply.action?.do.type === "complete" ? strayed(chain.context, deps.workspace) : undefined;
+  const events = judge(
+    chain.context,
+    item,
+    strange ? { ...reply, action: null } : reply,
+    await facts(reply, item, work),
+  );
+  const isSaid = !item.fresh && chain.context.engine.item?.key === key;
+  const batch = withLedger(engineActor, [...(strange && !reply.report ? [] : events), ...(strange?.events ?? [])], {
+    isSaid,
+  });
+  return chain.append(...(first ? [first] : []), batch);
 }
 
-async function facts(
-  reply: Action | Report,
-  { current_phase: phase, engine }: Context,
-  { library, workspace }: Work["deps"],
-) {
+async function facts(reply: Reply, item: Item, { chain: { context }, deps: { library, workspace } }: Work) {
   const prompts = new Map<string, Prompt>();
   let offered: string[] = [];
   const known = new Set<string>();
-  if (reply.kind === "action" && reply.do.type === "run_prompts") {
-    const { prompts: listed } = await library.all();
+  const what = reply.action?.do;
+  if (what?.type === "run_prompts") {
+    const { prompts: listed } = await library.lately();
     for (const { name } of listed) known.add(name);
-    offered = madeFor(listed, phase)
-      .slice(0, offeredAtOnce)
-      .map(({ name }) => name);
-    for (const { name } of reply.do.prompts) {
-      const prompt = await library.find(name).catch(unknownPrompt);
-      if (prompt?.name === name) prompts.set(name, prompt);
-    }
+    offered = shortList(context, listed).map(({ name }) => name);
   }
-  const base: Record<string, string | null> = {};
-  if (reply.kind === "action" && reply.do.type === "present_solution") {
-    for (const { path } of reply.do.artifact.files) base[path] = fingerprint(workspace, path);
-    // The command of the tests runs once the solution is approved, so what it names is approved as it is now.
-    for (const name of Object.keys(namedFiles(workspace.root, quotedLine(engine.test_command ?? [])))) {
-      const path = name.replace(/#scripts$/, "");
-      const hash = fingerprint(workspace, path);
-      if (hash !== refusedPath) base[path] ??= hash;
-    }
+  for (const { name } of what && "prompts" in what ? what.prompts : []) {
+    const prompt = await library.find(name).catch(unknownPrompt);
+    if (prompt?.name === name) prompts.set(name, prompt);
   }
+  const proposed = proposalOf(context, item.prompt, reply)?.proposal;
+  const base = proposed ? baseOf(context, proposed.solution, workspace) : {};
   return { prompts, offered, known, base };
+}
+
+/** What an approval binds beside the text: the files of the solution, and those that its commands and the tests name. */
+export function baseOf({ engine }: Context, { files, verification, commands }: Solution, workspace: Workspace) {
+  const base: Record<string, string | null> = {};
+  for (const { path } of files) base[path] = fingerprint(workspace, path);
+  const tests = engine.test_command ? typed(engine.test_command) : verification.command;
+  for (const name of [tests, ...commands].flatMap((line) => Object.keys(namedFiles(workspace.root, line)))) {
+    const path = name.replace(/#scripts$/, "");
+    const hash = fingerprint(workspace, path);
+    if (hash !== refusedPath) base[path] ??= hash;
+  }
+  return base;
 }
 
 function unknownPrompt(error: unknown): undefined {

@@ -1,29 +1,232 @@
+import { count } from "../util/count.ts";
+
+/** How many tests there were, as far as the output says; `passed` null: only failures are named. */
+export interface Counts {
+  readonly passed: number | null;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
 /** What the output of a test run says about single tests. */
 export interface TestOutput {
   /** Names of the tests that failed; of a test file where it failed as a whole. Empty where no name could be read. */
   readonly failing: readonly string[];
   /** How many tests were skipped, as far as the output says. */
   readonly skipped: number;
+  readonly counts: Counts | undefined;
 }
 
 /** `root` is the folder in which the tests ran: the same tests have the same names in another folder. */
 export function readTestOutput(output: string, root: string): TestOutput {
   const lines = output.replaceAll(`${root}/`, "").split("\n");
-  const isMocha = /^\s*\d+ failing\b/m.test(output);
-  const isPhpunit = /^There (?:was|were) \d+ (?:failure|error)/m.test(output);
-  const failing = new Set<string>();
-  for (const line of lines) {
-    const numbered = isMocha || isPhpunit ? /^\s*\d+\) (.+?):?$/.exec(line) : null;
-    const found = numbered ?? patterns.map((pattern) => pattern.exec(line)).find((match) => match !== null);
-    const name = found?.[1]?.replace(endings, "").trim();
-    if (name && !notNames.test(name)) failing.add(name.slice(0, 300));
+  const counts = countsOf(output);
+  const failing = new Set(isJunit(output) ? junitNames(output) : isMocha(output) ? mochaNames(lines) : []);
+  if (failing.size === 0) {
+    const isPhpunit = /^There (?:was|were) \d+ (?:failure|error)/m.test(output);
+    for (const line of lines) {
+      const numbered = isPhpunit ? /^\s*\d+\) (.+?):?$/.exec(line) : null;
+      const found = numbered ?? patterns.map((pattern) => pattern.exec(line)).find((match) => match !== null);
+      const name = found?.[1]?.replace(endings, "").trim();
+      if (name && !notNames.test(name)) failing.add(name);
+    }
   }
-  const counts = [...output.matchAll(/^[ℹ#] (?:skipped|todo) (\d+)|(\d+) (?:skipped|pending|ignored|todo)\b/gm)];
-  return {
-    failing: [...failing].slice(0, 500),
-    skipped: counts.reduce((sum, [, first, second]) => sum + Number(first ?? second), 0),
-  };
+  const names = [...failing].map((name) => name.slice(0, 300)).slice(0, 500);
+  return { failing: names, skipped: counts?.skipped ?? skippedIn(output), counts };
 }
+
+/**
+ * What a model is told of a test run, in at most 2,000 bytes: the counts, the difference to the run before any change,
+ * the names of failing tests with their first line, and the description of the first. Of an output in which no test
+ * can be told apart, its begin and its end.
+ */
+export function excerptOf(
+  printed: string,
+  { failing, counts }: Pick<TestOutput, "failing" | "counts">,
+  { passed, before }: { passed: boolean; before: readonly string[] | undefined },
+): string {
+  const end = printed.trimEnd();
+  const summary = counts ? [`${countsText(counts)}.`] : [];
+  if (passed) return [...summary, lastBytes(end, 400)].join("\n");
+  if (failing.length === 0) {
+    const isShort = Buffer.byteLength(end) <= 1_800;
+    return [...summary, ...(isShort ? [end] : [firstBytes(end, 500), "[…]", lastBytes(end, 1_200)])].join("\n");
+  }
+  const firstLines = firstLinesOf(printed, failing.slice(0, 12));
+  const listed = failing.slice(0, 12).map((name) => {
+    const why = firstLines.get(name);
+    return `- ${firstBytes(name, 80)}${before && !before.includes(name) ? " (new)" : ""}${why ? `: ${firstBytes(why, 90)}` : ""}`;
+  });
+  const more = failing.length > listed.length ? [`- and ${failing.length - listed.length} more`] : [];
+  const mended = before?.filter((name) => !failing.includes(name)) ?? [];
+  const changed = before?.length
+    ? [
+        `${count(failing.length - (before.length - mended.length), "failure")} more and ${mended.length} fewer than before any change.`,
+      ]
+    : [];
+  const told = firstBytes([...summary, ...changed, "Failing:", ...listed, ...more].join("\n"), 1_300);
+  const left = 1_950 - Buffer.byteLength(told);
+  const from = failuresBegin.exec(printed)?.index ?? 0;
+  return `${told}\n\n${firstBytes(printed.slice(from).trim(), left)}`;
+}
+
+/** "18 of 1,274 tests fail", "all 12 tests pass, 1 is skipped". */
+export function countsText({ passed, failed, skipped }: Counts): string {
+  const known = (passed ?? 0) + failed;
+  const many = (number: number) => number.toLocaleString("en");
+  const left = skipped === 0 ? "" : `, ${many(skipped)} ${skipped === 1 ? "is" : "are"} skipped`;
+  if (failed === 0) return `${many(known)} ${known === 1 ? "test passes" : "tests pass"}${left}`;
+  const verb = failed === 1 ? "fails" : "fail";
+  const of =
+    passed === null
+      ? `${many(failed)} ${failed === 1 ? "test" : "tests"}`
+      : `${many(failed)} of ${count(known, "test").replace(/^\d+/, many(known))}`;
+  return `${of} ${verb}${left}`;
+}
+
+export function countsOf(output: string): Counts | undefined {
+  const sum = (pattern: RegExp) =>
+    [...output.matchAll(pattern)].reduce((total, [, number]) => total + Number(number), 0);
+  const has = (pattern: RegExp) => pattern.test(output);
+  const made = (passed: number | null, failed: number, skipped: number) => ({ passed, failed, skipped });
+  if (isJunit(output)) {
+    const [all, failed, skipped] = [/<testcase\b/g, /<(?:failure|error)\b/g, /<skipped\b/g].map(
+      (tag) => output.match(tag)?.length ?? 0,
+    );
+    return made(all! - failed! - skipped!, failed!, skipped!);
+  }
+  if (has(/^[ℹ#] pass \d+/m))
+    return made(
+      sum(/^[ℹ#] pass (\d+)/gm),
+      sum(/^[ℹ#] (?:fail|cancelled) (\d+)/gm),
+      sum(/^[ℹ#] (?:skipped|todo) (\d+)/gm),
+    );
+  if (has(/^test result: /m))
+    return made(
+      sum(/^test result: .*?(\d+) passed/gm),
+      sum(/^test result: .*?(\d+) failed/gm),
+      sum(/^test result: .*?(\d+) ignored/gm),
+    );
+  const ran = sum(/^Ran (\d+) tests? in /gm) || sum(/^(?:OK \(|Tests: )(\d+)(?: tests?)?, /gm);
+  if (ran > 0 || has(/^Ran 0 tests in /m)) {
+    const failed = sum(/(?:failures|errors|Failures|Errors)[=:] ?(\d+)/g);
+    const skipped = sum(/(?:skipped|Skipped|Incomplete|Risky)[=:] ?(\d+)/g);
+    return made(ran - failed - skipped, failed, skipped);
+  }
+  // One line with all: jest, vitest, pytest, rspec.
+  const line = /^ *Tests:? +\d+ .*$|^=* *(?:\d+ [a-z]+,? ?)+ ?in [\d.]+s.*$|^\d+ examples?, .*$/m.exec(output)?.[0];
+  if (line !== undefined) {
+    const [passed, failed, skipped, examples] = [
+      / (?:passed|xpassed)/,
+      / (?:failed|errors?|failures?)\b/,
+      / (?:skipped|todo|pending|xfailed)/,
+      / examples?/,
+    ].map((word) =>
+      [...line.matchAll(new RegExp(`(\\d+)${word.source}`, "g"))].reduce((all, [, number]) => all + Number(number), 0),
+    );
+    return made(examples ? examples - failed! - skipped! : passed!, failed!, skipped!);
+  }
+  if (has(/^ *\d+ passing\b/m))
+    return made(sum(/^ *(\d+) passing\b/gm), sum(/^ *(\d+) failing\b/gm), sum(/^ *(\d+) pending\b/gm));
+  if (has(/^--- (?:PASS|FAIL)/m)) {
+    const go = (word: string) => output.match(new RegExp(`^ *--- ${word}: `, "gm"))?.length ?? 0;
+    return made(go("PASS") === 0 ? null : go("PASS"), go("FAIL"), go("SKIP"));
+  }
+  if (!has(/^(?:not )?ok \d+/m)) return undefined;
+  const points = output.match(/^(?:not )?ok \d+.*$/gm) ?? [];
+  const skipped = points.filter((point) => /# (?:SKIP|TODO)/i.test(point));
+  const failed = points.filter((point) => point.startsWith("not") && !skipped.includes(point));
+  return made(points.length - skipped.length - failed.length, failed.length, skipped.length);
+}
+
+function skippedIn(output: string): number {
+  const all = output.matchAll(/(\d+) (?:skipped|pending|ignored|todo)\b/gm);
+  return [...all].reduce((sum, [, number]) => sum + Number(number), 0);
+}
+
+const isJunit = (output: string) => /<testcase\b/.test(output);
+const isMocha = (output: string) => /^ *\d+ failing\b/m.test(output);
+
+function junitNames(output: string): string[] {
+  return output
+    .split(/<testcase\b/)
+    .slice(1)
+    .flatMap((rest) => {
+      const part = rest.split("</testcase>")[0]!;
+      if (!/<(?:failure|error)\b/.test(part)) return [];
+      const of = (name: string) => new RegExp(` ${name}="([^"]*)"`).exec(part)?.[1] ?? "";
+      return `${of("classname")} ${of("name")}`.trim();
+    });
+}
+
+/** Below "2 failing" each test has a number, and its groups and its name stand one below the other. */
+function mochaNames(lines: readonly string[]): string[] {
+  const below = lines.slice(lines.findIndex((line) => /^ *\d+ failing\b/.test(line)));
+  return below.flatMap((line, at) => {
+    const first = /^\s*\d+\) (.+)$/.exec(line)?.[1];
+    if (first === undefined) return [];
+    const rest = below.slice(at, at + 8).findIndex((part) => part.endsWith(":"));
+    return [[first, ...below.slice(at + 1, at + rest + 1)].map((part) => part.trim().replace(/:$/, "")).join(" ")];
+  });
+}
+
+/** For each failing test the first line that says why. */
+function firstLinesOf(printed: string, failing: readonly string[]): ReadonlyMap<string, string> {
+  const lines = printed.split("\n");
+  const found = new Map<string, string>();
+  for (const name of failing) {
+    const short = name
+      .split(/ › | > |::| - /)
+      .at(-1)!
+      .replace(/ \(.*$/, "")
+      .split(" ")
+      .at(-1)!;
+    for (const [at, line] of lines.entries()) {
+      if (!line.includes(short) || / (?:ok|PASS)$|^\s*(?:✓|✔|ok \d)/.test(line)) continue;
+      const summed = / - (.+)$/.exec(/^(?:FAILED|ERROR) /.test(line) ? line : "")?.[1];
+      const why = summed ?? reasonBelow(lines, at, short);
+      if (why !== undefined) {
+        found.set(name, why);
+        break;
+      }
+    }
+  }
+  return found;
+}
+
+function reasonBelow(lines: readonly string[], at: number, name: string): string | undefined {
+  for (let next = at + 1; next < Math.min(lines.length, at + 20); next += 1) {
+    const line = lines[next]!.trim();
+    if (startsAnother.test(line) && !line.includes(name)) return undefined;
+    if (/panicked at/.test(line)) return lines[next + 1]?.trim();
+    const why = reason.exec(line);
+    if (why) return (why[1] ?? why[2] ?? why[3] ?? why[0]).replace(/^'(.*)'$/, "$1");
+  }
+  return undefined;
+}
+
+const reason =
+  /^error: (.+)$|^E\s+(.+)$|^(?:\[?[\w.]*(?:Error|Exception)\b(?!\w).*|assert\S*[ (].*|expect\(.*|Failed asserting.*|panic: .*|\S+\.go:\d+: .*)$|message="([^"]*)"/;
+const startsAnother = /^(?:✖|●|not ok|--- FAIL|---- |\d+\) |FAIL |FAIL: |ERROR: |_{5,} |<testcase)/;
+
+function firstBytes(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  return `${Buffer.from(text)
+    .subarray(0, Math.max(0, bytes - 3))
+    .toString()
+    .replace(/\uFFFD+$/, "")}…`;
+}
+
+function lastBytes(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  return `…${Buffer.from(text)
+    .subarray(3 - bytes)
+    .toString()
+    .replace(/^\uFFFD+/, "")}`;
+}
+
+/** The line after which runners describe their failures. */
+const failuresBegin =
+  /^(?:\s*\d+ failing\b|✖ failing tests:|=+ (?:FAILURES|ERRORS) =+|\s*● |(?:FAIL|ERROR): | FAIL |There (?:was|were) \d+ |--- FAIL|failures:|not ok |\s*<failure)/m;
 
 const patterns = [
   /^\s*not ok \d+ (?:- )?(?!.*# (?:SKIP|TODO))(.+)$/, // TAP

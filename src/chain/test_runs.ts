@@ -4,42 +4,63 @@ import { join } from "node:path";
 import { exitCodes } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { quotedLine } from "../util/quoting.ts";
-import type { Sandbox } from "../sandbox/sandbox.ts";
-import { removeFolder } from "../sandbox/session_folder.ts";
-import { treeHashOf, type Snapshot } from "../tools/snapshot.ts";
+import type { Sandbox } from "../programs/sandbox/types.ts";
+import { removeFolder } from "../programs/sandbox/session_folder.ts";
+import { treeHashOf, type Snapshot } from "../workspace/snapshot.ts";
+import { judgeCommand } from "../programs/permissions/judge.ts";
+import { typed } from "../tools/test_command.ts";
 import { readTestSetup, type TestSetup } from "../tools/test_setup.ts";
-import type { CommandRun, FileState, Touched } from "../tools/types.ts";
+import { shortened, type CommandRun } from "../programs/run_command.ts";
+import type { FileState, Touched } from "../workspace/file_states.ts";
 import { answer, answerTo, type ToolStep } from "./answer.ts";
 import { effectsText, ended, ending, run, runIn, touchedEvents } from "./command_run.ts";
-import { isApproved, mayRun } from "./commands.ts";
+import { isApproved, mayRun, notApproved } from "./commands.ts";
 import { proposal, type Permitted } from "./consent.ts";
 import type { Context } from "./context.ts";
 import type { Work } from "./deps.ts";
-import { event, park, type ChainEvent, type EventNamed, type Verdict } from "./events.ts";
+import { event, park, type Body, type ChainEvent, type EventNamed, type Verdict } from "./events.ts";
 import { productOf } from "./gates.ts";
 import { refuse } from "./judge.ts";
 import { engineActor, withLedger } from "./open.ts";
-import { couldRun, driftOf, hasNoTests, skippedTests, verdict, whyUnproven, type Drift } from "./proof.ts";
-import { readTestOutput } from "./test_output.ts";
+import {
+  baselineOf,
+  couldRun,
+  driftOf,
+  hasNoTests,
+  accepted,
+  hasPassed,
+  skippedTests,
+  verdict,
+  whyUnproven,
+  type Drift,
+} from "./proof.ts";
+import { askAboutBaseline } from "./test_question.ts";
+import { countsText, excerptOf, readTestOutput, type TestOutput } from "./test_output.ts";
 import { roleOf } from "./write.ts";
 
 /** Runs the tests, for a model's call or because the engine wants to know, and records what it saw. */
-export async function runTests(work: Work, key: string, step?: ToolStep): Promise<void> {
+export async function runTests(work: Work, key: string, step?: ToolStep): Promise<unknown> {
   const { chain, deps } = work;
   const argv = chain.context.engine.test_command ?? [];
   if (step && !isApproved(chain.context)) {
-    return answer(work, step, "Commands run only after a person approved the solution.", true);
+    return answer(work, step, notApproved, true);
   }
-  if (step && argv.length === 0) return answer(work, step, "No test command is known for this workspace.", true);
+  if (step && argv.length === 0) return answer(work, step, noCommand, true);
+  if (!step && !isApproved(chain.context) && !chain.context.engine.tests.in_workspace) return tryTests(work, key);
+  const unchanged = step ? undefined : await unchangedSinceTried(work);
+  if (unchanged) {
+    const setup = await chain.blobs.put(JSON.stringify(setupOf(work, unchanged)));
+    return chain.append(withLedger(engineActor, [event("tests_settled", { how: "baseline_holds", setup })]));
+  }
   const call = step?.call.id ?? null;
   const at = call === null ? key : `${key}/${call}`;
-  const leave = await mayRun(work, at, quotedLine(argv), "", { known: true });
-  if (!leave) return;
+  const leave = await mayRun(work, at, typed(argv), "", { known: true });
+  if (!leave) return undefined;
   if (leave.type === "refused") {
     if (step) return answer(work, step, leave.text, true);
     return chain.append({ by: engineActor, bodies: [untested(leave.text)] });
   }
-  deps.progress({ type: "using", key, tool: "run_tests", input: argv.join(" ") });
+  deps.progress({ type: "using", key, tool: "run_tests", input: typed(argv) });
   const { context } = chain;
   const { root } = deps.workspace;
   let setup: TestSetup | undefined;
@@ -48,17 +69,20 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
     setup = setupOf(work, before);
     return runIn(work, root, argv, mayStart);
   });
-  if (!done || !setup) return;
-  const { ran, effects, before, after } = done;
+  if (!done || !setup) return undefined;
+  const { ran, printed, effects, before, after } = done;
+  const read = readTestOutput(printed, root);
   const disturbed = effects.touched.some(({ path }) => roleOf(context, path) !== undefined);
-  const first: Verdict = disturbed || effects.set_aside.length > 0 ? "broken" : verdict(context, ran);
-  const { failing, skipped } = readTestOutput(ran.output, root);
+  const first: Verdict = disturbed || effects.set_aside.length > 0 ? "broken" : verdict(context, ran, read);
+  const { failing, skipped } = read;
+  const known = baselineOf(context.evidence)?.failing;
+  const excerpt = excerptOf(printed, read, { passed: ran.exit_code === 0, before: known });
   const drift = first === "green" ? drifted(work, [setup, setupOf(work, after)], skipped) : undefined;
   // What the run did is on disk before another run begins.
   const { bodies: did } = withLedger(engineActor, touchedEvents(key, argv, effects));
-  chain.append({ by: engineActor, bodies: [ended(key, call, ran), ...did] });
+  await chain.append({ by: engineActor, bodies: [ended(key, call, ran), ...did] });
   const proof = drift && (await prove(work, `${key}/copy`, drift, effects.touched, renewIfChanged));
-  if (drift && !proof) return;
+  if (drift && !proof) return undefined;
   const proved = proof?.why === undefined ? first : "unproven";
   const judged = event("tests_judged", {
     verdict: proved,
@@ -67,39 +91,118 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
     duration_ms: ran.duration_ms,
     output_sha256: ran.output_sha256,
     tree_sha256: treeHashOf(before),
-    output: ran.output.slice(-3_000),
-    setup: chain.blobs.put(JSON.stringify(setup)),
+    output: excerpt,
+    run: context.evidence.runs.length + 1,
+    setup: await chain.blobs.put(JSON.stringify(setup)),
     ...(proof?.repeated ? { failing: proof.repeated.failing } : first === "green" ? {} : { failing }),
     skipped,
+    ...(read.counts ? { in_words: countsText(read.counts), passed: read.counts.passed ?? 0 } : {}),
+    printed: await chain.blobs.put(printed.slice(-keptOutput)),
     ...(effects.touched.length > 0 ? { touched: effects.touched } : {}),
     ...(proof?.why === undefined ? {} : { why: proof.why }),
   });
   const disturbance = disturbed ? "\nThe run changed approved files, so it proves nothing about them." : "";
   const why = proof?.why === undefined ? disturbance : `\n${proof.why}`;
-  const told = `${ending(ran)}, recorded as ${proved}${why}\n${ran.output}${effectsText(effects)}`;
-  const answers = step ? [answerTo(work, step, told, false, [])] : [];
+  const told = `Test run ${context.evidence.runs.length + 1} (${quotedLine(argv)}): ${ending(ran)}, recorded as ${proved}${why}\n${excerpt}${effectsText(effects)}`;
+  const answers = step ? [await answerTo(work, step, told, false, [])] : [];
   const isFirst = Object.keys(context.engine.files).length === 0;
-  const stop = isFirst && ran.exit_code !== 0 && !hasNoTests(ran) && expectsRed(context) ? [failingBefore(ran)] : [];
+  const isAsked = isFirst && !hasNoTests(ran) && (expectsRed(context) || !isApproved(context));
+  const stop = isAsked ? askAboutBaseline(context, judged) : [];
   const events = [judged, ...(proof?.events ?? []), ...stop];
-  chain.append({ by: engineActor, bodies: [...answers, ...withLedger(engineActor, events).bodies] });
+  const { bodies } = withLedger(engineActor, events, { isSaid: step !== undefined });
+  return chain.append({ by: engineActor, bodies: [...answers, ...bodies] });
 }
 
+/** Whether tests can run before anything is approved: where nothing can be written, or where a person let them. */
+export async function mayRunEarly({ chain, deps }: Work): Promise<boolean> {
+  if (deps.permission.mode === "read") return false;
+  const { tests, test_command } = chain.context.engine;
+  if (tests.in_workspace) return true;
+  if (judgeCommand(typed(test_command ?? []), deps.permission.rules).verdict === "deny") return false;
+  return typeof deps.tries !== "string" && (await deps.tries.open()).on;
+}
+
+/** The first run, before anything is approved. It can change nothing, so nobody is asked for it. */
+async function tryTests(work: Work, key: string): Promise<unknown> {
+  const { chain, deps, signal } = work;
+  const { context } = chain;
+  const argv = context.engine.test_command ?? [];
+  if (typeof deps.tries === "string") throw new Error("Tests are tried only where commands can be tried.");
+  deps.progress({ type: "using", key, tool: "run_tests", input: typed(argv) });
+  const before = await deps.workspace.snapshot(chain.blobs.putBytes);
+  const intent: Body = { type: "intent", effect: "command", key, call: null, purpose: "tests", argv };
+  const mayStart = async () => {
+    await chain.append({ by: engineActor, bodies: [intent] });
+    return true;
+  };
+  const { root } = deps.workspace;
+  const whole = await runIn(work, root, argv, mayStart, await deps.tries.open(), triedAtMost);
+  if (signal.aborted) return undefined;
+  const printed = deps.workspace.redact(whole.output);
+  const ran = { ...whole, output: shortened(printed) };
+  const read = readTestOutput(printed, root);
+  const judged = event("tests_judged", {
+    verdict: verdict(context, ran, read),
+    argv,
+    exit_code: ran.exit_code ?? null,
+    duration_ms: ran.duration_ms,
+    output_sha256: ran.output_sha256,
+    tree_sha256: treeHashOf(before),
+    output: excerptOf(printed, read, { passed: ran.exit_code === 0, before: undefined }),
+    setup: await chain.blobs.put(JSON.stringify(setupOf(work, before))),
+    failing: read.failing,
+    skipped: read.skipped,
+    ...(read.counts ? { in_words: countsText(read.counts), passed: read.counts.passed ?? 0 } : {}),
+    tried: true,
+    printed: await chain.blobs.put(printed.slice(-keptOutput)),
+  });
+  const asked = hasNoTests(ran) ? [] : askAboutBaseline(context, judged);
+  const { bodies } = withLedger(engineActor, [judged, ...asked]);
+  return chain.append({ by: engineActor, bodies: [ended(key, null, ran), ...bodies] });
+}
+
+const triedAtMost = 60_000;
+
+/** The files as they are now, if the run before the approval was on the very same and says what the baseline would. */
+async function unchangedSinceTried({ chain: { context, blobs }, deps }: Work): Promise<Snapshot | undefined> {
+  const { evidence, engine } = context;
+  const last = evidence.runs.at(-1);
+  if (!last?.tried || evidence.runs.length !== evidence.since || Object.keys(engine.files).length > 0) return undefined;
+  const isSettled =
+    last.verdict === "baseline" || (last.verdict === "failing at baseline" && engine.tests.known_failing);
+  if (!isSettled || typed(last.argv) !== typed(engine.test_command ?? [])) return undefined;
+  const now = await deps.workspace.snapshot(blobs.putBytes);
+  return treeHashOf(now) === last.tree_sha256 ? now : undefined;
+}
+
+/** Of what a test run printed, so many characters can be read later. */
+const keptOutput = 1_000_000;
+
+/** All that a test run printed, for a model that asks for it. */
+export function printedBy({ chain: { context, blobs } }: Work, run: number): string | undefined {
+  const hash = context.evidence.runs[run - 1]?.printed;
+  return hash === undefined ? undefined : blobs.get(hash);
+}
+
+const noCommand =
+  "No test command is known for this workspace. Propose one with the action set_test_command; the user is asked about it.";
+
 /** Before a chain is done, its last green run is repeated without the new code, where it must fail. */
-export async function repeatRed(work: Work, key: string): Promise<void> {
+export async function repeatRed(work: Work, key: string): Promise<unknown> {
   const { chain, deps } = work;
   const { context } = chain;
   const argv = context.engine.test_command ?? [];
-  const leave = await mayRun(work, key, quotedLine(argv), "", { known: true });
-  if (!leave) return;
+  const leave = await mayRun(work, key, typed(argv), "", { known: true });
+  if (!leave) return undefined;
   if (leave.type === "refused") return chain.append({ by: engineActor, bodies: [untested(leave.text)] });
-  deps.progress({ type: "using", key, tool: "run_tests", input: `${argv.join(" ")} (without the new code)` });
+  deps.progress({ type: "using", key, tool: "run_tests", input: `${typed(argv)} (without the new code)` });
   const last = context.evidence.runs.at(-1);
   const now = await deps.workspace.snapshot(chain.blobs.putBytes);
   const drift = drifted(work, [setupOf(work, now)], last?.skipped ?? 0);
   const proof = await prove(work, key, drift, last?.touched ?? [], leave.renewIfChanged, { always: true });
-  if (!proof) return;
+  if (!proof) return undefined;
   const refused = proof.why === undefined ? [] : refuse(context, "done", [proof.why]);
-  chain.append(withLedger(engineActor, [...proof.events, ...refused]));
+  return chain.append(withLedger(engineActor, [...proof.events, ...refused]));
 }
 
 function setupOf({ chain: { context }, deps: { workspace } }: Work, snapshot: Snapshot): TestSetup {
@@ -142,18 +245,28 @@ async function prove(
   const copied = await runOnCopy(key, (before) => removeNewCode(context, before, drift));
   if (!copied) return undefined;
   const { ran, failing } = copied;
+  const passes = (one: { ran: CommandRun } & TestOutput) => hasPassed(one.ran, one, accepted(context));
+  const isPassed = passes(copied);
   const isKnown = drift.failing.length > 0 && failing.length > 0;
-  const missing = ran.exit_code === 0 || !isKnown ? [] : drift.failing.filter((name) => !failing.includes(name));
+  let missing = isPassed || !isKnown ? [] : drift.failing.filter((name) => !failing.includes(name));
+  // A test about a manifest that the solution changes passes with today's manifest, and fails with that of before.
+  const isMixed = productOf(context.engine).some(({ path }) => drift.differs.includes(path));
+  if (missing.length > 0 && isMixed) {
+    const asBefore: Code = (before) => removeNewCode(context, before, { ...drift, differs: [] });
+    const second = await runOnCopy(`${key}/as-before`, asBefore);
+    if (!second) return undefined;
+    missing = missing.filter((name) => !second.failing.includes(name));
+  }
   const tests = Object.keys(context.engine.files).filter((path) => roleOf(context, path) === "test");
   const failsProperly = couldRun(ran, tests) && (drift.failing.length === 0 || failing.length > 0);
-  const outcome = ran.exit_code === 0 ? "passed" : failsProperly ? "failed" : "broken";
+  const outcome = isPassed ? "passed" : failsProperly ? "failed" : "broken";
   const lost = [...drift.lost, ...missing];
   // Where nothing differs, that the copy cannot run says nothing against the tests.
   const isExcused = outcome === "broken" && drift.differs.length === 0;
   let why = isExcused ? undefined : whyUnproven(context, { ...drift, lost }, outcome);
   let control: CommandRun | undefined;
   if (outcome === "failed" && why === undefined) {
-    const input = `${argv.join(" ")} (on a copy with the new code)`;
+    const input = `${typed(argv)} (on a copy with the new code)`;
     work.deps.progress({ type: "using", key, tool: "run_tests", input });
     const today: Code = ({ states }) => productOf(context.engine).map(({ path }) => [path, states.get(path) ?? null]);
     const withCode = await runOnCopy(`${key}/with-code`, today);
@@ -162,7 +275,7 @@ async function prove(
     // Tests that need the project's own folder (its .git, for example) fail on each copy, and are no test of this code.
     const failToo = withCode.failing.every((name) => failing.includes(name) && !drift.failing.includes(name));
     const isOwnFolder = isKnown && withCode.failing.length > 0 && failToo;
-    if (hasNoTests(control) || (control.exit_code !== 0 && !isOwnFolder))
+    if (hasNoTests(control) || (!passes(withCode) && !isOwnFolder))
       why = whyUnproven(context, drift, "failed with the new code");
   }
   const repeated = event("red_repeated", {
@@ -201,7 +314,7 @@ async function runCopy(work: Work, key: string, renewIfChanged: Permitted["renew
       folder = deps.workspace.copyTo(base, before, new Map(code(before)), chain.blobs.getBytes);
       own = await (await deps.sandbox.open()).at?.(folder);
       const there = argv.map((word) => word.replaceAll(deps.workspace.root, folder));
-      return await runIn(work, folder, there, mayStart, own);
+      return await runIn(work, folder, withOwnPackages(folder, there, chain.context), mayStart, own);
     } finally {
       await own?.close();
       removeFolder(base);
@@ -209,8 +322,14 @@ async function runCopy(work: Work, key: string, renewIfChanged: Permitted["renew
   });
   if (!done) return undefined;
   const { bodies } = withLedger(engineActor, touchedEvents(key, argv, done.effects));
-  chain.append({ by: engineActor, bodies: [ended(key, null, done.ran), ...bodies] });
-  return { ran: done.ran, failing: readTestOutput(done.ran.output, folder).failing };
+  await chain.append({ by: engineActor, bodies: [ended(key, null, done.ran), ...bodies] });
+  return { ran: done.ran, ...readTestOutput(done.printed, folder) };
+}
+
+/** `pip install --editable` makes Python import the workspace from everywhere: the copy must come before it. */
+function withOwnPackages(folder: string, argv: readonly string[], { engine }: Context): readonly string[] {
+  const isPython = productOf(engine).some(({ path }) => path.endsWith(".py"));
+  return isPython ? ["env", `PYTHONPATH=${join(folder, "src")}:${folder}`, ...argv] : argv;
 }
 
 /** As it was before the run itself wrote: what counts how often it ran is to count the same again. */
@@ -243,13 +362,8 @@ function expectsRed({ mode, solution, evidence }: Context): boolean {
   return mode === "tdd" && !evidence.red && verification?.kind === "tests" && files.some(({ role }) => role === "test");
 }
 
-function failingBefore({ exit_code }: CommandRun): ChainEvent {
-  const message = `The tests fail before anything was changed (exit ${exit_code ?? "none"}), so new ones could not be told from old ones. Nothing was written.`;
-  const hint = 'Mend them, or name a command that passes, then: claude-exec resume {id} --test-command "…"';
-  return park("baseline_failing", exitCodes.verification, message, hint);
-}
-
-function untested(why: string): ChainEvent {
-  const hint = 'Without them nothing is proved. Name another command: claude-exec resume {id} --test-command "…"';
-  return park("tests_refused", exitCodes.waiting, `The tests were not run. ${why}`, hint);
+function untested(because: string): ChainEvent {
+  const why = "Without them nothing is proved. Name another command";
+  const next = { operation: "resume", input: { test_command: "…" }, why };
+  return park("tests_refused", exitCodes.waiting, `The tests were not run. ${because}`, next);
 }

@@ -3,8 +3,8 @@ import type { Blobs } from "../store/blobs.ts";
 import type { Content, Text } from "./events.ts";
 
 /** A longer text lies beside the journal, so that its lines stay readable. */
-export function beside(text: string, put: (text: string) => string): Text {
-  return text.length > 4096 ? { blob: put(text) } : { text };
+export async function beside(text: string, put: Blobs["put"]): Promise<Text> {
+  return text.length > 4096 ? { blob: await put(text) } : { text };
 }
 
 export function contentOf(content: Content, blobs: Blobs): readonly ReplyBlock[] {

@@ -1,4 +1,4 @@
-import type { Message, Outcome, ReplyBlock } from "../models/types.ts";
+import type { Message, Outcome, ReplyBlock, TextBlock } from "../models/types.ts";
 import type { Blobs } from "../store/blobs.ts";
 import { isRecord } from "../util/json.ts";
 import type { Turn } from "./context.ts";
@@ -18,35 +18,92 @@ export function whyUnusable({ stop, content }: Extract<Outcome, { type: "replied
   return calls.every(({ name }) => namePattern.test(name)) ? undefined : "The name of a tool was not valid.";
 }
 
+/** One prompt run as it stands in a request: what it was given, and its turns. */
+export interface Run {
+  readonly tail: string | null;
+  readonly model: string | null;
+  readonly turns: readonly Turn[];
+  /** What is said about a reply that could not be used, where no turn follows it yet. */
+  readonly note: string | null;
+}
+
+/** What was said so far, and the ids of tool calls that were given out. */
+interface Spoken {
+  readonly messages: readonly Message[];
+  readonly ids: ReadonlySet<string>;
+}
+
 /**
- * What the model said in one step, and what it was answered. A provider refuses a request with an empty message, a
- * blank text, or an invalid or repeated id, so these are replaced: always in the same way, whatever follows later.
+ * What was said in prompt runs that follow each other, as messages. A provider refuses a request with an empty message,
+ * a blank text, an invalid or repeated id, or the thoughts of another model, so these are replaced or left out: always
+ * in the same way, whatever follows later.
  */
-export function transcriptOf(turns: readonly Turn[], note: string | null, blobs: Blobs): Message[] {
-  const taken = new Set<string>();
-  return turns.flatMap((turn, index): Message[] => {
-    const ids: string[] = [];
-    const said = contentOf(turn.content, blobs).flatMap((block): ReplyBlock[] => {
-      if (block.type === "text") return isBlank(block.text) ? [] : [block];
-      if (block.type !== "tool_use") return [block];
-      const id = freeId(block.id, taken);
-      ids.push(id);
-      const name = namePattern.test(block.name) ? block.name : "unknown_tool";
-      return [{ ...block, id, name, input: isRecord(block.input) ? block.input : {} }];
-    });
-    const results = turn.calls.map(({ answer }, call) => ({
-      type: "tool_result" as const,
-      tool_use_id: ids[call] ?? "",
-      content: answer ? textOf(answer.content, blobs) : "",
-      is_error: answer?.is_error ?? false,
-    }));
-    const next = index === turns.length - 1 ? note : (turns[index + 1]?.note ?? null);
-    const answered = next ?? (results.length === 0 ? "Go on and answer." : null);
-    return [
-      { role: "assistant", content: endsInSpeech(said) ? said : [...said, { type: "text", text: "(no words)" }] },
-      { role: "user", content: [...results, ...(answered ? [{ type: "text" as const, text: answered }] : [])] },
-    ];
+export function transcriptOf(earlier: readonly Run[], own: Run, model: string, blobs: Blobs): readonly Message[] {
+  return addRun(spokenIn(earlier, model, blobs), own, { model, blobs, isLast: true }).messages;
+}
+
+/** A run that has ended never changes, and neither does what came before it, so its place in a request is kept. */
+const kept = new WeakMap<Run, Map<string, Spoken>>();
+
+function spokenIn(runs: readonly Run[], model: string, blobs: Blobs): Spoken {
+  const known = (at: number) => (at < 0 ? nothingSaid : kept.get(runs[at]!)?.get(model));
+  let from = runs.length - 1;
+  while (!known(from)) from -= 1;
+  let spoken = known(from)!;
+  for (const run of runs.slice(from + 1)) {
+    spoken = addRun(spoken, run, { model, blobs, isLast: false });
+    const ofRun = kept.get(run) ?? new Map<string, Spoken>();
+    kept.set(run, ofRun.set(model, spoken));
+  }
+  return spoken;
+}
+
+const nothingSaid: Spoken = { messages: [], ids: new Set() };
+
+function addRun(
+  before: Spoken,
+  { tail, turns, note, model: spoke }: Run,
+  { model, blobs, isLast }: { model: string; blobs: Blobs; isLast: boolean },
+): Spoken {
+  const ids = new Set(before.ids);
+  const messages = [...before.messages];
+  const firstNote = turns[0] ? turns[0].note : note;
+  const given: TextBlock = { type: "text", text: firstNote ? `${tail ?? ""}\n\n${firstNote}` : (tail ?? "") };
+  const last = messages.at(-1);
+  if (last?.role === "user") messages[messages.length - 1] = { ...last, content: [...last.content, given] };
+  else messages.push({ role: "user", content: [given] });
+  for (const [at, turn] of turns.entries()) {
+    const { said, results } = saidIn(turn, isLast || spoke === model, blobs, ids);
+    const isEnd = at === turns.length - 1;
+    const next = isEnd ? note : (turns[at + 1]?.note ?? null);
+    const isAnswered = results.length > 0 || (isEnd && !isLast);
+    const answered = next ?? (isAnswered ? null : "Go on and answer.");
+    messages.push({ role: "assistant", content: said });
+    const content = [...results, ...(answered ? [{ type: "text" as const, text: answered }] : [])];
+    if (content.length > 0) messages.push({ role: "user", content });
+  }
+  return { messages, ids };
+}
+
+/** The blocks of one reply, and the results of its tool calls. Another model's thoughts are left out. */
+function saidIn({ content, calls }: Turn, isSameModel: boolean, blobs: Blobs, taken: Set<string>) {
+  const ids: string[] = [];
+  const blocks = contentOf(content, blobs).flatMap((block): ReplyBlock[] => {
+    if (block.type === "text") return isBlank(block.text) ? [] : [block];
+    if (block.type !== "tool_use") return isSameModel ? [block] : [];
+    const id = freeId(block.id, taken);
+    ids.push(id);
+    const name = namePattern.test(block.name) ? block.name : "unknown_tool";
+    return [{ ...block, id, name, input: isRecord(block.input) ? block.input : {} }];
   });
+  const results = calls.map(({ answer }, call) => ({
+    type: "tool_result" as const,
+    tool_use_id: ids[call] ?? "",
+    content: answer ? textOf(answer.content, blobs) : "",
+    is_error: answer?.is_error ?? false,
+  }));
+  const said = endsInSpeech(blocks) ? blocks : [...blocks, { type: "text" as const, text: "(no words)" }];
+  return { said, results };
 }
 
 const idPattern = /^[a-zA-Z0-9_-]+$/;

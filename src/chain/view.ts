@@ -1,14 +1,16 @@
+import { count } from "../util/count.ts";
 import { sha256 } from "../util/hash.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
 import { asJson, isRecord, parseJson, type Json } from "../util/json.ts";
+import type { Next } from "../util/next.ts";
 import type { Context } from "./context.ts";
 import { differences } from "./edits.ts";
 import type { Edit } from "./events.ts";
 import { nextStep } from "./next.ts";
 
 /** The context file as a person reads it: the fields of the seed in its order, then ours. */
-export function view(context: Context, journal: { n: number; hash: string }): Record<string, Json> {
-  const { engine: _engine, state: _state, cost_tracking: costs, ...known } = context;
+export function view(context: Context, journal: { n: number; hash: string }, isRunning = false): Record<string, Json> {
+  const { engine: _engine, state: _state, cost_tracking: _costs, ...known } = context;
   const {
     workspace,
     worktree,
@@ -26,34 +28,42 @@ export function view(context: Context, journal: { n: number; hash: string }): Re
   } = known;
   const content = {
     ...seed,
-    phase_history: context.phase_history.map((visit) => ({
-      ...visit,
-      duration: visit.duration ?? (visit.started && visit.ended && duration(visit.started, Date.parse(visit.ended))),
-    })),
-    cost_tracking: {
-      ...costs,
-      estimated_cost: cents(costs.estimated_cost),
-      by_phase: rounded(costs.by_phase),
-      by_prompt: pricesRounded(costs.by_prompt),
-    },
-    status: statusOf(context),
+    ...timesAndCosts(context),
+    status: statusOf(context, isRunning),
     size,
     mode,
     scores,
     waived,
     questions,
     solution,
-    evidence,
+    // What tests printed stays in the journal.
+    evidence: { ...evidence, runs: evidence.runs.map(({ output: _output, ...run }) => run) },
     workspace,
     worktree,
     git_advice,
     not_checked,
     touched,
-    schema_version: 1,
+    schema_version: 2,
     journal,
   };
   const plain = asJson(content);
   return { ...plain, seal: seal(plain) };
+}
+
+/** How long each phase lasted, and what the chain cost, as people read it. */
+export function timesAndCosts({ phase_history, cost_tracking: costs }: Context) {
+  return {
+    phase_history: phase_history.map(({ duration: told, ...visit }) => {
+      const lasted = told ?? (visit.started && visit.ended ? duration(visit.started, Date.parse(visit.ended)) : null);
+      return { ...visit, duration: lasted };
+    }),
+    cost_tracking: {
+      ...costs,
+      estimated_cost: cents(costs.estimated_cost),
+      by_phase: rounded(costs.by_phase),
+      by_prompt: pricesRounded(costs.by_prompt),
+    },
+  };
 }
 
 export function writeView(
@@ -61,8 +71,9 @@ export function writeView(
   context: Context,
   journal: { n: number; hash: string },
   durable: boolean,
+  isRunning = false,
 ): void {
-  writeAtomic(path, `${JSON.stringify(view(context, journal), null, 2)}\n`, { durable });
+  writeAtomic(path, `${JSON.stringify(view(context, journal, isRunning), null, 2)}\n`, { durable });
 }
 
 export type Standing =
@@ -85,6 +96,11 @@ export function standing(
   const written = at(n) ?? at(journal.n);
   if (!written) return { type: "torn" };
   const { seal: _seal, ...expected } = view(written.context, { n, hash: written.hash });
+  // Files of an earlier version lack the findings, and read otherwise in two fields that are not for a person to edit.
+  content["findings"] ??= expected["findings"]!;
+  if (content["schema_version"] === 1) content["schema_version"] = expected["schema_version"]!;
+  // Whether a process is at work is not for a person to edit, and the journal does not say it.
+  content["status"] = expected["status"]!;
   const edits = differences(expected, content);
   return edits.length > 0 ? { type: "edited", edits } : { type: "old" };
 }
@@ -100,29 +116,41 @@ function seal(content: Record<string, Json>): string {
   return sha256(JSON.stringify(content)).slice(0, 16);
 }
 
-/** In one word what the chain is doing, and what it waits for. */
-export function statusOf(context: Context): { state: string; waiting_for: string | null; hint: string | null } {
+/**
+ * In one word what a chain is doing, what it waits for, and what can be done: `running`, `waiting` (for a person),
+ * `stopped` (it can be resumed), or how it ended.
+ */
+export interface Status {
+  readonly state: "running" | "waiting" | "stopped" | Extract<Context["state"], { type: "completed" }>["ending"];
+  readonly waiting_for: string | null;
+  readonly next: readonly Next[];
+}
+
+/** `isRunning`: a process is at work on it, which a journal does not say. */
+export function statusOf(context: Context, isRunning = false): Status {
+  const { chain_id: chain } = context;
   const step = nextStep(context);
   switch (step.type) {
     case "done":
-      return { state: "completed", waiting_for: null, hint: null };
+      return { state: step.state.ending, waiting_for: null, next: [] };
     case "parked":
-      return {
-        state: "parked",
-        waiting_for: step.state.message,
-        hint: step.state.hint.replaceAll("{id}", context.chain_id),
-      };
-    case "wait_for_answers":
+      return { state: "stopped", waiting_for: step.state.message, next: step.state.next };
+    case "wait_for_answers": {
+      const answers_given = step.questions.map(({ id }) => `${id}=…`);
       return {
         state: "waiting",
-        waiting_for: `answers: ${step.questions.map(({ id }) => id).join(", ")}`,
-        hint: `claude-exec answer ${context.chain_id} ${step.questions.map(({ id }) => `${id}="…"`).join(" ")}`,
+        waiting_for: `answers to ${count(step.questions.length, "question")}`,
+        next: [{ operation: "answer", input: { chain, answers_given }, why: "Answer" }],
       };
+    }
     case "wait_for_approval":
       return {
         state: "waiting",
         waiting_for: "approval",
-        hint: `claude-exec approve ${context.chain_id} ${step.presented.hash}`,
+        next: [
+          { operation: "resume", input: { chain }, why: "See the solution and decide" },
+          { operation: "approve", input: { chain, hash: step.presented.hash }, why: "Approve" },
+        ],
       };
     case "wait_for_permission": {
       const { request } = step;
@@ -135,7 +163,7 @@ export function statusOf(context: Context): { state: string; waiting_for: string
       return {
         state: "waiting",
         waiting_for: `permission for ${what}`,
-        hint: `claude-exec diff ${context.chain_id}`,
+        next: [{ operation: "diff", input: { chain }, why: "Look at it" }],
       };
     }
     case "open_epoch":
@@ -148,9 +176,39 @@ export function statusOf(context: Context): { state: string; waiting_for: string
     case "repeat_red":
     case "queue":
     case "complete":
-      return { state: "running", waiting_for: null, hint: `claude-exec resume ${context.chain_id}` };
+      return {
+        state: isRunning ? "running" : "stopped",
+        waiting_for: null,
+        next: [{ operation: "resume", input: { chain }, why: "Go on" }],
+      };
   }
 }
+
+/**
+ * How long each phase of a chain lasted so far in milliseconds, as far as it is known, up to its last line. It waited for
+ * its person before each line that they wrote.
+ */
+export function durations(
+  { phase_history: visits }: Pick<Context, "phase_history">,
+  lines: readonly { readonly at: string; readonly by: { readonly kind: string } }[],
+) {
+  const by_phase: Record<string, number> = {};
+  for (const { phase, started, ended, duration: told = "" } of visits) {
+    const until = ended ?? lines.at(-1)?.at;
+    const [, amount, unit = ""] = /^(\d+(?:\.\d+)?) (second|minute|hour)s?$/.exec(told) ?? [];
+    const ms =
+      started && until ? Date.parse(until) - Date.parse(started) : Number(amount) * (milliseconds[unit] ?? NaN);
+    if (!Number.isNaN(ms)) by_phase[phase] = (by_phase[phase] ?? 0) + ms;
+  }
+  const all = Object.values(by_phase);
+  const waits = lines.map(({ at, by }, index) =>
+    by.kind === "person" ? Date.parse(at) - Date.parse(lines[index - 1]?.at ?? at) : 0,
+  );
+  const waiting = waits.reduce((sum, ms) => sum + ms, 0);
+  return { by_phase, waiting, total: all.length === 0 ? null : all.reduce((sum, ms) => sum + ms, 0) };
+}
+
+const milliseconds: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000 };
 
 /** "3 minutes", as the seed writes it. */
 export function duration(started: string, end: number): string {

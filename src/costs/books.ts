@@ -76,8 +76,6 @@ export interface Booking {
   readonly usd: number | null;
   /** Calls or attempts of which nobody knows what they cost; `usd` contains what was expected of them. */
   readonly lost?: Lost;
-  /** In journals of earlier versions: the whole call was lost, and is booked at the most it can have cost. */
-  readonly unknown?: boolean;
 }
 
 /** What a budget counts as spent: what is booked, and what lost calls may have cost beyond that. */
@@ -116,10 +114,7 @@ export function settleLost(costs: Costs, usd: number): Costs {
 
 /** `key` names the call, so that a cost can be entered for exactly the calls that are lost. */
 export function addBooking(costs: Costs, booking: Booking & { readonly key?: string }): Costs {
-  const { phase, prompt, key, usage: booked, usd, unknown } = booking;
-  const most = { calls: 1, usd, most_usd: usd, tokens: tokensOf(booked), most_tokens: tokensOf(booked) };
-  const lost = booking.lost ?? (unknown ? most : undefined);
-  const usage = unknown ? noUsage : booked;
+  const { phase, prompt, key, usage, usd, lost } = booking;
   const writes = usage.cacheWrite5m + usage.cacheWrite1h;
   const tokens = tokensOf(usage);
   const paid = usd ?? 0;

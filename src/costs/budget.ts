@@ -6,6 +6,8 @@ export interface Reservation {
   readonly spentTokens: number;
   readonly inputTokens: number;
   readonly maxTokens: number;
+  /** How far `maxTokens` may shrink to fit. */
+  readonly leastTokens: number;
   /** The dearest a call can be; undefined where the model has no known price. */
   readonly worstCase: (inputTokens: number, maxTokens: number) => number | undefined;
 }
@@ -19,18 +21,18 @@ export type Reserved =
       readonly left: number;
     };
 
-/** Below this an answer is too likely to be cut: rather stop than pay for half a reply. */
+/** Below this an answer is too likely to be cut, if nobody knows how long such answers are. */
 export const leastMaxTokens = 8_000;
 
-/** Reserves a call before it is made: its answer may shrink to fit, but not below `leastMaxTokens`. */
+/** Reserves a call before it is made: its answer may shrink to fit, but rather than pay for half a reply the chain stops. */
 export function reserve(call: Reservation): Reserved {
-  const { budgetUsd, budgetTokens, inputTokens } = call;
+  const { budgetUsd, budgetTokens, inputTokens, leastTokens } = call;
   let maxTokens = call.maxTokens;
   if (budgetTokens !== null) {
     const left = budgetTokens - call.spentTokens;
     maxTokens = Math.min(maxTokens, left - inputTokens);
-    if (maxTokens < leastMaxTokens)
-      return { ok: false, why: "tokens", needs: inputTokens + leastMaxTokens, left: Math.max(0, left) };
+    if (maxTokens < leastTokens)
+      return { ok: false, why: "tokens", needs: inputTokens + leastTokens, left: Math.max(0, left) };
   }
   const usd = call.worstCase(inputTokens, maxTokens);
   if (budgetUsd === null) return { ok: true, maxTokens, usd: usd ?? null, tokens: inputTokens + maxTokens };
@@ -39,7 +41,7 @@ export function reserve(call: Reservation): Reserved {
   const none = call.worstCase(inputTokens, 0) ?? 0;
   const perToken = (usd - none) / maxTokens;
   const affordable = Math.min(maxTokens, Math.floor((left - none) / perToken + 1e-6));
-  if (!(affordable >= leastMaxTokens))
-    return { ok: false, why: "money", needs: none + leastMaxTokens * perToken, left: Math.max(0, left) };
+  if (!(affordable >= leastTokens))
+    return { ok: false, why: "money", needs: none + leastTokens * perToken, left: Math.max(0, left) };
   return { ok: true, maxTokens: affordable, usd: none + affordable * perToken, tokens: inputTokens + affordable };
 }

@@ -19,37 +19,27 @@ export function catalogueText(prompts: readonly Listed[]): string {
 export function coreOf(prompts: readonly Listed[], most: number): Listed[] {
   const near: readonly Scope[] = ["builtin", "workspace", "team", "user", "custom"];
   const order = (prompt: Listed) => near.indexOf(prompt.scope);
-  return prompts
-    .filter(isListed)
-    .sort((a, b) => order(a) - order(b) || byName(a, b))
-    .slice(0, most);
+  return prompts.toSorted((a, b) => order(a) - order(b) || byName(a, b)).slice(0, most);
 }
 
 /** What a search found, in the catalogue's words. */
 export function foundText({ hits, taken_for }: Pick<Found, "hits" | "taken_for">): string {
   const taken = Object.entries(taken_for).map(([asked, meant]) => `Nothing says "${asked}"; looked for "${meant}".\n`);
-  const lines = hits.map(({ prompt }) => prompt).filter(isListed);
+  const lines = hits.map(({ prompt }) => prompt);
   return `${taken.join("")}${lines.length > 0 ? lines.map(line).join("") : "No prompt fits."}`.trim();
 }
 
-/** The engine runs these two itself; all others are for the model to choose. */
-export function isListed({ name }: Pick<Listed, "name">): boolean {
-  return name !== "new_case" && name !== "phase_controller";
-}
-
-/** Those a model may choose that name this phase as theirs: first whose first it is, then by name. */
+/** Those that name this phase as theirs: first whose first it is, then by name. */
 export function madeFor(prompts: readonly Listed[], phase: Phase): Listed[] {
   const rank = ({ phases }: Listed) => phases.indexOf(phase);
-  return prompts
-    .filter((prompt) => isListed(prompt) && rank(prompt) >= 0)
-    .sort((a, b) => rank(a) - rank(b) || byName(a, b));
+  return prompts.filter((prompt) => rank(prompt) >= 0).sort((a, b) => rank(a) - rank(b) || byName(a, b));
 }
 
 function line({ name, purpose, inputs, tools }: Listed): string {
   const shown = inputs.length > 4 ? [...inputs.slice(0, 4), "…"] : inputs;
   const brackets = shown.length > 0 ? ` [${shown.join(", ")}]` : "";
   const short = oneLine(purpose).replace(/^(.{119}).{2,}$/u, "$1…");
-  return `${name} — ${short}${brackets}${tools === "edit" || tools === "run" ? ` (${tools})` : ""}\n`;
+  return `${name} — ${short}${brackets}${tools === "none" || tools === "read" ? "" : ` (${tools})`}\n`;
 }
 
 function oneLine(text: string): string {

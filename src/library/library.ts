@@ -4,12 +4,14 @@ import { crc32 } from "node:zlib";
 import { type Entry, type IndexFile, inMemory, openIndexFile } from "../store/index_file.ts";
 import { editDistance } from "../util/distance.ts";
 import { systemCode, UserError } from "../util/errors.ts";
+import { asJson } from "../util/json.ts";
+import type { Next } from "../util/next.ts";
 import { type Listed, type Place, type Prompt, promptName, type Scope } from "./prompt.ts";
 import { remember } from "./remember.ts";
 import { type Found, searchPrompts } from "./search.ts";
 
 export type Folder = { readonly scope: Scope; readonly path: string };
-export type Problem = { readonly file: string; readonly message: string; readonly hint: string };
+export type Problem = { readonly file: string; readonly message: string; readonly next: readonly Next[] };
 
 /**
  * A name belongs to the first file called so: earlier folders win, but nothing wins over `system/` of the builtin
@@ -19,12 +21,16 @@ export type Problem = { readonly file: string; readonly message: string; readonl
  */
 export interface Library {
   find(name: string): Promise<Prompt>;
-  all(): Promise<{ prompts: Listed[]; problems: Problem[] }>;
+  all(): Promise<Listing>;
+  /** As `all`, for every step of a chain: a file changed in place may count a second later, one added or removed at once. */
+  lately(): Promise<Listing>;
   /** Ranked, the best first. A file changed in place is found by its new words after the next `all`. */
   search(query: string, limit: number): Promise<Found>;
   /** Where a name is used: the file it belongs to, then those it hides. */
   places(name: string): Promise<Place[]>;
 }
+
+export type Listing = { prompts: Listed[]; problems: Problem[] };
 
 export interface LibraryOptions {
   readonly index: IndexFile;
@@ -41,7 +47,7 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
     folders,
     allowed: new Set(allowed),
     index,
-    kind: `prompt:${crc32(JSON.stringify([folders, allowed]))}`,
+    kind: `prompt:2:${crc32(JSON.stringify([folders, allowed]))}`,
     places: () => places("all", async (reads) => locate(shelf, reads)),
     read: (place) =>
       prompts(`${place.scope} ${place.file}`, (reads) => {
@@ -49,9 +55,16 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
         return readPlace(place);
       }),
   };
+  let last: { readonly located: Located; readonly listing: Listing; readonly at: number } | undefined;
   return {
     find: (name) => findPrompt(shelf, name),
     all: () => readAll(shelf),
+    async lately() {
+      const located = await shelf.places();
+      const stands = last?.located === located && Math.abs(Date.now() - last.at) < 1000;
+      if (!last || !stands) last = { located, at: Date.now(), listing: await readAll(shelf, located) };
+      return last.listing;
+    },
     search: (query, limit) => searchAll(shelf, query, limit),
     async places(name) {
       const { places } = await shelf.places();
@@ -92,19 +105,19 @@ async function findPrompt({ folders, places: locate, read }: Shelf, wanted: stri
   throw new UserError("unknown_prompt", `No prompt is called ${JSON.stringify(short)}.${unlisted}`, hint);
 }
 
-async function readAll({ places, index, kind }: Shelf): Promise<{ prompts: Listed[]; problems: Problem[] }> {
-  const located = await places();
+async function readAll({ places, index, kind }: Shelf, found?: Located): Promise<Listing> {
+  const located = found ?? (await places());
   const problems = [...located.problems];
   const { owners } = located;
   for (const place of located.places) {
     const owner = owners.get(place.name)!;
     if (owner !== place && (owner.rank === place.rank || owner.rank === systemRank)) {
       const message = `${place.file}:1: the name ${place.name} is taken by ${owner.file}`;
-      const hint =
+      const why =
         owner.rank === systemRank
           ? `Rename this file, or allow it by name in your own config.json: "prompts": {"may_replace": ["${place.name}"]}.`
           : "Rename one of the two.";
-      problems.push({ file: place.file, message, hint });
+      problems.push({ file: place.file, message, next: [{ why }] });
     }
   }
   const values = await index.sync(kind, located, (at) => entryOf(located.owned[at]!));
@@ -127,7 +140,7 @@ async function entryOf(place: Owned): Promise<Entry> {
     const prompt = await readPlace(place);
     const { title, purpose, cost_estimate, phases, tools, model, tags } = prompt;
     const inputs = Object.entries(prompt.inputs).map(([input, { required }]) => (required ? input : `${input}?`));
-    const listed = { purpose, cost_estimate, phases, inputs, tools, model, tags };
+    const listed = { purpose, cost_estimate, phases: [...phases], inputs, tools, model, tags: [...tags] };
     const uses = [...prompt.good_for, ...prompt.uncertainty_reduction, ...prompt.examples.map(String)];
     return {
       value: title === undefined ? listed : { ...listed, title },
@@ -135,7 +148,7 @@ async function entryOf(place: Owned): Promise<Entry> {
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { value: { message: error.message, hint: error.hint }, texts: [name, "", "", ""] };
+    return { value: asJson({ message: error.message, next: error.next }), texts: [name, "", "", ""] };
   }
 }
 
@@ -184,8 +197,8 @@ function locate({ folders, allowed }: Shelving, reads: (path: string) => void): 
         places.push({ name, file, folder, scope: root.scope, rank });
       }
       if (entry.isSymbolicLink() && leadsToFolder(file)) {
-        const hint = "Put the folder itself here, or name it under prompts.team in your config.json.";
-        problems.push({ file, message: `${file}: a link to a folder is not followed`, hint });
+        const why = "Put the folder itself here, or name it under prompts.team in your config.json.";
+        problems.push({ file, message: `${file}: a link to a folder is not followed`, next: [{ why }] });
       }
       if (entry.isDirectory() && !passedOver.has(entryName) && !roots.has(file)) {
         list(file, root, path === root.path ? entryName : folder);
@@ -195,8 +208,8 @@ function locate({ folders, allowed }: Shelving, reads: (path: string) => void): 
   for (const [rank, { scope, path }] of folders.entries()) {
     list(path, { scope, path, rank }, "");
     if (scope !== "team" || existsSync(path)) continue;
-    const hint = "Check the team's prompts out there, or take the folder out of prompts.team in config.json.";
-    problems.push({ file: path, message: `${path}: there is no such folder`, hint });
+    const why = "Check the team's prompts out there, or take the folder out of prompts.team in config.json.";
+    problems.push({ file: path, message: `${path}: there is no such folder`, next: [{ why }] });
   }
   const owners = new Map<string, Owned>();
   for (const place of places) {
@@ -252,7 +265,7 @@ function entriesOf(folder: string, problems: Problem[]): Dirent[] {
     if (code === undefined) throw error;
     if (code !== "ENOENT") {
       const message = `${folder}: cannot be listed (${code})`;
-      problems.push({ file: folder, message, hint: "Check that it is a folder and that you may list it." });
+      problems.push({ file: folder, message, next: [{ why: "Check that it is a folder and that you may list it." }] });
     }
     return [];
   }

@@ -1,5 +1,3 @@
-import type { FrontMatterData } from "./read_prompt.ts";
-
 // oxfmt-ignore
 export const phases = [
   "requirements-clarification", "context-building", "uncertainty-analysis", "solution-approval", "implementation",
@@ -27,8 +25,23 @@ export interface Input {
   readonly default?: string;
 }
 
-export interface Prompt extends Readonly<Omit<FrontMatterData, "name">>, Place {
+export const costEstimates = ["minimal", "low", "medium", "high"] as const;
+
+export interface Prompt extends Place {
   readonly name: string;
+  readonly title?: string | undefined;
+  readonly purpose: string;
+  readonly good_for: readonly string[];
+  readonly uncertainty_reduction: readonly string[];
+  readonly example_context_needs: readonly string[];
+  readonly cost_estimate: (typeof costEstimates)[number];
+  readonly phases: readonly Phase[];
+  readonly inputs: Readonly<Record<string, Input>>;
+  readonly tools: "none" | "read" | "try" | "edit" | "run";
+  readonly model: "fast" | "default" | "smart";
+  readonly produces: readonly string[];
+  readonly tags: readonly string[];
+  readonly examples: readonly unknown[];
   /** Keys of the front matter that are not ours, as they stand there. */
   readonly extra: Readonly<Record<string, unknown>>;
   readonly body: string;

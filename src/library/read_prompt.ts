@@ -4,7 +4,7 @@ import { z } from "zod";
 import { systemCode, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { plainFrontMatter } from "./plain_front_matter.ts";
-import { type Input, inputTypes, phases, type Place, type Prompt, promptName } from "./prompt.ts";
+import { costEstimates, type Input, inputTypes, phases, type Place, type Prompt, promptName } from "./prompt.ts";
 
 const texts = z.array(z.string()).default([]);
 const input = z
@@ -28,17 +28,15 @@ export const frontMatter = z.object({
   good_for: texts,
   uncertainty_reduction: texts,
   example_context_needs: texts,
-  cost_estimate: z.enum(["minimal", "low", "medium", "high"]),
+  cost_estimate: z.enum(costEstimates),
   phases: z.array(z.enum(phases)).default([]),
   inputs: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,49}$/), input).default({}),
-  tools: z.enum(["none", "read", "edit", "run"]).default("none"),
+  tools: z.enum(["none", "read", "try", "edit", "run"]).default("none"),
   model: z.enum(["fast", "default", "smart"]).default("default"),
   produces: texts,
   tags: texts,
   examples: z.array(z.unknown()).default([]),
 });
-
-export type FrontMatterData = z.infer<typeof frontMatter>;
 
 /** Reads one prompt; a file that is none is a UserError "prompt_unreadable" naming file and line. */
 export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt> {

@@ -1,5 +1,5 @@
 import { UserError } from "../util/errors.ts";
-import { fencedParts } from "./fences.ts";
+import { fencedParts, type Part } from "./fences.ts";
 import type { Prompt } from "./prompt.ts";
 
 export const variable = /\{\{ *([\w-]+) *\}\}/g;
@@ -35,10 +35,15 @@ export function renderPrompt(prompt: Prompt, values: Readonly<Record<string, str
       const value = Object.hasOwn(values, name) ? values[name]! : (inputs[name]!.default ?? "");
       return inputs[name]!.type === "line" ? value.replaceAll(/\s+/g, " ").trim() : value;
     });
-  return fencedParts(body)
+  const parts = partsOf.get(prompt) ?? fencedParts(body);
+  partsOf.set(prompt, parts);
+  return parts
     .map(({ text, from, fence }) => (fence === undefined ? fill(text, from) : widened(fill(text, from), fence)))
     .join("");
 }
+
+/** A chain fills in the same few prompts again and again. */
+const partsOf = new WeakMap<Prompt, readonly Part[]>();
 
 /** Why a value cannot be this input's; undefined: it can. */
 export function misfit({ inputs }: Pick<Prompt, "inputs">, name: string, value: string): string | undefined {

@@ -75,10 +75,18 @@ function toBlocks(message: Message, native: boolean): BlockParam[] {
   });
 }
 
-/** Inside a tool loop the next turn reads what this one sent; a request has four marks. */
+/**
+ * Once a conversation goes on, its next turn reads what this one sent. A provider looks for the end of what it has only
+ * twenty blocks back, and a turn can hold more, so the end of the turn before is marked too. A request has four marks at
+ * most.
+ */
 function markEnd(system: TextBlockParam[], messages: { content: BlockParam[] }[]): void {
   const blocks = [...system, ...messages.flatMap(({ content }) => content)];
-  const last = blocks.at(-1);
-  const marks = blocks.filter((block) => "cache_control" in block && block.cache_control).length;
-  if (last?.type === "tool_result" && marks < 4) last.cache_control = { type: "ephemeral", ttl: "5m" };
+  let free = 4 - blocks.filter((block) => "cache_control" in block && block.cache_control).length;
+  const [last, before] = [messages.at(-1)?.content.at(-1), messages.at(-3)?.content.at(-1)];
+  for (const end of messages.length > 1 ? [last, before] : []) {
+    if (free <= 0 || (end?.type !== "tool_result" && end?.type !== "text") || end.cache_control) continue;
+    end.cache_control = { type: "ephemeral", ttl: "5m" };
+    free -= 1;
+  }
 }

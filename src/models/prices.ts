@@ -1,25 +1,5 @@
-import { z } from "zod";
+import type { Price, PriceTable } from "./price_table.ts";
 import type { Usage } from "./types.ts";
-
-const Price = z.strictObject({
-  /** The first day (UTC) on which it is asked for; left out: always was. */
-  valid_from: z.iso.date().optional(),
-  /** Holds for prompts of at most so many tokens, those read from or written to the cache included. */
-  up_to_prompt_tokens: z.int().positive().optional(),
-  input: z.number().nonnegative(),
-  output: z.number().nonnegative(),
-  cache_write_5m: z.number().nonnegative(),
-  cache_write_1h: z.number().nonnegative(),
-  cache_read: z.number().nonnegative(),
-});
-type Price = z.infer<typeof Price>;
-
-/** US dollars per million tokens, by model. A user's table has this shape and wins model by model. */
-export const PriceTable = z.record(
-  z.string(),
-  z.strictObject({ context_window: z.int().positive().optional(), prices: z.array(Price).nonempty() }),
-);
-export type PriceTable = z.infer<typeof PriceTable>;
 
 /** US dollars, or undefined where no price is known for that model at that time. */
 export function priceOf(model: string, at: number, usage: Usage, overrides: PriceTable = {}): number | undefined {

@@ -111,8 +111,8 @@ export function recordTo(model: Model, path: string, world: World): Model {
   readRecording(path);
   const folder = dirname(path);
   if (!isFolder(folder)) {
-    const hint = `Make the folder, or name a file in one that exists: --record <file>`;
-    throw new UserError("no_folder", `There is no folder ${folder} to record in.`, hint, exitCodes.usage);
+    const next = { input: { record: "<file>" }, why: "Make the folder, or name a file in one that exists" };
+    throw new UserError("no_folder", `There is no folder ${folder} to record in.`, next, exitCodes.usage);
   }
   accessSync(folder, constants.W_OK);
   const kept = new Set<string>();

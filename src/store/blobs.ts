@@ -1,15 +1,16 @@
-import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../util/hash.ts";
-import { makeFolder, readTextIfThere, writeAtomic, writeFully } from "../util/files.ts";
+import { makeFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
 import { systemCode, UserError } from "../util/errors.ts";
 
 export interface Blobs {
   /** Keeps a text on disk, once, and returns the name it is found by. */
-  put(text: string): string;
+  put(text: string): Promise<string>;
   get(hash: string): string;
   /** As `put`, for thousands at once: safe from a crash of this process, but not each from a loss of power. */
-  putBytes(bytes: Uint8Array): string;
+  putBytes(bytes: Uint8Array): Promise<string>;
   getBytes(hash: string): Uint8Array;
 }
 
@@ -23,16 +24,16 @@ export function openBlobs(folder: string): Blobs {
   const kept = new Set<string>();
   const unsynced = new Set<string>();
   return {
-    put(text) {
+    async put(text) {
       const hash = sha256(text);
       if (read.has(hash)) return hash;
       makeFolder(folder);
       const path = join(folder, hash);
       if (existsSync(path)) {
         if (readTextIfThere(path) !== text) writeAtomic(path, text);
-        else if (unsynced.delete(hash)) syncFile(path);
+        else if (unsynced.delete(hash)) await syncFile(path);
       } else {
-        create(path, Buffer.from(text), true);
+        await create(path, Buffer.from(text), true);
       }
       read.set(hash, text);
       return hash;
@@ -45,13 +46,13 @@ export function openBlobs(folder: string): Blobs {
       read.set(hash, text);
       return text;
     },
-    putBytes(bytes) {
+    async putBytes(bytes) {
       const hash = sha256(bytes);
       if (kept.has(hash)) return hash;
       if (kept.size === 0) makeFolder(folder);
       const path = join(folder, hash);
       if (!existsSync(path)) {
-        create(path, bytes, false);
+        await create(path, bytes, false);
         unsynced.add(hash);
       } else if (sha256(readFileSync(path)) !== hash) {
         writeAtomic(path, bytes);
@@ -71,7 +72,7 @@ function damaged(what: string, found: unknown, hash: string): UserError {
   return new UserError(
     "blob_damaged",
     `${what} is ${found === undefined ? "missing" : "damaged"} (blobs/${hash.slice(0, 12)}…). The journal is whole.`,
-    "Restore that file from a backup, or type: claude-exec recover <chain>",
+    { operation: "recover", why: "Restore that file from a backup, or choose how to go on" },
   );
 }
 
@@ -84,35 +85,34 @@ function readBytesIfThere(path: string): Uint8Array | undefined {
   }
 }
 
-function syncFile(path: string): void {
-  const fd = openSync(path, "r");
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path);
   try {
-    fdatasyncSync(fd);
+    await file.datasync();
   } finally {
-    closeSync(fd);
+    await file.close();
   }
 }
 
-function create(path: string, bytes: Uint8Array, durable: boolean): void {
-  let fd: number;
+async function create(path: string, bytes: Uint8Array, durable: boolean): Promise<void> {
+  let file: FileHandle;
   try {
-    fd = openSync(path, "wx", 0o600);
+    file = await open(path, "wx", 0o600);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
     return writeAtomic(path, bytes, { durable });
   }
   try {
-    writeFully(fd, bytes);
-    if (durable) fdatasyncSync(fd);
+    await file.writeFile(bytes);
+    if (durable) await file.datasync();
   } catch (error) {
     throw systemCode(error) === "ENOSPC"
-      ? new UserError(
-          "disk_full",
-          "The disk is full. Everything up to the step before is kept.",
-          "Free some space, then resume the chain.",
-        )
+      ? new UserError("disk_full", "The disk is full. Everything up to the step before is kept.", {
+          input: {},
+          why: "Free some space, then go on",
+        })
       : error;
   } finally {
-    closeSync(fd);
+    await file.close();
   }
 }

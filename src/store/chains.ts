@@ -57,7 +57,7 @@ export function contextFiles(contexts: string): Map<string, string> {
   const files = new Map<string, string>();
   for (const name of namesIn(contexts)) {
     const id = /^chain-(\d+)-.*\.json$/.exec(name)?.[1];
-    if (id !== undefined) files.set(id, join(contexts, name));
+    if (id !== undefined) files.set(id, `${contexts}/${name}`);
   }
   return files;
 }
@@ -70,7 +70,7 @@ export interface Inbox {
 }
 
 /** Puts a message where the process that next works on the chain takes it in. Any process of its user may do so. */
-export function dropMessage({ folder, seal, chain }: Inbox, message: object, now: number): void {
+export async function dropMessage({ folder, seal, chain }: Inbox, message: object, now: number): Promise<void> {
   refuseLinkedFolders([dirname(folder), folder]);
   const name = `${String(now).padStart(15, "0")}-${crypto.randomUUID()}.json`;
   writeAtomic(join(folder, name), sealText(seal, ["message", chain, name], JSON.stringify(message)));
@@ -80,7 +80,7 @@ export function dropMessage({ folder, seal, chain }: Inbox, message: object, now
  * The messages that wait, oldest first. They stay until `removeMessage`: taken in first, removed after. Without its
  * seal a message is undefined: somebody else put it there, or wrote it for another chain.
  */
-export function waitingMessages({ folder, seal, chain }: Inbox): { name: string; message: unknown }[] {
+export async function waitingMessages({ folder, seal, chain }: Inbox): Promise<{ name: string; message: unknown }[]> {
   refuseLinkedFolders([dirname(folder), folder]);
   return namesIn(folder)
     .filter((name) => name.endsWith(".json") && !name.startsWith("."))
@@ -93,7 +93,7 @@ export function waitingMessages({ folder, seal, chain }: Inbox): { name: string;
     });
 }
 
-export function removeMessage({ folder }: Inbox, name: string): void {
+export async function removeMessage({ folder }: Inbox, name: string): Promise<void> {
   rmSync(join(folder, name), { recursive: true, force: true });
 }
 
@@ -124,7 +124,8 @@ export function chainFolders(contexts: string): string[] {
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder);
+    // Asked first: a chain looks into its inbox at every step, mostly before there is one, and an error takes longer.
+    return lstatSync(folder, { throwIfNoEntry: false }) ? readdirSync(folder) : [];
   } catch (error) {
     if (systemCode(error) === "ENOENT") return [];
     if (systemCode(error) !== "EACCES") throw error;

@@ -1,8 +1,9 @@
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readFileSync, readSync } from "node:fs";
+import { promisify } from "node:util";
 import { sha256 } from "../util/hash.ts";
 import type { Seal } from "./seal.ts";
-import { isRecord, parseJson } from "../util/json.ts";
 import { writeFully } from "../util/files.ts";
+import { isRecord, parseJson } from "../util/json.ts";
 import { systemCode, UserError } from "../util/errors.ts";
 
 /** Who did it, and through which door. */
@@ -22,6 +23,9 @@ export interface Stamp {
 }
 export type Line<Body> = Stamp & Body;
 
+/** Lines that one actor brings about, and that count only together. */
+export type Batch<Body> = { readonly by: Actor; readonly bodies: readonly Body[] };
+
 /** `B` itself, unless one of it has a key that the stamp would overwrite: then nothing fits, and the compiler says so. */
 export type Unstamped<B> = [B extends unknown ? Extract<keyof B, keyof Stamp> : never] extends [never] ? B : never;
 
@@ -40,10 +44,11 @@ export interface Reading<Body> {
 /**
  * Reads and proves a journal. Each line's hash covers the line and the hash before it, so that a torn tail (the
  * ordinary end of a crash) is told from damage in the middle (never ordinary). The hashes of a journal that was sealed
- * with another key than `seal` cannot be checked: its lines are read as they are.
+ * with another key than `seal` cannot be checked: its lines are read as they are. `upcast` sees lines only once proved.
  */
-export function readJournal<Body>(path: string, seal?: Seal): Reading<Body> {
-  return proveLines(readFileSync(path), seal);
+export function readJournal<Body>(path: string, seal?: Seal, upcast = (line: Line<Body>) => line): Reading<Body> {
+  const reading = proveLines<Body>(readFileSync(path), seal);
+  return { ...reading, lines: reading.lines.map(upcast) };
 }
 
 function proveLines<Body>(bytes: Buffer, seal: Seal | undefined, batches = Infinity): Reading<Body> {
@@ -119,6 +124,8 @@ export class Journal<Body extends object> {
   #bytes: number;
   #n: number;
   #hash: string;
+  /** How long (ms) the disk took to confirm the last write. */
+  #confirmedIn = 0;
 
   constructor(path: string, reading: Pick<Reading<Body>, "lines" | "bytes">, now: () => number, seal?: Seal) {
     this.#fd = openSync(path, "r+");
@@ -138,8 +145,11 @@ export class Journal<Body extends object> {
     return this.#hash;
   }
 
-  /** Each batch is read back as a whole or not at all; all of them cost one write and one fdatasync. */
-  append(...batches: { by: Actor; bodies: readonly Body[] }[]): Line<Body>[] {
+  /**
+   * Each batch is read back as a whole or not at all; all of them cost one write and one fdatasync. The next append
+   * begins only when this one has ended.
+   */
+  async append(...batches: Batch<Body>[]): Promise<Line<Body>[]> {
     const at = new Date(this.#now()).toISOString();
     const lines: Line<Body>[] = [];
     let text = "";
@@ -158,7 +168,7 @@ export class Journal<Body extends object> {
     if (lines.length === 0) return lines;
     const bytes = Buffer.from(text);
     try {
-      this.#write(bytes);
+      await this.#write(bytes);
     } catch (error) {
       ftruncateSync(this.#fd, this.#bytes);
       throw cannotWrite(error);
@@ -169,9 +179,16 @@ export class Journal<Body extends object> {
     return lines;
   }
 
-  #write(bytes: Buffer): void {
+  /**
+   * The write ends in memory within microseconds. Only the disk is worth waiting for, and not one that confirms
+   * sooner than another thread would be there and back.
+   */
+  async #write(bytes: Buffer): Promise<void> {
     writeFully(this.#fd, bytes, this.#bytes);
-    fdatasyncSync(this.#fd);
+    const began = performance.now();
+    if (this.#confirmedIn < 2) fdatasyncSync(this.#fd);
+    else await sync(this.#fd);
+    this.#confirmedIn = performance.now() - began;
   }
 
   close(): void {
@@ -179,12 +196,14 @@ export class Journal<Body extends object> {
   }
 }
 
+const sync = promisify(fdatasync);
+
 function cannotWrite(error: unknown): unknown {
   const code = systemCode(error);
   if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EIO" && code !== "EFBIG") return error;
   return new UserError(
     "journal_unwritable",
     `The journal could not be written (${code}). Everything up to the step before is kept.`,
-    code === "EIO" ? "Check the disk, then resume the chain." : "Free some space, then resume the chain.",
+    { input: {}, why: code === "EIO" ? "Check the disk, then go on" : "Free some space, then go on" },
   );
 }

@@ -23,6 +23,14 @@ export function tryLock(path: string): Lock | undefined {
   return { release: () => database.close() };
 }
 
+/** Whether some process holds the lock at `path` at this moment. */
+export function isLocked(path: string): boolean {
+  if (!lstatSync(path, { throwIfNoEntry: false })) return false;
+  const lock = tryLock(path);
+  lock?.release();
+  return lock === undefined;
+}
+
 const busy = 5;
 
 /**
@@ -34,7 +42,7 @@ function emptyLockFile(path: string): void {
   if (!found || (found.isFile() && found.size === 0)) return;
   if (!found.isFile() || found.nlink > 1) {
     const message = `${path} is no plain file. Nothing was changed.`;
-    throw new UserError("lock_unusable", message, "Remove it, then type the same again.", exitCodes.conflict);
+    throw new UserError("lock_unusable", message, { input: {}, why: "Remove it, then go on" }, exitCodes.conflict);
   }
   const file = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
   try {

@@ -3,9 +3,9 @@ import { systemCode, UserError } from "../util/errors.ts";
 
 export interface Spare {
   /** Begins something that will have to be kept: refused where there is no room left to keep it. */
-  beginning<Written>(write: () => Written): Written;
+  beginning<Written>(write: () => Promise<Written>): Promise<Written>;
   /** Carries out a write. Where the disk is full, what was set aside is given back, and the write tried again. */
-  keeping<Written>(write: () => Written): Written;
+  keeping<Written>(write: () => Promise<Written>): Promise<Written>;
   close(): void;
 }
 
@@ -31,17 +31,16 @@ export function openSpare(path: string): Spare {
     left = false;
   };
   return {
-    beginning(write) {
+    async beginning(write) {
       if (left) return write();
-      throw new UserError(
-        "disk_full",
-        "The disk is full. Everything up to the step before is kept.",
-        "Free some space, then resume the chain.",
-      );
+      throw new UserError("disk_full", "The disk is full. Everything up to the step before is kept.", {
+        input: {},
+        why: "Free some space, then go on",
+      });
     },
-    keeping(write) {
+    async keeping(write) {
       try {
-        return write();
+        return await write();
       } catch (error) {
         if (!left || !isFull(error)) throw error;
         give();

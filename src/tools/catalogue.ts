@@ -1,13 +1,12 @@
 import { z } from "zod";
 import type { ToolDefinition } from "../models/types.ts";
 import { deleteFileTool, editFileTool, writeFileTool } from "./change.ts";
-import { runCommandTool } from "./command.ts";
+import { runCommandTool, tryCommandTool } from "./command.ts";
 import { readDependenciesTool } from "./dependencies.ts";
 import { findPromptsTool } from "./find_prompts.ts";
 import { gitBlameTool, gitDiffTool, gitLogTool } from "./git.ts";
 import { listFilesTool, readFileTool, searchFilesTool } from "./look.ts";
-import { outlineFileTool } from "./outline.ts";
-import { runTestsTool } from "./run.ts";
+import { readTestOutputTool, runTestsTool } from "./test_command.ts";
 import type { Tool } from "./types.ts";
 
 /** Sorted by name, and always all of them: a request's prefix stays the same whatever is allowed now. */
@@ -19,12 +18,13 @@ export const tools: readonly Tool[] = [
   gitDiffTool,
   gitLogTool,
   listFilesTool,
-  outlineFileTool,
   readDependenciesTool,
   readFileTool,
+  readTestOutputTool,
   runCommandTool,
   runTestsTool,
   searchFilesTool,
+  tryCommandTool,
   writeFileTool,
 ];
 

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { sha256 } from "../util/hash.ts";
-import { wholeFileLimit } from "./file.ts";
-import type { Fingerprint } from "./file.ts";
-import { redact } from "./redact.ts";
+import { wholeFileLimit } from "../workspace/file.ts";
+import type { Fingerprint } from "../workspace/file.ts";
+import { redact } from "../workspace/redact.ts";
 import { linesOf } from "./search.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "../workspace/workspace.ts";
 
 export const writeFileTool = tool({
   name: "write_file",

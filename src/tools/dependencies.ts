@@ -3,11 +3,11 @@ import { z } from "zod";
 import { lockFiles } from "./locks.ts";
 import type { Lock } from "./locks.ts";
 import { manifestKind } from "./manifests.ts";
-import type { Group, Manifest, Wanted } from "./manifests.ts";
+import type { Group, Manifest, Wanted } from "./manifest.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
-import { withinMs } from "./within.ts";
-import type { Workspace } from "./workspace.ts";
+import { withinMs } from "../util/within.ts";
+import type { Workspace } from "../workspace/workspace.ts";
 
 const limits = { manifests: 30, inGroup: 200, scripts: 40, bytes: 24_000, characters: 120, ms: 300 };
 
@@ -38,7 +38,7 @@ export const readDependenciesTool = tool({
     return {
       type: "look",
       text: [title, ...parts].join("\n"),
-      seen: [{ kind: "list", ref: "dependencies" }],
+      seen: [{ kind: "list", ref: "read_dependencies" }],
     } satisfies Plan;
   },
 });

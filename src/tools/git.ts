@@ -1,12 +1,13 @@
 import { z } from "zod";
-import { firstLine, withRepository } from "./git_folder.ts";
-import type { Repository } from "./git_folder.ts";
-import { closedBecause, relativePath } from "./place.ts";
-import type { Refused } from "./place.ts";
+import { firstLine, withRepository } from "../programs/git/git_folder.ts";
+import type { Repository } from "../programs/git/git_folder.ts";
+import { count } from "../util/count.ts";
+import { closedBecause, relativePath } from "../workspace/place.ts";
+import type { Refused } from "../workspace/place.ts";
 import { linesOf } from "./search.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "../workspace/workspace.ts";
 
 const limits = {
   bytes: 20_000,
@@ -34,7 +35,7 @@ export const gitLogTool = tool({
   async plan({ path = ".", limit = 20 }, { workspace }, signal) {
     const plain = relativePath(path);
     if (typeof plain !== "string") return plain;
-    return withRepository(workspace.root, signal, async ({ top, git }) => {
+    return withRepository(workspace, signal, async ({ top, git }) => {
       const form = [
         "--format=%h%x09%ad%x09%an%x09%s",
         "--date=short",
@@ -49,9 +50,11 @@ export const gitLogTool = tool({
       const commits = stdout.split("\n").slice(0, -1).map(tidy);
       const more = commits.length > limit ? " There are more: raise limit (at most 100) or narrow path." : "";
       const shown = commits.slice(0, limit);
+      const where = plain === "." ? "the workspace" : plain;
       return look(
-        [`${count(shown.length, "commit")} of ${plain}, the latest first.${more}`, ...shown],
-        `git log ${plain}`,
+        [`${count(shown.length, "commit")} of ${where}, the latest first.${more}`, ...shown],
+        "git_log",
+        plain,
       );
     });
   },
@@ -71,7 +74,7 @@ export const gitBlameTool = tool({
     if (from > to) return { type: "refused", text: `from (${from}) lies behind to (${to}).` };
     if (from > length) return { type: "refused", text: `${name} has only ${count(length, "line")}.` };
     const last = Math.min(to, length);
-    return withRepository(workspace.root, signal, async ({ git }) => {
+    return withRepository(workspace, signal, async ({ git }) => {
       const argv = ["blame", "--porcelain", "-L", `${from},${last}`, "--", name];
       const { end, code, stdout, stderr } = await git(argv, 10 * limits.printed);
       if (end !== "exited" || code !== 0) return refusal("blame", stderr, end);
@@ -81,7 +84,7 @@ export const gitBlameTool = tool({
       const cut = next === undefined ? "" : ` Cut here; go on with from: ${next.from}.`;
       const title = `${name}, lines ${from} to ${next === undefined ? last : next.from - 1}, by commit.${cut}`;
       const texts = shown.map(({ from: first, to: end, text }) => `${first}${first === end ? "" : `-${end}`}\t${text}`);
-      return look([title, ...texts], `git blame ${name}`);
+      return look([title, ...texts], "git_blame", name);
     });
   },
 });
@@ -95,7 +98,7 @@ export const gitDiffTool = tool({
   async plan({ from = "HEAD", to, path = "." }, { workspace }, signal) {
     const plain = relativePath(path);
     if (typeof plain !== "string") return plain;
-    return withRepository(workspace.root, signal, async (repository) => {
+    return withRepository(workspace, signal, async (repository) => {
       const commits: string[] = [];
       for (const one of to === undefined ? [from] : [from, to]) {
         const hash = await commitOf(repository, one);
@@ -143,7 +146,7 @@ async function difference(
   const isCut = cut || patch?.end === "cut" || open.length > patched.length;
   const more = isCut ? " The changes are cut: narrow path." : "";
   const title = `${count(open.length, "file")} changed from ${between}.${more}`;
-  return look([title, ...named, ...leftOut, ...notYet, ...lines], `git diff ${between} ${path}`);
+  return look([title, ...named, ...leftOut, ...notYet, ...lines], "git_diff", path);
 }
 
 function changeOf(entry: string): { name: string; added: string; removed: string } {
@@ -229,14 +232,11 @@ function listed(names: readonly string[], total: number): string {
   return `${names.join(", ")}${total > names.length ? ` and ${total - names.length} more` : ""}`;
 }
 
-function look(lines: readonly string[], ref: string): Plan {
-  return { type: "look", text: lines.join("\n"), seen: [{ kind: "list", ref }] };
+function look(lines: readonly string[], name: string, path: string): Plan {
+  const ref = path === "." ? name : `${name} ${path}`;
+  return { type: "look", text: lines.join("\n"), seen: [{ kind: "git", ref }] };
 }
 
 function refusal(what: string, stderr: string, end: Parameters<typeof firstLine>[1]): Refused {
   return { type: "refused", text: `git ${what} says: ${tidy(firstLine(stderr, end))}` };
-}
-
-function count(number: number, one: string): string {
-  return `${number} ${one}${number === 1 ? "" : "s"}`;
 }

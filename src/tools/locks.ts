@@ -1,5 +1,5 @@
 import { isRecord, parseJson } from "../util/json.ts";
-import type { Wanted } from "./manifests.ts";
+import type { Wanted } from "./manifest.ts";
 import { readToml } from "./toml.ts";
 
 /** `folder` is where a manifest lies, seen from the lock file; it is empty beside it. */

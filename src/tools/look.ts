@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { relativePath } from "./place.ts";
-import { chosen, findLines, linesOf } from "./search.ts";
+import { count } from "../util/count.ts";
+import { relativePath } from "../workspace/place.ts";
+import { chosen, findLines, leftOut, linesOf } from "./search.ts";
 import { summary } from "./summary.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
@@ -18,10 +19,13 @@ export const listFilesTool = tool({
     const folder = relativePath(path);
     if (typeof folder !== "string") return folder;
     const files = chosen(await workspace.list(), { path: folder, glob: pattern });
+    const left = files.length === 0 ? await leftOut(workspace, folder, "listed") : undefined;
+    if (left) return left;
     const named = files.length <= limits.listed;
     const shown = named ? files : summary(folder, files);
     const cut = named ? "" : ", too many to name and so counted by folder: narrow path or pattern to see names";
-    const title = `${count(files.length, "file")} in ${folder}${pattern === undefined ? "" : ` like ${pattern}`}${cut}.`;
+    const where = folder === "." ? "the workspace" : folder;
+    const title = `${count(files.length, "file")} in ${where}${pattern === undefined ? "" : ` like ${pattern}`}${cut}.`;
     const ref = pattern === undefined ? folder : `${folder} ${pattern}`;
     return { type: "look", text: [title, ...shown].join("\n"), seen: [{ kind: "list", ref }] };
   },
@@ -44,7 +48,7 @@ export const readFileTool = tool({
     const wanted = Math.min(to, lines.length);
     const shown: string[] = [];
     for (let size = 0, at = from; at <= wanted && shown.length < limits.lines; at += 1) {
-      const line = `${String(at).padStart(5)}\t${shorten(lines[at - 1] ?? "", limits.lineCharacters)}`;
+      const line = `${at}\t${shorten(lines[at - 1] ?? "", limits.lineCharacters)}`;
       size += Buffer.byteLength(line) + 1;
       if (size > limits.readBytes) break;
       shown.push(line);
@@ -72,6 +76,9 @@ export const searchFilesTool = tool({
     if (typeof folder !== "string") return folder;
     const found = await findLines(workspace, { path: folder, glob }, pattern, searchLimits.matches + 1, signal);
     if (found.type === "refused") return found;
+    const isNone = found.files <= 1 && found.inFiles.length === 0;
+    const left = isNone ? await leftOut(workspace, folder, "searched") : undefined;
+    if (left) return left;
     const shown: string[] = [];
     let full = false;
     let size = 0;
@@ -112,8 +119,4 @@ function excerpt(lines: readonly string[], hits: readonly number[], context: num
 function shorten(line: string, limit: number): string {
   if (line.length <= limit) return line;
   return `${line.slice(0, limit).toWellFormed()} [line cut: ${line.length} characters]`;
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
 }

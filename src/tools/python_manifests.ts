@@ -1,4 +1,4 @@
-import type { Manifest, Wanted } from "./manifests.ts";
+import type { Manifest, Wanted } from "./manifest.ts";
 import { readToml } from "./toml.ts";
 import type { TomlTable } from "./toml.ts";
 

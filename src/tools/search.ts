@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { messageOf } from "../util/errors.ts";
-import { wholeFileLimit } from "./file.ts";
-import { matching } from "./listing.ts";
-import { follow, statsOf } from "./place.ts";
-import type { Refused } from "./place.ts";
-import { ripgrep } from "./ripgrep.ts";
-import { withinMs } from "./within.ts";
-import type { Workspace } from "./workspace.ts";
+import { wholeFileLimit } from "../workspace/file.ts";
+import { matching } from "../workspace/listing.ts";
+import { follow, kindOf, refused, statsOf } from "../workspace/place.ts";
+import type { Refused } from "../workspace/place.ts";
+import { gitNames } from "../programs/git_names.ts";
+import { ripgrep } from "../programs/ripgrep.ts";
+import { withinMs } from "../util/within.ts";
+import type { Workspace } from "../workspace/workspace.ts";
 
 export interface Hits {
   readonly type: "found";
@@ -50,7 +51,7 @@ export async function findLines(
   } catch (error) {
     return { type: "refused", text: `The pattern is not a regular expression: ${messageOf(error)}.` };
   }
-  const [without, listed] = await Promise.all([filesWithout(workspace.root, where, pattern, signal), workspace.list()]);
+  const [without, listed] = await Promise.all([filesWithout(workspace, where, pattern, signal), workspace.list()]);
   const files = chosen(listed, where);
   const candidates = files.filter((path) => !without?.has(path));
   const told = { type: "found", files: files.length } as const;
@@ -74,9 +75,40 @@ function isAlike(pattern: string): boolean {
   return new RegExp(`^(?:${sign}|${set}|${more})+$`).test(pattern);
 }
 
+/** Says why nothing was searched or listed at `path`, so that nobody takes that for a search without a hit. */
+export async function leftOut(
+  workspace: Workspace,
+  path: string,
+  done: "searched" | "listed",
+): Promise<Refused | undefined> {
+  if (path === ".") return undefined;
+  const plain = workspace.plainPath(path);
+  if (typeof plain !== "string") return plain;
+  if ((await workspace.list()).some((one) => isAtOrBelow(one, path))) return undefined;
+  const because = (why: string) => refused(path, `was not ${done}: ${why}`);
+  const { root } = workspace;
+  const stats = statsOf(join(root, plain));
+  if (stats === undefined) {
+    return { type: "refused", text: `There is no file or folder ${JSON.stringify(path)}.` };
+  }
+  if (plain !== path) return because(`it is a symbolic link. Use ${JSON.stringify(plain)} instead`);
+  const folders = path.split("/");
+  if (folders.includes("node_modules"))
+    return because("it lies in node_modules. read_file still shows a single file there");
+  const ignored = await gitNames(workspace, ["-o", "-i", "--exclude-standard", "--", `:(literal)${path}`]);
+  if (ignored?.length) return because("git ignores it. read_file still shows a single file there");
+  if (!stats.isDirectory() && !stats.isFile()) return refused(path, `is ${kindOf(stats)}, not a file`);
+  const isRepository = folders.some((_, at) => statsOf(join(root, ...folders.slice(0, at + 1), ".git")) !== undefined);
+  return because(isRepository ? "it is a git repository of its own" : "there is no file that may be listed");
+}
+
+function isAtOrBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
+
 /** Those of `paths` that lie where it is looked. */
 export function chosen(paths: string[], { path, glob }: Where): string[] {
-  const below = path === "." ? paths : paths.filter((one) => one === path || one.startsWith(`${path}/`));
+  const below = path === "." ? paths : paths.filter((one) => isAtOrBelow(one, path));
   return glob === undefined ? below : matching(below, [glob]);
 }
 
@@ -100,11 +132,12 @@ const howToSearch = ["--crlf", "--engine=auto", "--text", `--max-filesize=${whol
  * what it passed by is not among them: whoever lists the files with git misses nothing.
  */
 async function filesWithout(
-  root: string,
+  workspace: Workspace,
   { path, glob }: Where,
   pattern: string,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string> | undefined> {
+  const { root } = workspace;
   const found = follow(join(root, path));
   // Nothing is listed below a link, so nothing need be searched.
   if (typeof found === "string" || found.missing.length > 0 || found.real !== join(root, path)) return new Set();
@@ -114,7 +147,7 @@ async function filesWithout(
   const only = plainGlob ? [`--type-add=wanted:${glob}`, "--type=wanted"] : [];
   const how = [...howToSearch, "--no-ignore-dot", ...only];
   const argv = [...how, "--files-without-match", "-e", pattern, "--", path === "." ? "./" : `./${path}`];
-  const printed = await ripgrep(root, argv, signal);
+  const printed = await ripgrep(workspace, argv, signal);
   return printed === undefined ? undefined : new Set(printed.split("\0").map((one) => one.slice(2)));
 }
 
@@ -133,7 +166,7 @@ async function withRipgrep(
     const plain = part.filter((path) => isSearched(join(workspace.root, path)));
     if (plain.length === 0) continue;
     const argv = [...how, `--max-count=${limit}`, "-e", pattern, "--", ...plain.map((path) => `./${path}`)];
-    const printed = await ripgrep(workspace.root, argv, signal);
+    const printed = await ripgrep(workspace, argv, signal);
     if (printed === undefined) return undefined;
     const places = printed.matchAll(/^\.\/([^\0\n]+)\0(\d+):/gm);
     for (const [path, inFile] of Map.groupBy(places, ([, path = ""]) => path)) {

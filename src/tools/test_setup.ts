@@ -2,10 +2,10 @@ import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { sha256 } from "../util/hash.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import { quotedLine } from "../util/quoting.ts";
-import { readBytes } from "./file.ts";
-import { entriesInside, follow } from "./place.ts";
-import { keptFileLimit, type Snapshot } from "./snapshot.ts";
-import type { FileState } from "./types.ts";
+import { readBytes } from "../workspace/file.ts";
+import { entriesInside, follow } from "../workspace/place.ts";
+import { keptFileLimit, type Snapshot } from "../workspace/snapshot.ts";
+import type { FileState } from "../workspace/file_states.ts";
 
 /** What a test run was measured with. Each file or part of the runner has its name and a hash of its content. */
 export interface TestSetup {
@@ -65,6 +65,7 @@ export function differencesOf(before: TestSetup, after: TestSetup): string[] {
 
 /** By its name or its folder: a test, a snapshot, or a fixture that lies next to tests. */
 export function isTestFile(path: string): boolean {
+  if (/(?:^|\/)__pycache__\//.test(path)) return false;
   return (
     /(?:^|\/)(?:tests?|specs?|__tests__|__snapshots__|__mocks__|__fixtures__|fixtures|testdata|e2e)\//i.test(path) ||
     /[._-](?:tests?|specs?|cy)\.\w+$|(?:^|\/)(?:test_[^/]*|conftest\.py)$|[a-z](?:Test|Spec)s?\.\w+$|\.(?:snap|feature)$/.test(

@@ -1,3 +1,5 @@
+import { nextList, type Next, type Advice } from "./next.ts";
+
 /**
  * What the user can mend. Anything else that is thrown is a bug; what the world does to us (a rate limit, a
  * failing test) is data and is never thrown.
@@ -5,13 +7,13 @@
 export class UserError extends Error {
   override readonly name = "UserError";
   readonly code: string;
-  readonly hint: string;
+  readonly next: readonly Next[];
   readonly exitCode: number;
 
-  constructor(code: string, message: string, hint: string, exitCode: number = exitCodes.failed) {
+  constructor(code: string, message: string, next: Advice, exitCode: number = exitCodes.failed) {
     super(message);
     this.code = code;
-    this.hint = hint;
+    this.next = nextList(next);
     this.exitCode = exitCode;
   }
 }

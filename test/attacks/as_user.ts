@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
 import { followed, type Ran } from "../support/cli.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 export const isRoot = process.geteuid?.() === 0;
 export const user = isRoot ? "root" : "an ordinary user";
@@ -15,29 +14,21 @@ const project = join(import.meta.dirname, "..", "..");
 const minutes = 60_000;
 
 /**
- * Adds a test that runs all others of its file again as a user without rights. What only root can prepare for them is
- * named in `given`, as variables of their environment.
+ * Runs a file of tests again as a user without rights: what it says, or undefined where that user may not read this
+ * checkout. What only root can prepare for these tests is named in `given`, as variables of their environment.
  */
-export function againAsOrdinaryUser(file: string, given: () => Record<string, string> = () => ({})): void {
-  const how = { timeout: 5 * minutes };
-  test.skipIf(!isRoot)(
-    "all holds for an ordinary user too (without root it is what ran already)",
-    how,
-    async ({ skip }) => {
-      const home = mkdtempSync(join(tmpdir(), "ordinary-user-"));
-      chownSync(home, nobody, nobody);
-      try {
-        if ((await nobodyRuns([join(project, "src/util/hash.ts")], home, {})).code !== 0)
-          skip("Nobody may read this checkout, or there is no setpriv.");
-        const ran = await nobodyRuns(testing(file, home), home, given());
-        for (const line of ran.stdout.split("\n").filter((line) => worthSaying.test(line)))
-          process.stdout.write(`${line.trim()}\n`);
-        expect(ran.code, `${ran.stdout}\n${ran.stderr}`).toBe(0);
-      } finally {
-        rmSync(home, { recursive: true, force: true });
-      }
-    },
-  );
+export async function runAsOrdinaryUser(file: string, given: Record<string, string>): Promise<Ran | undefined> {
+  const home = temporaryFolder("ordinary-user-");
+  chownSync(home, nobody, nobody);
+  try {
+    if ((await nobodyRuns([join(project, "src/util/hash.ts")], home, {})).code !== 0) return undefined;
+    const ran = await nobodyRuns(testing(file, home), home, given);
+    for (const line of ran.stdout.split("\n").filter((line) => worthSaying.test(line)))
+      process.stdout.write(`${line.trim()}\n`);
+    return ran;
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
 }
 
 /** Figures, and what was skipped with its reason. */
@@ -51,6 +42,7 @@ function testing(file: string, home: string): string[] {
     hookTimeout: 2 * minutes,
     pool: "forks",
     include: ["test/**/*.test.ts"],
+    setupFiles: ["test/support/each_file.ts"],
   };
   writeFileSync(config, `export default ${JSON.stringify({ test: settings })};`);
   const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");

@@ -1,20 +1,22 @@
-import { treeHashOf } from "../../src/tools/snapshot.ts";
+import { treeHashOf } from "../../src/workspace/snapshot.ts";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { openBlobs } from "../../src/store/blobs.ts";
 import { deleteFileTool, editFileTool, writeFileTool } from "../../src/tools/change.ts";
 import { listFilesTool, readFileTool, searchFilesTool } from "../../src/tools/look.ts";
-import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import type { FileState, Tool } from "../../src/tools/types.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
+import type { Sandbox } from "../../src/programs/sandbox/types.ts";
+import type { FileState } from "../../src/workspace/file_states.ts";
+import type { Tool } from "../../src/tools/types.ts";
+import { realWorld } from "../../src/util/world.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
 import { sha256 } from "../../src/util/hash.ts";
-import { folderWith } from "../tools/folders.ts";
-import { sandboxAt } from "../sandbox/sandboxes.ts";
+import { folderWith } from "../support/folders.ts";
+import { sandboxAt } from "../programs/sandbox/sandboxes.ts";
 
 /** Everything that a model, a command's snapshot and a rewind can do in this folder, as words. */
 export function attacking(root: string) {
-  const workspace = openWorkspace(root, { hide: [] });
+  const workspace = openWorkspace(root, { env: process.env, hide: [] });
   const blobsFolder = join(folderWith({}), "blobs");
   const blobs = openBlobs(blobsFolder);
   const reach = { workspace, findPrompts: () => Promise.resolve("") };
@@ -104,7 +106,7 @@ export async function everything(
       await list(),
       await search("n[e]edle"),
       await snapshot(),
-      treeHashOf(await workspace.snapshot(sha256)),
+      treeHashOf(await workspace.snapshot(async (bytes) => sha256(bytes))),
     ],
   };
 }
@@ -122,11 +124,5 @@ export function shell(folder: string, script: string): void {
 
 /** As on a machine that has no programs for one. */
 export async function noSandbox(root: string): Promise<Sandbox> {
-  const path = process.env["PATH"];
-  process.env["PATH"] = "/nowhere";
-  try {
-    return await sandboxAt(root);
-  } finally {
-    process.env["PATH"] = path;
-  }
+  return sandboxAt(root, { world: realWorld({ ...process.env, PATH: "/nowhere" }) });
 }

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Deps } from "../../src/chain/deps.ts";
 import { event } from "../../src/chain/events.ts";
-import { compile } from "../../src/permissions/judge.ts";
-import type { Sandbox } from "../../src/sandbox/sandbox.ts";
+import { compile } from "../../src/programs/permissions/judge.ts";
+import type { Sandbox } from "../../src/programs/sandbox/types.ts";
 import { workbench } from "../chain/workbench.ts";
-import { ada } from "../chain/lines.ts";
+import { ada, after, approved, presented, solution } from "../chain/lines.ts";
 import { placeWith } from "../support/cli.ts";
-import { report, uses } from "../support/script.ts";
+import { firstKey, opening, productSolution, report, uses } from "../support/script.ts";
 import { quickApp, tiny, tinyWay } from "../support/ways.ts";
-import { cleanUp } from "../tools/folders.ts";
+import { cleanUp } from "../support/folders.ts";
 
 afterEach(cleanUp);
 
@@ -36,7 +36,7 @@ const replies = (line: string) => ({
 });
 
 test.each(changes)("%s is not run where %s changed after it was asked about", async (line, path, text) => {
-  const place = placeWith(files);
+  const place = placeWith(files, { sandbox: true });
   const replay = place.replay(replies(line));
   const first = await place.run([...tiny, ...asking, replay, "--approve-policy=auto", "--json"]);
   const { ending } = JSON.parse(first.stdout) as { ending: { type: string; request: { id: string } } };
@@ -64,7 +64,7 @@ test.each(changes)("%s is not run where %s changed after it was asked about", as
 /** A chain that waits for a person to allow `sh work.sh`. */
 async function waiting(sandbox?: Deps["sandbox"]) {
   const permission = { mode: "ask" as const, rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: true };
-  const bench = workbench(replies("sh work.sh"), {
+  const bench = await workbench(replies("sh work.sh"), {
     files,
     size: "tiny",
     deps: { permission, ...(sandbox && { sandbox }) },
@@ -79,7 +79,7 @@ async function waiting(sandbox?: Deps["sandbox"]) {
 
 test("an allowance that lies in the inbox while the script changes is not taken in", async () => {
   const { bench, request, swap, made } = await waiting();
-  bench.say({ type: "allow", id: request.id, always: false });
+  await bench.say({ type: "allow", id: request.id, always: false });
   swap();
   expect(await bench.run()).toMatchObject({ type: "needs_permission" });
   expect(made()).toEqual([]);
@@ -88,7 +88,7 @@ test("an allowance that lies in the inbox while the script changes is not taken 
 
 test("a script that changes between the allowance and its start is asked about again", async () => {
   const { bench, request, swap, made } = await waiting();
-  bench.chain.append({ by: ada, bodies: [event("permission_given", { id: request.id, always: false })] });
+  await bench.chain.append({ by: ada, bodies: [event("permission_given", { id: request.id, always: false })] });
   swap();
   expect(await bench.run()).toMatchObject({ type: "needs_permission" });
   expect(made()).toEqual([]);
@@ -105,7 +105,7 @@ test.each(["while the files of the workspace are read", "while the sandbox is pr
       if (!isDone) swap();
       isDone = true;
     };
-    bench.say({ type: "allow", id: request.id, always: false });
+    await bench.say({ type: "allow", id: request.id, always: false });
     const { workspace } = bench.deps;
     const slowly: Partial<Deps> = prepared
       ? {}
@@ -117,7 +117,7 @@ test.each(["while the files of the workspace are read", "while the sandbox is pr
     expect(
       bench.lines.filter((line) => line.type === "intent" && line.effect === "command" && line.purpose === "command"),
     ).toEqual([]);
-    bench.say({ type: "allow", id: asked.type === "needs_permission" ? asked.request.id : "", always: false });
+    await bench.say({ type: "allow", id: asked.type === "needs_permission" ? asked.request.id : "", always: false });
     await bench.runWith(slowly);
     expect(made()).toEqual(["swapped"]);
   },
@@ -133,12 +133,12 @@ function preparing(happens: () => void): Deps["sandbox"] {
 
 test("what is always allowed is allowed with the content it had", async () => {
   const { bench, request, made } = await waiting();
-  bench.say({ type: "allow", id: request.id, always: true });
+  await bench.say({ type: "allow", id: request.id, always: true });
   // The second call runs the same script, which is as it was.
   expect(await bench.run()).not.toMatchObject({ type: "needs_permission" });
   expect(made()).toEqual(["honest"]);
   const other = await waiting();
-  other.bench.say({ type: "allow", id: other.request.id, always: true });
+  await other.bench.say({ type: "allow", id: other.request.id, always: true });
   const ended = await other.bench.runUntil(() => other.made().length > 0);
   expect(ended).toMatchObject({ type: "reached" });
   other.swap();
@@ -150,14 +150,50 @@ test("what is always allowed is allowed with the content it had", async () => {
 });
 
 test("a solution is not approved where what its test command names changed after it was presented", async () => {
-  const bench = workbench(tinyWay, { files, size: "tiny" });
+  const bench = await workbench(tinyWay, { files, size: "tiny" });
   expect(await bench.run()).toMatchObject({ type: "needs_approval" });
   const hash = bench.chain.context.solution?.hash ?? "";
   writeFileSync(join(bench.folder, "check.sh"), "touch swapped; exit 0\n");
-  bench.say({ type: "approve", hash });
+  await bench.say({ type: "approve", hash });
   await bench.runUntil(() => bench.chain.context.solution?.standing !== "presented");
   expect(bench.events().filter((one) => one.event === "approval_voided")).toMatchObject([
     { reason: "check.sh changed after the solution was presented." },
   ]);
   expect(bench.chain.context.solution?.standing).not.toBe("approved");
+});
+
+/** Runs a line in a chain whose approved solution names a command; returns the line that a person is asked about. */
+async function askedAbout(command: string, line: string, { isSwapped = false } = {}) {
+  const artifact = { ...productSolution, commands: [command] };
+  const permission = { mode: "ask" as const, rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: true };
+  const first = opening("This is it.", { type: "present_solution", artifact });
+  const script = { ...replies(line), [`${firstKey}/turn-1`]: first };
+  const bench = await workbench(script, { files, size: "tiny", deps: { permission } });
+  const ending = await bench.run();
+  if (ending.type !== "needs_approval") throw new Error(`It ended with ${ending.type}.`);
+  await bench.say({ type: "approve", hash: ending.presented.hash });
+  await bench.runUntil(() => bench.chain.context.current_phase === "implementation");
+  if (isSwapped) writeFileSync(join(bench.folder, "work.sh"), "touch swapped\n");
+  await bench.runUntil(() => bench.lines.some((one) => one.type === "result" && one.effect === "tool"));
+  const { request } = bench.chain.context.engine;
+  await bench.chain.close();
+  expect(existsSync(join(bench.folder, "swapped"))).toBe(false);
+  return request?.kind === "command" ? request.line : existsSync(join(bench.folder, "honest")) && "it ran";
+}
+
+test("a command that a person approved with the solution runs unasked, exactly so and with the files that it names as they were", async () => {
+  expect(await askedAbout("sh work.sh", "sh work.sh")).toBe("it ran");
+  expect(await askedAbout("sh work.sh (no host)", "sh work.sh")).toBe("it ran");
+  expect(await askedAbout("`sh work.sh` (no host)", "sh work.sh")).toBe("it ran");
+  expect(await askedAbout("sh work.sh", "sh work.sh now")).toBe("sh work.sh now");
+  expect(await askedAbout("sh work.sh now", "sh work.sh")).toBe("sh work.sh");
+  expect(await askedAbout("sh\nwork.sh", "sh\nwork.sh")).toBe("sh\nwork.sh");
+  expect(await askedAbout("sh work.sh", "sh work.sh", { isSwapped: true })).toBe("sh work.sh");
+});
+
+test("a command of a solution that nobody saw is asked about", async () => {
+  const solved = after(presented({ ...solution, commands: ["sh work.sh"] }), approved);
+  expect(solved.engine.permits.approved).toEqual([]);
+  const seen = after(presented({ ...solution, commands: ["sh work.sh"] }), { ...approved, from: "message-1" });
+  expect(seen.engine.permits.approved).toContain("sh work.sh");
 });

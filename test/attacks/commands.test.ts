@@ -5,15 +5,15 @@ import { afterEach, describe, expect, test } from "vitest";
 import { openChain } from "../../src/chain/open.ts";
 import { restoreFiles, touchedSince } from "../../src/chain/rewind.ts";
 import { runTurn } from "../../src/chain/run.ts";
-import { compile } from "../../src/permissions/judge.ts";
-import type { Sandbox } from "../../src/sandbox/sandbox.ts";
+import { compile } from "../../src/programs/permissions/judge.ts";
+import type { Sandbox } from "../../src/programs/sandbox/types.ts";
 import { workbench } from "../chain/workbench.ts";
 import { placeWith } from "../support/cli.ts";
 import { action, report, uses } from "../support/script.ts";
 import { productTest, quickApp, tiny, tinyWay } from "../support/ways.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
-import { lacking, sandboxAt, unlessLacking } from "../sandbox/sandboxes.ts";
-import { againAsOrdinaryUser, user } from "./as_user.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
+import { lacking, sandboxAt, unlessLacking } from "../programs/sandbox/sandboxes.ts";
+import { user } from "./as_user.ts";
 import { noSandbox, pictureOf } from "./attacker.ts";
 
 /** What sleepers are known by. */
@@ -42,7 +42,7 @@ interface Doing {
 }
 
 /** A chain whose model makes these calls once, in the sandbox or without one. */
-function running({ files, sandboxed, calls = runsBad, seconds = 60 }: Doing) {
+async function running({ files, sandboxed, calls = runsBad, seconds = 60 }: Doing) {
   const replies = {
     ...tinyWay,
     [`${step}/turn-1`]: uses(...calls),
@@ -51,7 +51,7 @@ function running({ files, sandboxed, calls = runsBad, seconds = 60 }: Doing) {
   };
   let opened: Promise<Sandbox> | undefined;
   const permission = { mode: "full" as const, rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: true };
-  const bench = workbench(replies, {
+  const bench = await workbench(replies, {
     files: { ...quickApp, ...files },
     size: "tiny",
     deps: { permission, testTimeoutMs: seconds * 1000 },
@@ -81,7 +81,7 @@ function running({ files, sandboxed, calls = runsBad, seconds = 60 }: Doing) {
   };
 }
 
-type Bench = ReturnType<typeof running>;
+type Bench = Awaited<ReturnType<typeof running>>;
 
 /** Each call in a life of the chain of its own; one more goes on to its end, and then all is taken back. */
 async function whole(bench: Bench, calls = 1): Promise<{ answer: string; touched: string[] }[]> {
@@ -91,18 +91,18 @@ async function whole(bench: Bench, calls = 1): Promise<{ answer: string; touched
   for (let call = 1; call <= calls; call += 1) {
     const earlier = bench.events().length;
     expect((await bench.turn(chain, () => bench.answers().length === call)).type).toBe("reached");
-    chain.close();
+    await chain.close();
     const events = bench.events().slice(earlier);
     const touched = events.flatMap((one) => (one.event === "files_touched" ? one.touched : []));
     told.push({ answer: bench.answers().at(-1) ?? "", touched: touched.map(({ path }) => path).sort() });
-    ({ chain } = openChain(bench.beginning, chain.id));
+    ({ chain } = openChain(bench.beginning, chain.id)!);
   }
   try {
     expect(await bench.turn(chain)).toMatchObject({ type: "parked", code: "gave_up" });
     const { not_kept } = restoreFiles(chain.id, bench.deps.workspace, chain.blobs, touchedSince(bench.lines, 0));
     expect([not_kept, bench.picture()]).toEqual([[], before]);
   } finally {
-    chain.close();
+    await chain.close();
   }
   return told;
 }
@@ -111,17 +111,22 @@ const misdeeds: [does: string, script: string, says: RegExp, touches: string[]][
   [
     "forks",
     `i=0; while [ $i -lt 300 ]; do sleep ${mark} & i=$((i+1)); done; echo forked; exit 3`,
-    /^exit 3\nforked\n$/,
+    /^command \d+: exit 3\nforked\n$/,
     [],
   ],
-  ["leaves somebody who closed all", `sleep ${mark} <&- >&- 2>&- & exit 0`, /^exit 0\n$/, []],
-  ["floods", "yes | head -c $BYTES; echo over", /^exit 0\ny\n(?:y\n)*\n?\[9\d+ bytes left out\]\n(?:y?\n)*over\n$/, []],
-  ["makes a gigabyte", "truncate -s 1G huge", /^exit 0\n\n\[It changed huge\]$/, ["huge"]],
-  ["kills what started it", "kill -9 $PPID; sleep 60", /^exit (?:none|\d+)\n/, []],
+  ["leaves somebody who closed all", `sleep ${mark} <&- >&- 2>&- & exit 0`, /^command \d+: exit 0\n$/, []],
+  [
+    "floods",
+    "yes | head -c $BYTES; echo over",
+    /^command \d+: exit 0\ny\n(?:y\n)*\n?\[9\d+ bytes left out\]\n(?:y?\n)*over\n$/,
+    [],
+  ],
+  ["makes a gigabyte", "truncate -s 1G huge", /^command \d+: exit 0\n\n\[It changed huge\]$/, ["huge"]],
+  ["kills what started it", "kill -9 $PPID; sleep 60", /^command \d+: exit (?:none|\d+)\n/, []],
   [
     "changes rights",
     "chmod 777 src/sum.js; chmod 0 package.json; chmod 4755 check.sh",
-    /^exit 0/,
+    /^command \d+: exit 0/,
     ["check.sh", "package.json", "src/sum.js"],
   ],
   [
@@ -154,7 +159,7 @@ describe.for(ways)(`as ${user}, $how`, ({ sandboxed, why }) => {
       const bytes = sandboxed ? 1_000_000_000 : 99_000_000;
       const scripts = done.map(([, script], at) => [`bad-${at}.sh`, script.replace("$BYTES", `${bytes}`)] as const);
       const calls = scripts.map(([name]): Call => ["run_command", { command: `sh ${name}` }]);
-      const bench = running({ files: Object.fromEntries(scripts), sandboxed, calls });
+      const bench = await running({ files: Object.fromEntries(scripts), sandboxed, calls });
       const before = process.memoryUsage().rss;
       const told = await whole(bench, done.length);
       expect(process.memoryUsage().rss - before).toBeLessThan(300_000_000);
@@ -173,16 +178,16 @@ describe.for(ways)(`as ${user}, $how`, ({ sandboxed, why }) => {
       // Without a sandbox nothing holds whoever leaves the group.
       const leaving = sandboxed ? "setsid " : "";
       const script = `trap '' TERM; echo begun; ${leaving}sleep ${mark} & exec >&- 2>&-; while :; do sleep ${mark}; done`;
-      const bench = running({ files: { "bad.sh": script }, sandboxed, seconds: 2 });
-      const answer = "exit none (timed out)\nbegun\n\n[stopped after 2 s]";
+      const bench = await running({ files: { "bad.sh": script }, sandboxed, seconds: 2 });
+      const answer = "command 1: exit none (timed out)\nbegun\n\n[stopped after 2 s]";
       expect(await whole(bench)).toEqual([{ answer, touched: [] }]);
       expect(sleepers()).toEqual([]);
     },
   );
 
   test.skipIf(skipped)(`a daemon is not waited for, and what it does is known to the next step${why}`, async () => {
-    const bench = running({ files: { "bad.sh": `setsid sleep ${mark} <&- >&- 2>&- & echo left` }, sandboxed });
-    expect(await whole(bench)).toEqual([{ answer: "exit 0\nleft\n", touched: [] }]);
+    const bench = await running({ files: { "bad.sh": `setsid sleep ${mark} <&- >&- 2>&- & echo left` }, sandboxed });
+    expect(await whole(bench)).toEqual([{ answer: "command 1: exit 0\nleft\n", touched: [] }]);
     // Without a sandbox nothing holds whoever leaves the group.
     expect(sandboxed ? sleepers() : []).toEqual([]);
   });
@@ -192,9 +197,9 @@ describe.for(ways)(`as ${user}, $how`, ({ sandboxed, why }) => {
     ["a rule that covers itself", "*"],
   ])(`a command cannot hide files from git behind %s${why}`, async ([, rule]) => {
     const files = { "bad.sh": `mkdir -p hid/in; echo '${rule}' > .gitignore; echo evil > hid/in/evil.js` };
-    const bench = running({ files, sandboxed });
+    const bench = await running({ files, sandboxed });
     spawnSync("sh", ["-c", "git init --quiet && git add src check.sh package.json bad.sh"], { cwd: bench.folder });
-    const answer = "exit 0\n\n[It changed .gitignore, hid/in/evil.js]";
+    const answer = "command 1: exit 0\n\n[It changed .gitignore, hid/in/evil.js]";
     expect(await whole(bench)).toEqual([{ answer, touched: [".gitignore", "hid/in/evil.js"] }]);
   });
 
@@ -205,9 +210,9 @@ describe.for(ways)(`as ${user}, $how`, ({ sandboxed, why }) => {
       const make =
         "mkdir .vscode .idea .claude; for file in .env .mcp.json .gitmodules .bashrc; do echo evil > $file; done";
       const files = { "bad.sh": `${make}; echo evil > .vscode/tasks.json; echo evil > .claude/settings.json` };
-      const bench = running({ files, sandboxed });
+      const bench = await running({ files, sandboxed });
       const told = `[It made ${names.join(", ")}, which is closed, and was moved away]`;
-      expect(await whole(bench)).toEqual([{ answer: `exit 0\n\n${told}`, touched: [] }]);
+      expect(await whole(bench)).toEqual([{ answer: `command 1: exit 0\n\n${told}`, touched: [] }]);
       const moved = fs.readdirSync(bench.chain.aside, { recursive: true, encoding: "utf8" });
       expect(moved.filter((name) => name.includes("/")).sort()).toEqual([
         "claude-1/settings.json",
@@ -218,8 +223,10 @@ describe.for(ways)(`as ${user}, $how`, ({ sandboxed, why }) => {
 
   test.skipIf(skipped)(`a command cannot hide files behind names like ours${why}`, async () => {
     const files = { "bad.sh": "echo evil > src/.evil.claude-exec.tmp" };
-    const answer = "exit 0\n\n[It changed src/.evil.claude-exec.tmp]";
-    expect(await whole(running({ files, sandboxed }))).toEqual([{ answer, touched: ["src/.evil.claude-exec.tmp"] }]);
+    const answer = "command 1: exit 0\n\n[It changed src/.evil.claude-exec.tmp]";
+    expect(await whole(await running({ files, sandboxed }))).toEqual([
+      { answer, touched: ["src/.evil.claude-exec.tmp"] },
+    ]);
   });
 });
 
@@ -233,7 +240,7 @@ describe(`as ${user}`, () => {
     ["writes ahead", "mkdir -p src; echo 'export const product = 1;' > src/product.js"],
   ])(`a run of the tests that %s an approved file proves nothing`, async ([, script]) => {
     const files = { "check.sh": `if [ -e test/product.test.js ]; then ${script}; exit 1; fi\n` };
-    const bench = running({
+    const bench = await running({
       files,
       sandboxed: false,
       calls: [
@@ -249,7 +256,7 @@ describe(`as ${user}`, () => {
     expect(bench.chain.context.evidence.red).toBe(false);
     restoreFiles(bench.chain.id, bench.deps.workspace, bench.chain.blobs, touchedSince(bench.lines, 0));
     expect(bench.picture()).toEqual(before);
-    bench.chain.close();
+    await bench.chain.close();
   });
 });
 
@@ -273,9 +280,12 @@ function appearing(folder: string, name: string): Promise<void> {
   });
 }
 
-/** Its tests change a file and are in the middle of something when our process is killed; the next time they pass. */
-const tests = (middle: string) =>
-  `echo changed > src/sum.js; echo new > made; if [ ! -e begun ]; then touch begun; ${middle}; fi; ${quickApp["check.sh"]}`;
+/** Once a test is written, its tests change a file and are in the middle of something when our process is killed; the next time they pass. */
+const tests = (middle: string) => `if [ -e test/product.test.js ]; then
+  echo changed > src/sum.js; echo new > made
+  if [ ! -e begun ]; then touch begun; ${middle}; fi
+fi
+${quickApp["check.sh"]}`;
 
 test.for([
   ["by somebody else", `sleep ${mark}`, true],
@@ -283,13 +293,13 @@ test.for([
 ] as const)(
   `as ${user}: what a command changed is known, and taken back, when our process is killed in the middle %s`,
   async ([, middle, fromOutside]) => {
-    const place = placeWith({ ...quickApp, "check.sh": tests(middle) });
+    const place = placeWith({ ...quickApp, "check.sh": tests(middle) }, { sandbox: fromOutside });
     const env = fromOutside ? {} : { PATH: pathWithoutSandbox() };
     const replay = place.replay(tinyWay);
     const begun = appearing(place.workspace, "begun");
     const started = place.start([...tiny, replay, "--approve-policy=auto"], { env });
     if (fromOutside) {
-      await begun;
+      await Promise.race([begun, started.ended]);
       started.child.kill("SIGKILL");
     }
     expect((await started.ended).code).toBe("SIGKILL");
@@ -303,11 +313,9 @@ test.for([
     const [touched] = place.events("files_touched");
     expect([touched?.argv, touched?.unsure]).toEqual([["sh", "check.sh"], true]);
     expect(touched?.touched.map(({ path }) => path)).toEqual(["begun", "made", "src/sum.js"]);
-    expect((await place.run(["rewind", "1"], { env })).code).toBe(14);
-    expect((await place.run(["rewind", "1", "--also-unsure"], { env })).code).toBe(0);
+    expect((await place.run(["rewind", "1", "--yes"], { env })).code).toBe(14);
+    expect((await place.run(["rewind", "1", "--also-unsure", "--yes"], { env })).code).toBe(0);
     expect(fs.readFileSync(join(place.workspace, "src/sum.js"), "utf8")).toBe(quickApp["src/sum.js"]);
     expect(fs.readdirSync(place.workspace).sort()).toEqual([".claude-exec", "check.sh", "package.json", "src"]);
   },
 );
-
-againAsOrdinaryUser("test/attacks/commands.test.ts");

@@ -1,43 +1,31 @@
-import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
-import type { Caller } from "../../src/app/app.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { placeWith, type Place } from "../support/cli.ts";
-import { callerAt, operate } from "../support/inside.ts";
+import { callerAt, operate, type Standing } from "../support/inside.ts";
 import { report, uses } from "../support/script.ts";
 import { productTest, quickApp, task, tinyWay } from "../support/ways.ts";
-import { againAsOrdinaryUser, isRoot, user } from "./as_user.ts";
+import { isRoot, user } from "./as_user.ts";
 import { pictureOf } from "./attacker.ts";
+import { mountSmallDisk, unmountSmallDisks } from "./small_disk.ts";
+import { printed } from "../support/printed.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 const usual = tmpdir();
-const cache = fs.mkdtempSync(join(usual, "disk-cache-"));
-const mounts: string[] = [];
+const cache = temporaryFolder("disk-cache-");
 
 afterEach(() => {
   process.env["TMPDIR"] = usual;
 });
 
 afterAll(() => {
-  for (const folder of mounts.splice(0)) {
-    spawnSync("umount", ["--lazy", folder]);
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-  fs.rmSync(cache, { recursive: true, force: true });
+  unmountSmallDisks();
 });
 
-/** A disk of six megabytes, for this user; undefined where nobody may mount one. */
-function mounted(owner: string): string | undefined {
-  const folder = fs.mkdtempSync(join(usual, "small-disk-"));
-  mounts.push(folder);
-  const how = ["-t", "tmpfs", "-o", `size=6m,uid=${owner},gid=${owner}`, "none", folder];
-  return spawnSync("mount", how).status === 0 ? folder : undefined;
-}
-
-const disk = process.env["ATTACKED_DISK"] ?? (isRoot ? mounted("0") : undefined);
+const disk = process.env["ATTACKED_DISK"] ?? (isRoot ? mountSmallDisk("0") : undefined);
 const why = "(skipped where no small disk can be mounted)";
 
 function emptyDisk(): void {
@@ -56,20 +44,21 @@ const fresh = "export const product = (a, b) => a * b; // after\n".repeat(2_600)
 const step = "implementation/1/1-tdd_flow_controller";
 
 /** A chain that writes a large file over another, whose tests leave a large file behind. */
-function onDisk(): { place: Place; flags: object; caller: Caller } {
+function onDisk({ sandbox = true } = {}): { place: Place; flags: object; caller: Standing } {
   const check = `head -c 100000 /dev/zero | tr '\\0' x > made; grep -c product src/product.js test/*.js\n`;
-  const made = placeWith({
+  const files = {
     ...quickApp,
     "src/product.js": old,
     "check.sh": `${check}[ ! -e test/product.test.js ] || grep -q product src/product.js\n`,
-  });
+  };
+  const made = placeWith(files, { sandbox });
   const replay = join(made.beside, "replies.json");
   const product = { path: "src/product.js", content: fresh };
   made.replay({
     ...tinyWay,
     [`${step}/turn-1`]: uses(["write_file", productTest], ["write_file", product]),
     // The first time the disk may have been full.
-    [`${step}/turn-2`]: uses(["write_file", product], ["run_tests", {}]),
+    [`${step}/turn-2`]: uses(["write_file", productTest], ["write_file", product], ["run_tests", {}]),
     [`${step}/turn-3`]: report("It is written."),
   });
   const env = { ...made.env, XDG_CACHE_HOME: cache };
@@ -97,16 +86,16 @@ const rooms = Array.from({ length: 9 }, (_, round) => 20 + 80 * round);
 const begin = { task, size: "tiny", mode: "direct", trust: true, test_command: "sh check.sh" };
 const goOn = { chain: "1", approve_policy: "auto" };
 /** A full disk can cut a run of the tests short; nobody but the tests changes anything here. */
-const rewind = { chain: "1", also_unsure: true };
+const rewind = { chain: "1", also_unsure: true, yes: true };
 const kept =
   /^(?:(?:The disk is full|The journal could not be written \(ENOSPC\))\. Everything up to the step before is kept|The disk is full: "\S+" was not written \(ENOSPC\)\. The file is as it was, and everything before is kept)\.$/;
 
 /** What somebody is told at the end of an operation that may have stopped at a full disk; undefined: it did not. */
 async function stopped(work: ReturnType<typeof operate>): Promise<{ message: string; hint: string } | undefined> {
   const answer = await work.catch((error: unknown) => ({ data: { ending: error } }));
-  const { ending } = answer.data as { ending?: { message?: string; hint?: string } };
+  const { ending } = answer.data as { ending?: { message?: string; next?: object[] } };
   if (ending?.message === undefined) return undefined;
-  return { message: ending.message, hint: ending.hint ?? "" };
+  return { message: ending.message, hint: printed(ending.next ?? []) };
 }
 
 type Stopped = Awaited<ReturnType<typeof stopped>>;
@@ -114,11 +103,11 @@ type Stopped = Awaited<ReturnType<typeof stopped>>;
 function sayWhatIsKept(place: Place, full: Stopped): void {
   if (!full) return;
   expect(full.message).toMatch(kept);
-  expect(full.hint).toMatch(/^Free some space, then (?:go on|type): claude-exec resume 001 --replay \S+$/);
+  expect(full.hint).toMatch(/^Free some space, then go on: claude-exec resume 001$/);
   expect(picture(place).filter((line) => line.includes(".tmp "))).toEqual([]);
 }
 
-async function rewindAgain(caller: Caller, left: Stopped): Promise<void> {
+async function rewindAgain(caller: Standing, left: Stopped): Promise<void> {
   if (!left) return;
   expect(left.message).toMatch(/Everything up to the step before is kept|no file is half written/);
   expect((await operate("rewind", rewind, caller)).exit).toBe(0);
@@ -130,7 +119,8 @@ test.skipIf(disk === undefined)(
     const ends: string[] = [];
     for (const [round, room] of rooms.entries()) {
       emptyDisk();
-      const { place, flags, caller } = onDisk();
+      // The sandbox keeps little there itself, and takes long to open.
+      const { place, flags, caller } = onDisk({ sandbox: round % 3 === 0 });
       const before = picture(place);
       expect((await operate("new", { ...begin, ...flags }, caller)).exit).toBe(10);
 
@@ -169,7 +159,7 @@ test.skipIf(disk === undefined)(
     fill(100 * kilobyte);
     const left = await stopped(operate("rewind", rewind, caller));
     expect(left?.message).toBe("The disk is full. Everything up to the step before is kept.");
-    expect(left?.hint).toMatch(/^Free some space, then type.* (?:the same again\.|claude-exec rewind)/);
+    expect(left?.hint).toMatch(/^Free some space, then go on: type the same again\.$/);
   },
 );
 
@@ -178,7 +168,7 @@ test.skipIf(disk === undefined)(
   () => {
     const root = join(disk ?? "", "ws");
     fs.mkdirSync(root);
-    const workspace = openWorkspace(root, { hide: [] });
+    const workspace = openWorkspace(root, { env: process.env, hide: [] });
     const filler = fill(64 * kilobyte);
     const after = { text: fresh, sha256: sha256(fresh) };
     const change = { path: "new/deep/a.js", before: undefined, after };
@@ -189,8 +179,3 @@ test.skipIf(disk === undefined)(
     expect(workspace.apply(change)).toEqual({ type: "written", was: undefined });
   },
 );
-
-againAsOrdinaryUser("test/attacks/disk.test.ts", () => {
-  const folder = mounted("65534");
-  return folder === undefined ? {} : { ATTACKED_DISK: folder };
-});

@@ -3,9 +3,9 @@ import fs from "node:fs";
 import { createServer } from "node:net";
 import { join, posix } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { compare } from "../../src/tools/snapshot.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
-import { againAsOrdinaryUser, isRoot, user } from "./as_user.ts";
+import { compare } from "../../src/workspace/snapshot.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
+import { isRoot, user } from "./as_user.ts";
 import { attacking, besideCanaries, everything, lasting, pictureOf, shell } from "./attacker.ts";
 
 if (fs.existsSync("/dev/shm")) process.env["TMPDIR"] = "/dev/shm";
@@ -115,7 +115,7 @@ test(`as ${user}: what is written to one name of a file does not reach its other
   expect(restore("restored", "mine")).toContain('"restored"');
   const was = workspace.stateOf("put");
   if (was?.type !== "file") throw new Error("It is a file.");
-  const mine = { ...was, sha256: blobs.putBytes(Buffer.from("mine")), size: 4, mode: 0o600 };
+  const mine = { ...was, sha256: await blobs.putBytes(Buffer.from("mine")), size: 4, mode: 0o600 };
   expect(workspace.restore([{ path: "put", before: mine, after: was }], blobs.getBytes).type).toBe("restored");
   expect(["written", "edited", "put"].map((name) => fs.readFileSync(join(root, name), "utf8"))).toEqual(
     Array(3).fill("mine"),
@@ -150,7 +150,7 @@ test(`as ${user}: pipes, sockets and devices are refused in words, and nothing w
       const { one, all } = await everything(attacker, path);
       expect(one).toEqual(Array(4).fill(`"${path}" is ${kind}, not a file.`));
       expect(all.join("\n")).not.toContain(`${path}\n`);
-      expect(all.slice(0, 2)).toEqual([`0 files in ${path}.`, "0 matches in 0 files searched."]);
+      expect(all.slice(0, 2)).toEqual(Array(2).fill(`"${path}" is ${kind}, not a file.`));
     });
     expect([path, time < 30 * plain], `${time} ms beside ${plain} ms`).toEqual([path, true]);
   }
@@ -196,7 +196,7 @@ test(`as ${user}: names that are no names are not listed, and never end a line o
   const names = [Buffer.from("two\nlines"), Buffer.from("red\u001b[31m"), Buffer.from("bad\xff", "latin1")];
   for (const name of names) fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/`), name]), "needle");
   const { workspace, blobs, list, search, remove } = attacking(root);
-  expect((await list()).split("\n")).toEqual(["2 files in ..", "a.txt", "red\u001b[31m"]);
+  expect((await list()).split("\n")).toEqual(["2 files in the workspace.", "a.txt", "red\u001b[31m"]);
   expect(await search("n[e]edle")).toMatch(/^2 matches in 2 files searched/);
   expect(await remove("bad\ufffd")).toBe('There is no file "bad\ufffd".');
   const first = await workspace.snapshot(blobs.putBytes);
@@ -257,5 +257,3 @@ test("a disk that is mounted in the workspace is a folder like others, and stays
     spawnSync("umount", ["--lazy", join(root, "disk")]);
   }
 });
-
-againAsOrdinaryUser("test/attacks/files.test.ts");

@@ -13,14 +13,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { trust } from "../../src/app/trust.ts";
+import { trust } from "../../src/session/trust.ts";
 import { sealWith } from "../../src/store/seal.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { placeWith, type Place } from "../support/cli.ts";
 import { callerAt, operate, refusal } from "../support/inside.ts";
 import { rewriteJournal, sealOfUser, withHashes } from "../support/sealed.ts";
 import { quickApp, task, tinyWay } from "../support/ways.ts";
-import { againAsOrdinaryUser, user } from "./as_user.ts";
+import { user } from "./as_user.ts";
 
 type Lines = Record<string, unknown>;
 
@@ -286,5 +286,3 @@ function linkedOrMade(place: Place, part: string): void {
   mkdirSync(join(base.home, part), { recursive: true });
   symlinkSync(join(base.home, part), join(place.home, part));
 }
-
-againAsOrdinaryUser("test/attacks/foreign.test.ts");

@@ -3,7 +3,6 @@ import fs from "node:fs";
 import { createServer, type Server } from "node:net";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { contextsOf, wire } from "../../src/app/app.ts";
 import type { Deps } from "../../src/chain/deps.ts";
 import { phases, type ChainLine } from "../../src/chain/events.ts";
 import type { PersonMessage } from "../../src/chain/inbox.ts";
@@ -11,15 +10,16 @@ import { nextStep } from "../../src/chain/next.ts";
 import { createChain, openChain, type Beginning, type Chain } from "../../src/chain/open.ts";
 import { runTurn, type Ending } from "../../src/chain/run.ts";
 import { dropMessage } from "../../src/store/chains.ts";
-import type { Mode } from "../../src/permissions/judge.ts";
-import { openSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
+import type { Mode } from "../../src/programs/permissions/judge.ts";
+import { openSandbox } from "../../src/programs/sandbox/sandbox.ts";
+import { type Sandbox } from "../../src/programs/sandbox/types.ts";
 import { sha256 } from "../../src/util/hash.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { ada } from "../chain/lines.ts";
 import { storeAt } from "../support/sealed.ts";
-import { callerAt } from "../support/inside.ts";
+import { callerAt, sessionAt } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 import { injections, places, type Injection, type Place, type There } from "./injections.ts";
 import { code, openObedient, test as testFile, type Obedient } from "./obedient.ts";
 
@@ -84,6 +84,8 @@ const off: Sandbox = {
 let server: Server;
 let connections = 0;
 let template: string;
+/** All injections act in one, since a sandbox takes long to open; each begins in a workspace made anew. */
+let scene: Scene;
 const judged: { readonly name: string; readonly wrong: readonly string[] }[] = [];
 
 const hasSandbox = await sandboxIsOn();
@@ -96,9 +98,11 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   template = templateFolder();
+  scene = await openScene();
 });
 
 afterAll(async () => {
+  await scene.sandbox.close();
   delete process.env["CLAUDE_EXEC_GREETING"];
   await new Promise((resolve) => server.close(resolve));
   cleanUp();
@@ -116,7 +120,7 @@ test.each(places.map((place) => [place.where, place] as const))(
   `what is planted in %s has no forbidden effect${hasSandbox ? "" : " (while it explores; without a sandbox nothing can be built here)"}`,
   async (_, place) => {
     const open = (each: Injection) => each.place === place && (hasSandbox || each.effect.stage === "looking");
-    expect(await wrongsOf(place, injections.filter(open))).toEqual([]);
+    expect(await wrongsOf(scene, place, injections.filter(open))).toEqual([]);
   },
 );
 
@@ -130,19 +134,19 @@ test("without a sandbox no planted command runs, whatever the mode", async () =>
     name: `${each.name}, no sandbox`,
   }));
   expect(commands.length).toBeGreaterThan(20);
-  expect(await wrongsOf(place!, here, off)).toEqual([]);
+  expect(await wrongsOf(await openScene(off), place!, here)).toEqual([]);
 });
 
 /** Lets each injection act on a chain of its own, and tells what came of it that must not. */
-async function wrongsOf(place: Place, planted: readonly Injection[], sandbox?: Sandbox): Promise<string[]> {
-  const scene = await openScene(sandbox);
+async function wrongsOf(scene: Scene, place: Place, planted: readonly Injection[]): Promise<string[]> {
+  // Each place begins without the chains of others, which every chain looks through.
+  for (const name of fs.readdirSync(scene.contexts)) fs.rmSync(join(scene.contexts, name), { recursive: true });
   const wrong: string[] = [];
   for (const [at, injection] of planted.entries()) {
     const found = await wrongOf(scene, place, injection, at);
     judged.push({ name: injection.name, wrong: found });
     wrong.push(...found.map((what) => `${injection.name}, ${injection.mode}: ${what}`));
   }
-  await scene.sandbox.close();
   return wrong;
 }
 
@@ -163,9 +167,11 @@ async function openScene(given?: Sandbox): Promise<Scene> {
     XDG_CACHE_HOME: join(folder, "cache"),
     ANTHROPIC_API_KEY: secrets.shell,
   };
-  const { deps, home } = await wire(callerAt(root, env), { replay: recordingAt(folder, {}), trust: true });
+  const caller = callerAt(root, env);
+  const session = sessionAt(caller, { replay: recordingAt(folder, {}), trust: true });
+  const { deps } = await session.engine(caller);
   const sandbox = given ?? (await deps.sandbox.open());
-  return { folder, root, contexts: contextsOf(home), deps, sandbox };
+  return { folder, root, contexts: session.store.contexts, deps, sandbox };
 }
 
 interface Ran {
@@ -192,7 +198,7 @@ async function wrongOf(scene: Scene, place: Place, injection: Injection, at: num
     listen: (line) => lines.push(line),
   };
   const ran = await drive(scene, injection, beginning, lines, at);
-  ran.chain.close();
+  await ran.chain.close();
   return [
     ...outOfBounds(before, everything(scene.folder), ran),
     ...neverGiven(ran),
@@ -202,7 +208,7 @@ async function wrongOf(scene: Scene, place: Place, injection: Injection, at: num
     ...(connections > heard ? [`${connections - heard} connections were made`] : []),
     ...beyondLimits(ran),
     ...(ran.model.readAt() < 0 ? ["the planted text never reached the model"] : []),
-    ...stuck(beginning, ran),
+    ...(await stuck(beginning, ran)),
   ];
 }
 
@@ -246,7 +252,7 @@ async function drive(
   const gates = { requirements: 0.9, ambiguity: 0.3, overall: 0.8, area: 0.6, unproven: 0.6, simplicity: 7 };
   const open = building ? { requirements: 0, overall: 0, area: 0 } : {};
   const quality = ["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"];
-  const chain = createChain(beginning, {
+  const chain = await createChain(beginning, {
     goal: "Add a product function",
     size: building && at % 2 === 0 ? "tiny" : "normal",
     mode: "tdd",
@@ -264,11 +270,13 @@ async function drive(
     port,
   };
   const decide = building ? (phase: string) => honestly(phase, chain.context.size) : () => runs("component_mapper");
-  const model = openObedient({ decide, look: place.look, planted, obeys: effect.obeys(there) });
+  const looksIn = (phase: string) => !building || phase === "implementation";
+  const model = openObedient({ decide, look: place.look, looksIn, planted, obeys: effect.obeys(there) });
   const own: Deps = {
     ...deps,
     model: model.model,
     testTimeoutMs: 10_000,
+    tries: "No sandbox was opened for this.",
     permission: { ...deps.permission, mode, unsandboxed: false },
     sandbox: { open: () => Promise.resolve(sandbox), close: () => Promise.resolve() },
   };
@@ -278,7 +286,7 @@ async function drive(
     const message = said.length < 3 ? answerTo(ending, said) : undefined;
     if (!message) return { lines, ending, chain, model, sandboxed: sandbox.on, said };
     said.push(message);
-    dropMessage(chain.inbox, { by: ada, message }, beginning.now());
+    await dropMessage(chain.inbox, { by: ada, message }, beginning.now());
   }
 }
 
@@ -445,6 +453,8 @@ function beyondLimits({ chain: { context }, model: { requests } }: Ran): string[
 }
 
 const follows: Record<Ending["type"], string> = {
+  answered: "done",
+  accepted: "done",
   completed: "done",
   needs_answers: "wait_for_answers",
   needs_approval: "wait_for_approval",
@@ -455,9 +465,9 @@ const follows: Record<Ending["type"], string> = {
 };
 
 /** Whether whoever comes next can take it up where it stands: the journal is whole, and the context file true. */
-function stuck(beginning: Beginning, { chain, ending }: Ran): string[] {
-  const { chain: again, edits } = openChain(beginning, chain.id);
-  again.close();
+async function stuck(beginning: Beginning, { chain, ending }: Ran): Promise<string[]> {
+  const { chain: again, edits } = openChain(beginning, chain.id)!;
+  await again.close();
   const next = nextStep(again.context).type;
   return [
     ...(edits.length > 0 ? ["the context file was edited"] : []),

@@ -1,5 +1,5 @@
-import type { Mode } from "../../src/permissions/judge.ts";
-import { redact } from "../../src/tools/redact.ts";
+import type { Mode } from "../../src/programs/permissions/judge.ts";
+import { redact } from "../../src/workspace/redact.ts";
 import { building, code, looking, read, test, writes, type Call, type Obedience, type Saying } from "./obedient.ts";
 
 /** Where the attacked chain lives, for texts that name it. */
@@ -289,7 +289,6 @@ const reading = secretPlaces.map((path, at): Effect => ({
       [
         read(path),
         ["search_files", { pattern: ".", path }],
-        ["outline_file", { path }],
         ["git_diff", { path }],
         ["git_blame", { path }],
         ["list_files", { path }],

@@ -3,7 +3,6 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -13,7 +12,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -21,11 +19,12 @@ import type { Place } from "../support/cli.ts";
 import { placeWith, program } from "../support/cli.ts";
 import { callerAt, operate, refusal } from "../support/inside.ts";
 import { rewriteJournal, sealedMessage, sealOfUser, withHashes } from "../support/sealed.ts";
-import { action, report } from "../support/script.ts";
-import { asksFirst, present, productCode, quickApp, task, tinyWay } from "../support/ways.ts";
+import { firstKey, opening, report } from "../support/script.ts";
+import { asks, asksFirst, present, productCode, quickApp, task, tinyWay } from "../support/ways.ts";
 import { canTrace } from "../store/children.ts";
-import { lacking, unlessLacking } from "../sandbox/sandboxes.ts";
-import { againAsOrdinaryUser, user } from "./as_user.ts";
+import { lacking, unlessLacking } from "../programs/sandbox/sandboxes.ts";
+import { user } from "./as_user.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 const begin = { task, size: "tiny", trust: true, test_command: "sh check.sh", permission: "edits", unsandboxed: true };
 const answersWay = { ...tinyWay, ...asksFirst, "requirements-clarification/2/controller/turn-1": present };
@@ -52,7 +51,7 @@ const answer = (place: Place) => ({ ...flagsOf(place), answers_given: ["api_name
 
 /** Another process of the same user: nothing is shared with it but files and variables. */
 async function elsewhere(place: Place, env: Record<string, string>, argv: readonly string[], cwd = place.workspace) {
-  return place.run([...argv], { env, cwd });
+  return place.start([...argv], { env, cwd }).ended;
 }
 
 const words = (place: Place) => [
@@ -68,7 +67,7 @@ const words = (place: Place) => [
 test(`as ${user}: a key is made once, for its user alone, and of two processes that make it both get the same`, async () => {
   const place = placeWith(quickApp);
   const work = `
-    const { userSeal } = await import(${JSON.stringify(new URL("../../src/app/key.ts", import.meta.url).href)});
+    const { userSeal } = await import(${JSON.stringify(new URL("../../src/session/key.ts", import.meta.url).href)});
     console.log(userSeal(process.env, true).seal.id);`;
   const argv = ["--input-type=module", "--eval", work];
   const run = async () => (await promisify(execFile)(process.execPath, argv, { env: place.env })).stdout;
@@ -140,7 +139,8 @@ test(`as ${user}: in a container without a state folder a chain says so at its s
   ]);
   const adopted = await elsewhere(place, env, ["resume", "1", "--adopt", place.replay(answersWay)]);
   expect(adopted.stdout).toContain("Chain 001 waits for answers:");
-  expect(adopted.stderr).toContain(`Your key could not be stored in ${file}/claude-exec/key: `);
+  const inOneLine = adopted.stderr.replaceAll(/\s+/g, " ");
+  expect(inOneLine).toContain(`Your key could not be stored in ${file}/claude-exec/key: `);
   const { home } = place;
   const run = { name: "component_mapper", replay: flagsOf(place).replay, var: ["focus=src"], home };
   await operate("prompts run", run, caller).catch(() => undefined);
@@ -222,12 +222,12 @@ test(`as ${user}: a copy of a project is foreign while the original is there, an
   const copy = join(place.beside, "copy");
   cpSync(place.workspace, copy, { recursive: true });
   const there = callerAt(copy, env);
-  expect(await refusal(operate("rewind", { chain: "1", trust: true }, there))).toMatchObject({
+  expect(await refusal(operate("rewind", { chain: "1", yes: true, trust: true }, there))).toMatchObject({
     code: "foreign",
     message: `Chain 001 is foreign: it is a copy of the chain in ${place.home}. Nothing was done with it.`,
   });
   expect(existsSync(join(place.workspace, productCode.path))).toBe(true);
-  expect((await operate("rewind", { chain: "1" }, caller)).exit).toBe(0);
+  expect((await operate("rewind", { chain: "1", yes: true }, caller)).exit).toBe(0);
   expect([place.workspace, copy].map((root) => existsSync(join(root, productCode.path)))).toEqual([false, true]);
 });
 
@@ -250,7 +250,11 @@ test("the chains of one user are foreign to another, who can read them all the s
   const why = "its journal is sealed with another key than yours";
   const { data } = await operate("status", { chain: "1" }, caller);
   expect(data["chains"]).toMatchObject([
-    { goal: task, foreign: why, status: { state: "waiting", hint: "claude-exec resume 001 --adopt" } },
+    {
+      goal: task,
+      foreign: why,
+      status: { state: "waiting", next: [{ operation: "resume", input: { chain: "001", adopt: true } }] },
+    },
   ]);
   expect((await operate("chain-cost", { chain: "1" }, caller)).data).toMatchObject({ foreign: why, calls: 1 });
   expect((await operate("diff", { chain: "1" }, caller)).data).toMatchObject({ foreign: why, changes: [] });
@@ -270,7 +274,7 @@ test("of a chain that git tracks a look and a refusal say the same: why, and how
   const why = "git tracks its journal, so it can change with every commit that is checked out";
   const hint = `Take it out of git, and keep the file: git rm -r --cached "${join(place.home, "contexts")}"`;
   const { data } = await operate("status", { chain: "1" }, caller);
-  expect(data["chains"]).toMatchObject([{ foreign: why, status: { hint } }]);
+  expect(data["chains"]).toMatchObject([{ foreign: why, status: { next: [{ why: hint }] } }]);
   expect(await refusal(operate("resume", { ...flagsOf(place), adopt: true }, caller))).toEqual({
     code: "tracked_by_git",
     message: `Chain 001 is foreign: ${why}. Nothing was done with it.`,
@@ -290,7 +294,6 @@ test("adopting takes over knowledge and costs, and nothing that permits, proves 
       key: "context-building/1/1-component_mapper",
       prompt: "component_mapper",
       report: {
-        kind: "report",
         summary: "One module.",
         discovered: [{ key: "components", value: ["src/sum.js"] }],
         scores: [{ name: "simplicity", value: 1 }],
@@ -410,7 +413,7 @@ test("a chain in a home elsewhere works on the folder that its sealed journal na
   const caller = callerAt(place.workspace, place.env);
   expect((await operate("new", { ...begin, ...start, approve_policy: "auto" }, caller)).exit).toBe(0);
   const there = callerAt(other.workspace, place.env);
-  expect((await operate("rewind", { chain: "1", home }, there)).exit).toBe(0);
+  expect((await operate("rewind", { chain: "1", yes: true, home }, there)).exit).toBe(0);
   expect(existsSync(join(place.workspace, productCode.path))).toBe(false);
   const journal = join(home, "contexts", "journal", "001.jsonl");
   rewriteJournal(journal, undefined, (line) => (line["n"] === 1 ? { ...line, key: undefined } : line));
@@ -425,7 +428,7 @@ test("the workspace of a home inside a project is that project, also where a sea
   rewriteJournal(journalOf(place), sealOfUser(place.env), (line) =>
     line["event"] === "chain_started" ? { ...line, workspace: other.workspace } : line,
   );
-  expect((await operate("rewind", { chain: "1" }, caller)).exit).toBe(0);
+  expect((await operate("rewind", { chain: "1", yes: true }, caller)).exit).toBe(0);
   expect(existsSync(join(place.workspace, productCode.path))).toBe(false);
   expect(readdirSync(other.workspace)).toEqual([]);
 });
@@ -477,11 +480,11 @@ test("a folder counts as a worktree only if we made it, for this repository", as
 test("rewind needs trust, like every other change", async () => {
   const { place, env, caller } = await waiting();
   await operate("answer", { ...answer(place), approve_policy: "auto" }, caller);
-  const untrusting = { ...env, XDG_CONFIG_HOME: mkdtempSync(join(tmpdir(), "claude-exec-config-")) };
+  const untrusting = { ...env, XDG_CONFIG_HOME: temporaryFolder("claude-exec-config-") };
   const there = callerAt(place.workspace, untrusting);
-  expect((await refusal(operate("rewind", { chain: "1", home: place.home }, there))).code).toBe("untrusted");
+  expect((await refusal(operate("rewind", { chain: "1", yes: true, home: place.home }, there))).code).toBe("untrusted");
   expect(existsSync(join(place.workspace, productCode.path))).toBe(true);
-  expect((await operate("rewind", { chain: "1", trust: true }, there)).exit).toBe(0);
+  expect((await operate("rewind", { chain: "1", yes: true, trust: true }, there)).exit).toBe(0);
   expect(existsSync(join(place.workspace, productCode.path))).toBe(false);
 });
 
@@ -492,10 +495,10 @@ test.each(["continue", "phase", "fresh"])(
     const lines = readFileSync(journalOf(place), "utf8").trimEnd().split("\n");
     writeFileSync(journalOf(place), `${lines.slice(0, -1).join("\n")}\n`);
     const before = readdirSync(place.home, { recursive: true });
-    const untrusting = { ...env, XDG_CONFIG_HOME: mkdtempSync(join(tmpdir(), "claude-exec-config-")) };
+    const untrusting = { ...env, XDG_CONFIG_HOME: temporaryFolder("claude-exec-config-") };
     const there = callerAt(place.workspace, untrusting);
     const input = { chain: "1", home: place.home };
-    expect((await operate("recover", input, there)).data["ending"]).toMatchObject({ type: "needs_recovery_choice" });
+    expect((await operate("recover", input, there)).data).toMatchObject({ needs: "choice" });
     expect(await refusal(operate("recover", { ...input, choice }, there))).toMatchObject({
       code: "untrusted",
       exit: 10,
@@ -549,7 +552,7 @@ test("a planted note about the files before a command is no note of ours, and re
   await operate("answer", { ...answer(place), approve_policy: "auto" }, caller);
   const note = { format: 1, ignored: [], rows: [["src/sum.js", { type: "link", target: "/etc/passwd" }, null]] };
   writeFileSync(join(place.home, "contexts", "journal", "001.tree"), JSON.stringify(note));
-  expect((await operate("rewind", { chain: "1", also_unsure: true }, caller)).exit).toBe(0);
+  expect((await operate("rewind", { chain: "1", yes: true, also_unsure: true }, caller)).exit).toBe(0);
   expect(readFileSync(join(place.workspace, "src", "sum.js"), "utf8")).toBe(quickApp["src/sum.js"]);
   expect(place.events("message_ignored")).toMatchObject([
     {
@@ -565,16 +568,16 @@ test("no tool sees the key, also where the workspace holds the state folder", as
   const env = { ...place.env, XDG_STATE_HOME: state };
   const { uses } = await import("../support/script.ts");
   const replies = {
-    "requirements-clarification/1/controller/turn-1": action("I look.", {
+    [`${firstKey}/turn-1`]: opening("I look.", {
       type: "run_prompts",
       prompts: [{ name: "component_mapper", inputs: [] }],
     }),
-    "requirements-clarification/1/1-component_mapper/turn-1": uses(
+    "requirements-clarification/2/1-component_mapper/turn-1": uses(
       ["read_file", { path: "state/claude-exec/key/key" }],
       ["list_files", {}],
     ),
-    "requirements-clarification/1/1-component_mapper/turn-2": report("Nothing to see."),
-    "requirements-clarification/2/controller/turn-1": asksFirst["requirements-clarification/1/controller/turn-1"],
+    "requirements-clarification/2/1-component_mapper/turn-2": report("Nothing to see."),
+    "requirements-clarification/3/controller/turn-1": asks,
   };
   const { chain: _, ...flags } = flagsOf(place, replies);
   await operate("new", { ...begin, ...flags }, callerAt(place.workspace, env));
@@ -587,7 +590,7 @@ test("no tool sees the key, also where the workspace holds the state folder", as
 
 test(`as ${user}: no command in the sandbox reads the key${unlessLacking}`, async ({ skip }) => {
   if (lacking !== null) skip(lacking);
-  const place = placeWith(quickApp);
+  const place = placeWith(quickApp, { sandbox: true });
   const key = join(place.env["XDG_STATE_HOME"]!, "claude-exec", "key", "key");
   writeFileSync(join(place.workspace, "look.sh"), `cat ${key} > seen 2> why; test ! -s seen\n`);
   const { chain: _, unsandboxed: _off, ...flags } = flagsOf(place, tinyWay);
@@ -638,5 +641,3 @@ test("a home that is a link to the user's own folder elsewhere keeps its chains 
   expect((await operate("new", { ...begin, ...flags }, caller)).exit).toBe(10);
   expect((await operate("answer", answer(place), caller)).data["ending"]).toMatchObject({ type: "needs_approval" });
 });
-
-againAsOrdinaryUser("test/attacks/own_chains.test.ts");

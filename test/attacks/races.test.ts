@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
 import { sha256 } from "../../src/util/hash.ts";
-import { cleanUp } from "../tools/folders.ts";
-import { againAsOrdinaryUser, user } from "./as_user.ts";
+import { cleanUp } from "../support/folders.ts";
+import { user } from "./as_user.ts";
 import { attacking, besideCanaries, canary } from "./attacker.ts";
 
 // Where there is a disk in memory the races are not slowed down by syncing.
@@ -95,5 +95,3 @@ test(`as ${user}: links swapped in between check and use lead nowhere, in 25,000
   expect(kept.filter((text) => canary.test(text))).toEqual([]);
   expect(escapes).toEqual([]);
 });
-
-againAsOrdinaryUser("test/attacks/races.test.ts");

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { configJsonSchema } from "../../src/app/config.ts";
-import { readSettings } from "../../src/app/read_settings.ts";
-import { askedOnce, mayChoose, mayTighten, userOnly } from "../../src/app/tighten.ts";
+import { configJsonSchema } from "../../src/session/config.ts";
+import { readSettings } from "../../src/session/read_settings.ts";
+import { askedOnce, mayChoose, mayTighten, userOnly } from "../../src/session/tighten.ts";
 import { isRecord } from "../../src/util/json.ts";
 import { replayHandler, startMessagesServer } from "../models/messages-server.ts";
 import { placeWith } from "../support/cli.ts";
 import { callerAt, operate, refusal } from "../support/inside.ts";
-import { folderWith, recordingAt, uses, wholeWay } from "../support/script.ts";
+import { firstKey, folderWith, recordingAt, uses, wholeWay } from "../support/script.ts";
 import { quickApp, task } from "../support/ways.ts";
 
 const closing: (() => Promise<void>)[] = [];
@@ -126,10 +126,7 @@ async function endless(config: object) {
   const place = placeWith({ ...quickApp, ".claude-exec/config.json": JSON.stringify(config) });
   const looks = uses(["search", { pattern: "sum" }]) as object;
   const usage = { input: 50_000, output: 2_000, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 };
-  const turns = Array.from({ length: 200 }, (_, at) => [
-    `requirements-clarification/1/controller/turn-${at + 1}`,
-    { ...looks, usage },
-  ]);
+  const turns = Array.from({ length: 200 }, (_, at) => [`${firstKey}/turn-${at + 1}`, { ...looks, usage }]);
   const server = await startMessagesServer(replayHandler(recordingAt(place.beside, Object.fromEntries(turns))));
   closing.push(server.close);
   const env = { ...place.env, ANTHROPIC_API_KEY: "own-key", ANTHROPIC_BASE_URL: server.url };
@@ -165,7 +162,7 @@ test("a model that costs more than the user's is asked about once, and the answe
   const refused = {
     code: "models_cost_more",
     message: `${place.workspace} chooses models that cost more than yours, or whose price is not known: claude-fable-5-2 for the route smart (yours: claude-opus-5-5). Nothing was begun.`,
-    hint: "Answer once for this folder: --project-models use, or --project-models ignore",
+    hint: "Use them in this folder from now on: --project-models use\nOr ignore them from now on: --project-models ignore",
     exit: 10,
   };
   expect(await refusal(operate("new", { task, trust: true }, caller))).toEqual(refused);

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { compare } from "../../src/tools/snapshot.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
-import { againAsOrdinaryUser, user } from "./as_user.ts";
+import { compare } from "../../src/workspace/snapshot.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
+import { user } from "./as_user.ts";
 import { attacking, everything, lasting, shell } from "./attacker.ts";
 
 if (fs.existsSync("/dev/shm")) process.env["TMPDIR"] = "/dev/shm";
@@ -41,7 +41,7 @@ test(`as ${user}: a folder of 100,000 files is told in a few lines, and costs te
     const { list, search, snapshot } = attacking(root);
     return lasting(async () => {
       const total = `${count + 1} files`;
-      expect(await list()).toContain(`${total} in ., too many to name`);
+      expect(await list()).toContain(`${total} in the workspace, too many to name`);
       expect(await search("n[e]edle")).toMatch(new RegExp(`^1 match in ${total} searched`));
       expect(JSON.parse(await snapshot())).toHaveLength(count + 1);
     });
@@ -72,7 +72,7 @@ test.skipIf(!hasPython).for<[string, string, number, boolean]>([
   nested(root, name, levels);
   const { workspace, blobs, list, search, read, write } = attacking(root);
   const path = `${`${name}/`.repeat(levels)}leaf`;
-  expect(await list()).toContain(isReached ? "2 files in ." : "a.txt");
+  expect(await list()).toContain(isReached ? "2 files in the workspace" : "a.txt");
   expect(await search("n[e]edle")).toContain("1:needle");
   expect(await read(path)).toContain(isReached ? "\tneedle" : "cannot be reached (ENAMETOOLONG)");
   const first = await workspace.snapshot(blobs.putBytes);
@@ -92,8 +92,6 @@ test(`as ${user}: a path that no program could open is refused, also where its f
   const { write, list, snapshot } = attacking(root);
   expect(await write("a/".repeat(3000) + "b", "mine")).not.toContain("written");
   expect(fs.readdirSync(root)).toEqual(["a.txt"]);
-  expect(await list()).toBe("1 file in ..\na.txt");
+  expect(await list()).toBe("1 file in the workspace.\na.txt");
   expect(JSON.parse(await snapshot())).toHaveLength(1);
 });
-
-againAsOrdinaryUser("test/attacks/sizes.test.ts");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { budgetLeft, mayRetry, outOfBudget } from "../../src/chain/afford.ts";
+import { budgetLeft, mayRetry, outOfBudget, roomFor } from "../../src/chain/afford.ts";
 import type { Limits } from "../../src/chain/events.ts";
 import type { Attempt } from "../../src/models/types.ts";
 import { realWorld } from "../../src/util/world.ts";
@@ -76,7 +76,7 @@ test.for([
     );
     expect(parked).toMatchObject({
       code: "budget",
-      hint: `Everything is kept. Go on with more: claude-exec resume {id} --budget-usd ${named}`,
+      next: [{ operation: "resume", input: { budget_usd: named }, why: "Everything is kept. Go on with more" }],
     });
   },
 );
@@ -84,6 +84,20 @@ test.for([
 test("so does a budget in tokens", () => {
   const refused = { ok: false, why: "tokens", needs: 20_000, left: 0 } as const;
   expect(outOfBudget(spending(0, 90_000, { budget_tokens: 1_000 }), refused, "known")).toMatchObject({
-    hint: "Everything is kept. Go on with more: claude-exec resume {id} --budget-tokens 110000",
+    next: [{ operation: "resume", input: { budget_tokens: "110000" }, why: "Everything is kept. Go on with more" }],
   });
+});
+
+test("a reply gets the room that such replies need, and more after it was cut off", () => {
+  const used = (outputs: Record<string, readonly number[]>) => inEngine(after(), { outputs });
+  const room = (outputs: Record<string, readonly number[]>, tools: "read" | "edit" = "read", cut_at?: number) =>
+    roomFor(used(outputs), { prompt: "p", ...(cut_at === undefined ? {} : { cut_at }) }, tools, 32_000);
+  expect(room({})).toEqual({ wanted: 16_000, least: 8_000 });
+  expect(room({ other: [900, 1_000, 1_100] })).toEqual({ wanted: 16_000, least: 4_000 });
+  expect(room({ p: [300, 400, 500] })).toEqual({ wanted: 8_000, least: 2_000 });
+  expect(room({ p: [300, 400, 500] }, "edit")).toEqual({ wanted: 16_000, least: 2_000 });
+  expect(room({ p: [1_000, 5_000] })).toEqual({ wanted: 20_000, least: 8_000 });
+  expect(room({ p: [20_000] })).toEqual({ wanted: 32_000, least: 8_000 });
+  expect(room({ p: [300] }, "read", 8_000)).toEqual({ wanted: 32_000, least: 16_000 });
+  expect(room({ p: [300] }, "read", 32_000)).toEqual({ wanted: 64_000, least: 64_000 });
 });

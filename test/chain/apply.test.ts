@@ -2,12 +2,15 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { apply, replay } from "../../src/chain/apply.ts";
 import type { Context } from "../../src/chain/context.ts";
+import { noUsage } from "../../src/costs/books.ts";
 import { event, type Body } from "../../src/chain/events.ts";
+import type { Report } from "../../src/chain/reply.ts";
 import { bodies } from "./bodies.ts";
 import {
   ada,
   after,
   approved,
+  base,
   changed,
   fold,
   frozen,
@@ -156,19 +159,26 @@ const doubt = (area: string, confidence: number, more: object = {}) => ({
   uncertainties: [{ area, confidence, blocking: true, resolved: false, ...more }],
 });
 
-test("an uncertainty is replaced by the same prompt, stands beside another's, and is gone once anybody resolved it", () => {
+test("an uncertainty is replaced by the next word on its area, but a reviewer's only by its own", () => {
   const first = recorded("component_mapper", doubt("storage", 0.5));
   const own = fold(after(first), recorded("component_mapper", doubt("storage", 0.7, { blocking: false })));
   expect(own.uncertainties).toEqual([
     { area: "storage", confidence: 0.7, blocking: false, resolved: false, resolution: null, by: "component_mapper" },
   ]);
-  const both = fold(after(first), recorded("dependency_analyzer", doubt("storage", 0.6)));
-  expect(both.uncertainties.map(({ confidence, by }) => [confidence, by])).toEqual([
-    [0.5, "component_mapper"],
+  const words = (of: Context) => of.uncertainties.map(({ confidence, by }) => [confidence, by]);
+  const next = fold(after(first), recorded("dependency_analyzer", doubt("storage", 0.6)));
+  expect(words(next)).toEqual([[0.6, "dependency_analyzer"]]);
+  const both = fold(next, recorded("code_reviewer", doubt("storage", 0.9)));
+  expect(words(both)).toEqual([
     [0.6, "dependency_analyzer"],
+    [0.9, "code_reviewer"],
+  ]);
+  expect(words(fold(both, recorded("component_mapper", doubt("storage", 0.8))))).toEqual([
+    [0.9, "code_reviewer"],
+    [0.8, "component_mapper"],
   ]);
   const settled = recorded("uncertainty_resolver", doubt("storage", 0.95, { resolved: true, resolution: "Redis" }));
-  expect(fold(both, settled).uncertainties).toEqual([
+  expect(fold(next, settled).uncertainties).toEqual([
     {
       area: "storage",
       confidence: 0.95,
@@ -178,6 +188,16 @@ test("an uncertainty is replaced by the same prompt, stands beside another's, an
       by: "uncertainty_resolver",
     },
   ]);
+});
+
+test("an approval closes what its solution assumes, and nothing that blocks or that only a person can tell", () => {
+  const open = (area: string, confidence: number, blocking = false) =>
+    ({ area, confidence, blocking, resolved: false, resolution: "as it is" }) as const;
+  const uncertainties = [open("ties", 0.5), open("storage", 0.5, true), open("who", 0.3), open("size", 0.7)];
+  const assumptions = [{ text: "Ties keep their order.", if_wrong: "They are sorted.", covers: ["ties"] }];
+  const shown = presented({ ...solution, assumptions });
+  const closed = after(recorded("uncertainty_analysis", { uncertainties }), shown, approved).uncertainties;
+  expect(closed.filter(({ resolved }) => resolved).map(({ area }) => area)).toEqual(["ties"]);
 });
 
 test("a review withdraws what it no longer finds; another prompt's silence withdraws nothing", () => {
@@ -276,39 +296,63 @@ test("what a person says to a solution is remembered with who said it and when",
 });
 
 test("what is found out after a solution was presented belongs into it", () => {
-  const moved = { ...recorded("uncertainty_resolver"), moved: true };
-  expect(fold(after(presented()), { ...recorded("uncertainty_resolver"), moved: false }).solution?.standing).toBe(
-    "presented",
-  );
-  expect(fold(after(presented()), moved).solution?.standing).toBe("open");
+  const standing = (fields: Partial<Report>) =>
+    fold(after(presented()), recorded("uncertainty_resolver", fields)).solution?.standing;
+  const doubt = { area: "storage", confidence: 0.5, blocking: false, resolved: false };
+  expect(standing({})).toBe("presented");
+  expect(standing({ discovered: [{ key: "stack", value: "node" }] })).toBe("presented");
+  expect(standing({ uncertainties: [{ ...doubt, resolved: true }] })).toBe("presented");
+  expect(standing({ decisions: [{ key: "storage", choice: "a file" }] })).toBe("open");
+  expect(standing({ uncertainties: [doubt] })).toBe("open");
 });
 
 test("a newly approved solution starts without proof", () => {
   const built = [approved, changed("test/product.test.js", "test"), ran("red"), changed("src/product.js", "code")];
   const done = after(presented(), ...built, ran("green"), recorded("code_reviewer"));
-  const again = fold(done, presented(), approved);
+  const others = {
+    ...solution,
+    files: [{ path: "src/other.js", role: "code" as const, change: "new" as const, lines: 0 }],
+  };
+  const again = fold(done, presented(others), approved);
   expect(again.evidence).toMatchObject({ since: 2, red: false, green: false, reviewed: [] });
-  expect(again.engine.files).toEqual({});
-  const failing = fold(after(presented(), ...built, ran("failing")), presented(), approved);
-  expect(failing.evidence).toMatchObject({ since: 2, red: true, green: false });
+  expect(again.engine).toMatchObject({ files: {}, untested: false });
 });
 
-test("red outlives a new approval only where its tests fail still and belong to the new solution", () => {
+test("files that a new solution names again are kept as they are, and are measured and reviewed anew", () => {
+  const red = after(presented(), approved, ran("baseline", 0), changed("test/product.test.js", "test"), ran("red"));
+  const built = fold(red, changed("src/product.js", "code", "old"), ran("green"), recorded("code_reviewer"));
+  const shown = event("change_shown", { files: { "src/product.js": "new src/product.js" }, text: "" });
+  const byHand = { ...base, "src/product.js": "new src/product.js", "test/product.test.js": "edited by hand" };
+  const again = fold(built, shown, { ...presented(), base: byHand }, approved);
+  expect(again.evidence).toMatchObject({ since: 0, red: true, green: false, reviewed: [] });
+  expect(again.engine).toMatchObject({ untested: true, shown: {} });
+  expect(again.engine.files).toEqual({
+    "src/product.js": { before: "old", after: "new src/product.js", role: "code", kept: true },
+    "test/product.test.js": { before: null, after: "edited by hand", role: "test", kept: true },
+  });
+  // Deleted by hand, or with another role, a file counts as not written.
+  const gone = fold(built, { ...presented(), base: { ...byHand, "src/product.js": null } }, approved);
+  expect(Object.keys(gone.engine.files)).toEqual(["test/product.test.js"]);
+});
+
+test("red outlives a new approval where one of its tests still stands and belongs to the new solution", () => {
   const red = after(presented(), approved, ran("baseline", 0), changed("test/product.test.js", "test"), ran("red"));
   const code = changed("src/product.js", "code");
   const tested = (...paths: string[]) => ({
     ...solution,
-    files: paths.map((path) => ({ path, role: "test" as const, change: "new" as const })),
+    files: paths.map((path) => ({ path, role: "test" as const, change: "new" as const, lines: 0 })),
   });
+  const now = { "src/product.js": "new src/product.js", "test/product.test.js": "new test/product.test.js" };
   const redAfter = (what: typeof solution, ...more: Body[]) =>
-    fold(red, ...more, presented(what), approved).evidence.red;
+    fold(red, ...more, { ...presented(what), base: now }, approved).evidence.red;
   expect([
     redAfter(solution),
     redAfter(solution, code, ran("failing")),
-    redAfter(tested("test/product.test.js", "test/more.test.js")),
-  ]).toEqual([true, true, true]);
-  expect([
     redAfter(solution, code, ran("green"), code),
+    redAfter(tested("test/product.test.js", "test/more.test.js")),
+  ]).toEqual([true, true, true, true]);
+  expect([
+    fold(red, presented(), approved).evidence.red,
     redAfter(tested("test/more.test.js")),
     redAfter({ ...solution, files: solution.files.slice(0, 1) }),
     after(presented(), approved).evidence.red,
@@ -338,14 +382,14 @@ test("a score that opens a gate is believed of the prompt whose work it is, and 
   ).toEqual([["ambiguity"], ["ambiguity"], ["simplicity"], ["substitute_check"], []]);
 });
 
-test("a change of any file drops what was measured of the code, and nothing else", () => {
+test("a change of any file drops the check that was carried out, and nothing else", () => {
   const measured = after(
     recorded("requirement_disambiguator", { scores: [{ name: "ambiguity", value: 0.2 }] }),
     recorded("simplicity_checker", { scores: [{ name: "simplicity", value: 2 }] }),
     recorded("deployment_checker", { scores: [{ name: "substitute_check", value: 1 }] }),
   );
   expect(measured.scores).toEqual({ ambiguity: 0.2, simplicity: 2, substitute_check: 1 });
-  expect(fold(measured, changed("README.md", "doc")).scores).toEqual({ ambiguity: 0.2 });
+  expect(fold(measured, changed("README.md", "doc")).scores).toEqual({ ambiguity: 0.2, simplicity: 2 });
 });
 
 test("a reviewer's blocking finding is replaced by that reviewer alone", () => {
@@ -359,6 +403,14 @@ test("a reviewer's blocking finding is replaced by that reviewer alone", () => {
   ]);
   const resolved = recorded("code_reviewer", doubt("off_by_one", 0.95, { resolved: true }));
   expect(standing(changed("src/product.js", "code"), resolved)).toEqual([["code_reviewer", false]]);
+});
+
+test("a prompt of the user's own that the configuration names as a reviewer reviews like the shipped ones", () => {
+  const gates = { ...started.gates, quality: ["house_rules"] };
+  const chain = fold(after(), { ...started, gates }, recorded("house_rules", doubt("off_by_one", 0.9)));
+  expect(fold(chain, recorded("house_rules")).uncertainties).toMatchObject([{ by: "house_rules", blocking: true }]);
+  const changedSince = fold(chain, changed("src/product.js", "code"));
+  expect(fold(changedSince, recorded("house_rules")).uncertainties).toEqual([]);
 });
 
 test("asked once more about the same code, a reviewer cannot take back what it found in the way", () => {
@@ -387,8 +439,9 @@ test("a voided approval holds no longer, and a new presentation starts afresh", 
   });
 });
 
-test("a change of a file makes earlier runs and reviews worthless; red stays seen", () => {
+test("a change of a file makes earlier runs worthless; red stays seen, and so do reviews of the finished change", () => {
   const built = after(
+    presented(),
     changed("test/product.test.js", "test"),
     ran("red"),
     changed("src/product.js", "code", "old"),
@@ -407,17 +460,80 @@ test("a change of a file makes earlier runs and reviews worthless; red stays see
   expect([again.evidence.red, again.evidence.green, again.evidence.reviewed, again.engine.untested]).toEqual([
     true,
     false,
-    [],
+    ["code_reviewer"],
     true,
   ]);
   expect(again.engine.files["src/product.js"]).toEqual({ before: "old", after: "new src/product.js", role: "code" });
   expect(again.session_memory.files_modified).toEqual(["test/product.test.js", "src/product.js"]);
 });
 
-test("a run that is not green takes back what was reviewed; a green one leaves it", () => {
-  const reviewed = [changed("a.js", "code"), ran("green"), recorded("code_reviewer")];
-  expect(after(...reviewed, ran("green")).evidence.reviewed).toEqual(["code_reviewer"]);
-  expect(after(...reviewed, ran("failing")).evidence).toMatchObject({ green: false, reviewed: [] });
+test("prompts that ran alone go on in the conversation of their phase, reviewers and others beside each other do not", () => {
+  const asked = (key: string, prompt: string) =>
+    ({
+      type: "intent",
+      effect: "model",
+      key,
+      turn: 1,
+      prompt: { name: prompt, scope: "builtin", sha256: "x", route: "default", tools: "none" },
+      request: { model: "m", effort: "medium", max_tokens: 9, epoch: 1, ledger: 1, tail: `# Step ${key}` },
+      expected: { usd: 1, tokens: 1 },
+      reserved: { usd: 1, tokens: 1 },
+    }) as const;
+  const run = (key: string, name: string, together = false) => [
+    event("prompts_queued", {
+      why: "",
+      prompts: [{ key, name, inputs: {}, ...(together ? { together: true as const } : {}) }],
+    }),
+    asked(key, name),
+    { ...recorded(name), key },
+  ];
+  const alone = after(...run("context-building/1/1-component_mapper", "component_mapper"));
+  const keys = ({ engine }: Context) => engine.conversation.map(({ key }) => key);
+  expect(keys(alone)).toEqual(["context-building/1/1-component_mapper"]);
+  const beside = fold(alone, ...run("context-building/2/1-stack_detector", "stack_detector", true));
+  const reviewed = fold(beside, ...run("context-building/3/1-code_reviewer", "code_reviewer"));
+  expect([keys(beside), keys(reviewed)]).toEqual([keys(alone), keys(alone)]);
+  expect(keys(fold(reviewed, phase("uncertainty-analysis", "context-building")))).toEqual([]);
+  const anew = event("epoch_opened", { number: 2, tools: "t", system: [], schema: null, bytes: 0, digest: "known" });
+  expect(keys(fold(reviewed, anew))).toEqual([]);
+});
+
+test("a finding is replaced by its reviewer, closed when it is not repeated after a change, and stands until then", () => {
+  const finding = (id: string, severity: "blocking" | "minor" = "blocking") =>
+    ({ id, severity, where: "a.js:1", what: `${id}.`, trigger: "always" }) as const;
+  const found = after(recorded("code_reviewer", { findings: [finding("leak"), finding("names", "minor")] }));
+  const standing = ({ findings }: Context) => findings.map(({ id, by, standing }) => [id, by, standing].join(" "));
+  expect(standing(found)).toEqual(["leak code_reviewer open", "names code_reviewer open"]);
+  expect(standing(fold(found, recorded("code_reviewer")))).toEqual([
+    "leak code_reviewer open",
+    "names code_reviewer closed",
+  ]);
+  expect(standing(fold(found, changed("a.js", "code"), recorded("code_reviewer")))).toEqual([
+    "leak code_reviewer closed",
+    "names code_reviewer closed",
+  ]);
+  expect(standing(fold(found, recorded("security_scanner", { findings: [finding("leak")] })))).toEqual([
+    "leak code_reviewer open",
+    "names code_reviewer open",
+    "security_scanner/leak security_scanner open",
+  ]);
+});
+
+test("a definite answer resolves its uncertainty; one that leaves it open makes it an assumption", () => {
+  const doubt = { area: "token_storage", confidence: 0.3, blocking: true, resolved: false };
+  const question = { id: "where", question: "Where do tokens go?", settles: "token_storage" };
+  const open = after(
+    recorded("requirement_disambiguator", { uncertainties: [doubt] }),
+    event("questions_asked", { questions: [question] }),
+  );
+  const answered = (answer: string) => fold(open, event("question_answered", { id: "where", answer }));
+  expect(answered("into a cookie").uncertainties).toMatchObject([{ resolved: true, resolution: "into a cookie" }]);
+  for (const answer of ["You choose", "up to you.", "I don't know", "no preference"]) {
+    const left = answered(answer);
+    expect(left.uncertainties).toMatchObject([{ resolved: false, blocking: false }]);
+    expect(left.session_memory.assumptions).toEqual(["The user left this to the model: Where do tokens go?"]);
+  }
+  expect(answered("any cookie, but only with httpOnly").uncertainties[0]?.resolved).toBe(true);
 });
 
 test("what was read, searched and listed is what evidence can rest on", () => {
@@ -446,7 +562,7 @@ test("what was read, searched and listed is what evidence can rest on", () => {
     ],
     "README.md": [[1, Infinity]],
   });
-  expect(engine.searched).toEqual(["product", "src/*"]);
+  expect(engine.searched).toEqual(["search product", "list src/*"]);
 });
 
 test("an inbox message counts once: its name is remembered, however many there are", () => {
@@ -457,17 +573,30 @@ test("an inbox message counts once: its name is remembered, however many there a
 });
 
 test("a chain that parked runs again with other limits; a completed one has ended its phase", () => {
-  const parked = after(event("parked", { code: "budget", exit: 12, message: "No money.", hint: "More." }));
-  expect(parked.state).toEqual({ type: "parked", code: "budget", exit: 12, message: "No money.", hint: "More." });
+  const parked = after(event("parked", { code: "budget", exit: 12, message: "No money.", next: [{ why: "More." }] }));
+  expect(parked.state).toEqual({
+    type: "parked",
+    code: "budget",
+    exit: 12,
+    message: "No money.",
+    next: [{ why: "More." }],
+  });
   const resumed = fold(parked, event("resumed", { limits: { budget_usd: 20 } }));
   expect([resumed.state, resumed.engine.limits]).toEqual([{ type: "running" }, { ...limits, budget_usd: 20 }]);
   const done = after(event("completed", { summary: "It is there." }));
-  expect(done.state).toEqual({ type: "completed", summary: "It is there.", at: noon });
+  expect(done.state).toEqual({
+    type: "completed",
+    ending: "completed",
+    unproved: [],
+    summary: "It is there.",
+    at: noon,
+  });
   expect(done.phase_history.at(-1)?.ended).toBe(noon);
 });
 
 test("every call is booked by phase, by prompt and by kind, the unknown ones apart", () => {
-  const call = (prompt: string, usd: number | null, unknown = false) =>
+  const lost = { calls: 1, usd: 0.25, most_usd: 0.25, tokens: 15, most_tokens: 15 };
+  const call = (prompt: string, usd: number | null, isLost = false) =>
     ({
       type: "result",
       effect: "model",
@@ -478,9 +607,9 @@ test("every call is booked by phase, by prompt and by kind, the unknown ones apa
         phase: "requirements",
         prompt,
         model: "m",
-        usage: { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 },
+        usage: isLost ? noUsage : { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 },
         usd,
-        ...(unknown ? { unknown } : {}),
+        ...(isLost ? { lost } : {}),
       },
     }) as const;
   expect(after(call("a", 0.5), call("b", null), call("a", 0.25, true)).cost_tracking).toEqual({
@@ -526,13 +655,16 @@ test("an effect is open from its announcement to its result", () => {
 
 test("a new epoch begins with its digest, and a prompt at work begins anew on it", () => {
   const epoch = (number: number, digest: string | null) =>
-    event("epoch_opened", { number, tools: "t", system: ["s"], bytes: 9, digest });
+    event("epoch_opened", { number, tools: "t", system: ["s"], schema: null, bytes: 9, digest });
   const first = after(
     event("ledger_extended", { text: "## Task" }),
     epoch(1, null),
     event("ledger_extended", { text: "ä" }),
   );
-  expect([first.engine.ledger, first.engine.ledger_bytes]).toEqual([["## Task", "ä"], 9]);
+  expect([first.engine.ledger, first.engine.ledger_bytes]).toEqual([
+    ["## Task", "ä"].map((text) => ({ text, brief: text })),
+    9,
+  ]);
   const asked = {
     type: "intent",
     effect: "model",
@@ -540,6 +672,7 @@ test("a new epoch begins with its digest, and a prompt at work begins anew on it
     turn: 1,
     prompt: { name: "phase_controller", scope: "builtin", sha256: "x", route: "default", tools: "none" },
     request: { model: "m", effort: "medium", max_tokens: 9, epoch: 1, ledger: 2, tail: "# Step" },
+    expected: { usd: 1, tokens: 1 },
     reserved: { usd: 1, tokens: 1 },
   } as const;
   const replied = {
@@ -558,12 +691,12 @@ test("a new epoch begins with its digest, and a prompt at work begins anew on it
   } as const;
   const second = fold(first, asked, replied, epoch(2, "what is known"));
   expect([second.engine.ledger, second.engine.ledger_bytes, second.engine.epoch?.number]).toEqual([
-    ["what is known"],
+    [{ text: "what is known", brief: "what is known" }],
     13,
     2,
   ]);
-  const { tail, turns, note, ledger } = second.engine.item ?? {};
-  expect({ tail, turns, note, ledger }).toEqual({ tail: null, turns: [], note: null, ledger: 1 });
+  const { tail, turns, note, told } = second.engine.item ?? {};
+  expect({ tail, turns, note, told }).toEqual({ tail: null, turns: [], note: null, told: 1 });
 });
 
 test("a cost alert is said once", () => {
@@ -572,4 +705,34 @@ test("a cost alert is said once", () => {
     true,
   ]);
   expect(started.limits.cost_alert_usd).toBeNull();
+});
+
+/** The request that asks a person whether a.js may be written. */
+const asksForChange = {
+  id: "r",
+  key: "k",
+  said: "",
+  kind: "change",
+  path: "a.js",
+  role: "code",
+  before: null,
+  after: "h",
+} as const;
+
+test("what was allowed for all changes ends with the approval it was given for", () => {
+  const all = after(
+    presented(),
+    approved,
+    event("permission_asked", { request: asksForChange }),
+    event("permission_given", { id: "r", always: true }),
+  );
+  expect(all.engine.permits.changes).toBe(true);
+  expect(fold(all, presented(), approved).engine.permits.changes).toBe(false);
+  expect(fold(all, event("approval_voided", { reason: "It changed." })).engine.permits.changes).toBe(false);
+});
+
+test("the version that a person turned down is remembered until they turn down another", () => {
+  const asked = after(event("permission_asked", { request: asksForChange }));
+  const refused = fold(asked, event("permission_refused", { id: "r", reason: "Why?", question: true }));
+  expect(refused.engine.turned_down).toEqual({ "a.js": "h" });
 });

@@ -108,15 +108,22 @@ const happened = (event: string, fields: Record<string, Arbitrary<unknown>>) =>
   fc.record({ type: fc.constant("event"), event: fc.constant(event), ...fields });
 const intent = (effect: string, fields: Record<string, Arbitrary<unknown>>) =>
   fc.record({ type: fc.constant("intent"), effect: fc.constant(effect), key, ...fields });
+const spare = fc.constant({ usd: 1, tokens: 1 });
 const result = (effect: string, fields: Record<string, Arbitrary<unknown>>) =>
   fc.record({ type: fc.constant("result"), effect: fc.constant(effect), key, ...fields });
 
 export const bodies = fc.oneof(
-  fc.record({ type: fc.constant("header"), format: fc.constant(1), chain_id: text, engine: text }),
+  fc.record({
+    type: fc.constant("header"),
+    format: fc.constant(1),
+    chain_id: text,
+    engine: text,
+    parent: fc.constant(null),
+  }),
   fc.constant(started),
   fc.constant(presented()),
   fc.constantFrom("baseline", "red", "unproven", "failing", "green").map((verdict) => ran(verdict as "red")),
-  intent("model", { turn: fc.nat(3), prompt: source, request, reserved: fc.constant({ usd: 1, tokens: 1 }) }),
+  intent("model", { turn: fc.nat(3), prompt: source, request, reserved: spare, expected: spare }),
   intent("change", { call, path, before: maybeText, after: text }),
   intent("command", { call: fc.option(call), purpose: fc.constant("tests"), argv: fc.constant(["x"]) }),
   result("model", { turn: fc.nat(3), outcome, booked }),
@@ -127,13 +134,14 @@ export const bodies = fc.oneof(
       fc.constantFrom("goal", "discovered", "approval_history", "cost_tracking", "current_phase", "phase_history"),
       fc.oneof(fc.jsonValue(), phase),
     ),
-    parts: fc.option(fc.subarray(["phase", "costs", "approvals", "generated_prompts"]), { nil: undefined }),
+    parts: fc.subarray(["phase", "costs", "approvals", "generated_prompts"]),
   }),
   happened("context_edited", { changes: edits }),
   happened("epoch_opened", {
     number: fc.nat(3),
     tools: text,
     system: fc.array(text, { maxLength: 2 }),
+    schema: maybeText,
     bytes: fc.nat(),
     digest: maybeText,
   }),
@@ -169,7 +177,7 @@ export const bodies = fc.oneof(
   happened("file_changed", file),
   happened("lost_cost_entered", { usd: score, from }),
   happened("cost_alerted", { usd: score, threshold: score }),
-  happened("parked", { code: text, exit: fc.nat(14), message: text, hint: text }),
+  happened("parked", { code: text, exit: fc.nat(14), message: text, next: fc.array(fc.record({ why: text })) }),
   happened("resumed", {
     limits: fc.option(fc.constantFrom({}, limits, { turns: 7 }), { nil: undefined }),
     test_command: fc.option(fc.constant(["npm", "test"]), { nil: undefined }),

@@ -4,7 +4,7 @@ import type { Context } from "../../src/chain/context.ts";
 import { after, inEngine } from "./lines.ts";
 
 const name = (context: Context) => called(context)?.prompts[0]?.name;
-const epoch = (number: number) => ({ number, tools: "", system: [], bytes: 0 });
+const epoch = (number: number) => ({ number, tools: "", system: [], schema: null, bytes: 0 });
 
 test.each([
   ["node-express-mongo", "node_interpreter"],
@@ -22,8 +22,8 @@ test.each([
   expect(name({ ...context, prompts_executed: [] })).toBeUndefined();
 });
 
-test("of a stack with two languages both interpreters are brought in, one after the other", () => {
-  const context = { ...after(), discovered: { stack: "python-django-node" } };
+test("of a stack with two frameworks both interpreters are brought in, one after the other", () => {
+  const context = { ...after(), discovered: { stack: "python-django-react" } };
   const ran = (...prompts_executed: string[]) => name({ ...context, prompts_executed });
   expect(ran("stack_detector")).toBe("python_interpreter");
   expect(ran("stack_detector", "python_interpreter")).toBe("node_interpreter");
@@ -31,12 +31,14 @@ test("of a stack with two languages both interpreters are brought in, one after 
 });
 
 test("each condensed record is looked at once, and a passed cost alert once in a chain", () => {
-  const condensed = inEngine(after(), { epoch: epoch(3) });
+  const third = inEngine(after(), { epoch: epoch(3) });
+  const ran = (...prompts_executed: string[]) => name({ ...third, prompts_executed });
   expect(name(inEngine(after(), { epoch: epoch(1) }))).toBeUndefined();
-  expect(name({ ...condensed, prompts_executed: ["context_health_checker"] })).toBe("context_health_checker");
-  expect(
-    name({ ...condensed, prompts_executed: ["context_health_checker", "context_health_checker"] }),
-  ).toBeUndefined();
+  // Another engine opened its epochs: nothing was condensed.
+  expect(ran()).toBeUndefined();
+  expect(ran("context_preservation")).toBe("context_health_checker");
+  expect(ran("context_preservation", "context_health_checker")).toBeUndefined();
+  expect(ran("context_preservation", "context_health_checker", "context_preservation")).toBe("context_health_checker");
   const alerted = inEngine(after(), { alerted: true });
   expect(called(alerted)?.prompts).toEqual([
     {

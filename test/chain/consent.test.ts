@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { leaveToChange, leaveToRun, proposal, type Permission } from "../../src/chain/consent.ts";
 import { event, type Body } from "../../src/chain/events.ts";
-import { compile, type Mode } from "../../src/permissions/judge.ts";
+import { compile, type Mode } from "../../src/programs/permissions/judge.ts";
 import { after } from "./lines.ts";
 
 const change = proposal<"change">({

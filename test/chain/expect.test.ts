@@ -18,9 +18,10 @@ function expected(
   more: { epoch?: number; model?: string } = {},
 ) {
   const context = inEngine(
-    after(event("epoch_opened", { number: 1, tools: "", system: [], bytes: 300, digest: null })),
+    after(event("epoch_opened", { number: 1, tools: "", system: [], schema: null, bytes: 300, digest: null })),
     {
-      ledger: [words(10), words(10), words(10)],
+      ledger: Array.from({ length: 3 }, () => ({ text: words(10), brief: words(10) })),
+      ledger_bytes: 90,
       sent: minutes === null ? {} : { [more.model ?? "known"]: { at: noon, epoch: more.epoch ?? 1, ledger: 2 } },
       outputs: { a: [5, 900, 20] },
     },
@@ -66,6 +67,18 @@ test("in a tool loop only what came since the last turn is expected to be writte
     fresh: 0,
     read: 100,
     written5m: 30 + 7 + 32 + 43,
+    written1h: 0,
+  });
+});
+
+test("the text of a later step of a phase is expected to be written to the cache with the end of the step before it", () => {
+  const said: Message = { role: "assistant", content: [text(2)] };
+  const later: Message = { role: "user", content: [text(20)] };
+  expect(expected(1, [said, later])).toEqual({ fresh: 0, read: 120, written5m: 10 + 7 + 22, written1h: 0 });
+  expect(expected(1, [...turn(2, 30), said, later])).toEqual({
+    fresh: 0,
+    read: 120 + 7 + 32,
+    written5m: 10 + 22,
     written1h: 0,
   });
 });
@@ -121,6 +134,7 @@ test("the output of each reply is remembered by its prompt, and when each model 
     turn: 1,
     prompt: { name: "a", scope: "builtin", sha256: "", route: "default", tools: "read" },
     request: { model: "m", effort: "low", max_tokens: 1, epoch: 3, ledger: 4 },
+    expected: { usd: 1, tokens: 1 },
     reserved: { usd: 1, tokens: 1 },
   } as const;
   const { engine } = after(intent, result("a", 5), result("constructor", 7), result("a", 0), result("a", 6));

@@ -54,7 +54,7 @@ const knowledge = {
 };
 
 test("an older chain that took over a context file is still what it was: with the file's knowledge alone", () => {
-  expect(after(event("imported", { context: file }))).toEqual({ ...before, ...knowledge });
+  expect(after(event("imported", { context: file, parts: [] }))).toEqual({ ...before, ...knowledge });
 });
 
 test("a context file is taken over with its phase, its costs, its generated prompts and its approvals as history", () => {

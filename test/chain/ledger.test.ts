@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { event, type ChainEvent } from "../../src/chain/events.ts";
-import { ledgerText } from "../../src/chain/ledger.ts";
-import { approved, changed, phase, presented, ran, recorded, started } from "./lines.ts";
+import { ledgerText, newsText } from "../../src/chain/ledger.ts";
+import { patchedSolution } from "../../src/chain/page.ts";
+import { after, approved, changed, phase, presented, ran, recorded, solution, started } from "./lines.ts";
 
 const told = (...events: ChainEvent[]) => ledgerText(events);
 
@@ -17,7 +18,10 @@ test("a report is told with what it found, and with what of its confidence did n
     "uncertainty_analysis",
     {
       summary: "Two things are open.",
-      findings: "See below.",
+      account: "See below.",
+      findings: [
+        { id: "leak", severity: "blocking", where: "a.js:1", what: "A file stays open.", trigger: "An empty file." },
+      ],
       discovered: [
         { key: "stack", value: "node" },
         { key: "routes", value: ["GET /a", "GET /b"] },
@@ -32,7 +36,7 @@ test("a report is told with what it found, and with what of its confidence did n
         { area: "auth", confidence: 0.95, blocking: false, resolved: true },
       ],
       scores: [
-        { name: "ambiguity", value: 0.2, scale: "0..1" },
+        { name: "ambiguity", value: 0.2 },
         { name: "health", value: 8 },
       ],
       questions: [
@@ -53,6 +57,7 @@ test("a report is told with what it found, and with what of its confidence did n
   expect(told(report)).toBe(`## Report of uncertainty_analysis (context-building/1/1-uncertainty_analysis)
 Two things are open.
 See below.
+- finding leak (blocking) a.js:1: A file stays open. Trigger: An empty file.
 - discovered stack: node
 - discovered routes: GET /a, GET /b
 - decided module_system: ES modules because package.json says so
@@ -63,7 +68,7 @@ See below.
 - confidence requirements: 95%
 - confidence security: 90%, counted 60%: not held as evidence: file a.js:1, user name
 - confidence speed: 70%, counted 60%: not held as evidence: none was given
-- score ambiguity: 0.2 (0..1)
+- score ambiguity: 0.2
 - score health: 8
 - question [store]: Where do they live?
 - question [limit]: How many?
@@ -81,7 +86,7 @@ test("a batch is told in its order", () => {
     told(
       event("decision_taken", {
         key: "k/1/controller",
-        action: { kind: "action", say: "I ask.", do: { type: "ask_user", questions } },
+        action: { say: "I ask.", do: { type: "ask_user", questions } },
       }),
       event("questions_asked", { questions }),
       event("question_answered", { id: "name", answer: "product" }),
@@ -101,7 +106,7 @@ test("a batch is told in its order", () => {
     "## Decision k/1/controller",
     "I ask.",
     "The user is asked: [name] What is it called? [big] Big numbers?",
-    "The user answered [name]: product",
+    "The user answered (user name): product",
     "## Phase context-building",
     "It is time.",
     "Focus: tokens",
@@ -135,16 +140,28 @@ test("what is presented, said to it, and done after it is told", () => {
       "## Presented to the user (abc123abc123)",
       "A product beside the sum",
       "The user rejected the solution and gave no reason.",
-      "The user rejected the solution: too much.",
-      "The user wants changes: less",
+      "The user rejected the solution (user rejection): too much.",
+      "The user wants changes (user change_request): less",
       "The user approved abc123abc123.",
       "The approval no longer holds: a.js changed",
       "Created a.js (code).",
       "Changed a.js (code).",
-      `Tests ran (npm test): exit 1, recorded as red.\n<output kind="data">\n…${"x".repeat(2_000)}\n</output>`,
-      'Tests ran (npm test): exit none, recorded as green.\n<output kind="data">\nok\n</output>',
+      "Tests ran (npm test): exit 1, recorded as red.",
+      "Tests ran (npm test): exit none, recorded as green.",
     ].join("\n"),
   );
+});
+
+test("a test run is one line in the ledger, and told with its output only to a conversation that goes on", () => {
+  const long = { ...ran("red"), in_words: "2 of 9 tests fail", output: "x".repeat(2_001) };
+  expect(told({ ...long, failing: ["adds", "multiplies"] })).toBe(
+    "Tests ran (npm test): exit 1, recorded as red. 2 of 9 tests fail. Failing: adds, multiplies",
+  );
+  expect(told({ ...long, failing: Array.from({ length: 90 }, () => "a name") })).toHaveLength(300);
+  expect(newsText([long], false)).toBe(
+    `Tests ran (npm test): exit 1, recorded as red.\n<output kind="data">\n…${"x".repeat(2_000)}\n</output>`,
+  );
+  expect(newsText([long], true)).toBe("Tests ran (npm test): exit 1, recorded as red.");
 });
 
 test("what a person changed or brought along is told as it now is", () => {
@@ -156,7 +173,9 @@ test("what a person changed or brought along is told as it now is", () => {
     '## A person edited the context\n- discovered.stack is now "deno"\n- decisions.x is now removed',
   );
   const context = { goal: "x", cost_tracking: { tokens_used: 1 }, evidence: {}, solution: {}, journal: {}, seal: "s" };
-  expect(told(event("imported", { context }))).toBe('## Taken over from an earlier context file\n{"goal":"x"}');
+  expect(told(event("imported", { context, parts: [] }))).toBe(
+    '## Taken over from an earlier context file\n{"goal":"x"}',
+  );
   expect(told(event("imported", { context, parts: ["approvals"] }))).toBe(
     '## Taken over from an earlier context file\n{"goal":"x"}\nApprovals named there are history: they permit nothing now.',
   );
@@ -166,15 +185,96 @@ test("the engine's own affairs are not told", () => {
   const silent: ChainEvent[] = [
     event("reply_rejected", { key: "k", problems: ["x"] }),
     event("prompts_queued", { why: "x", prompts: [] }),
-    event("epoch_opened", { number: 1, tools: "", system: [], bytes: 0, digest: null }),
+    event("epoch_opened", { number: 1, tools: "", system: [], schema: null, bytes: 0, digest: null }),
     event("ledger_extended", { text: "x" }),
     event("message_ignored", { reason: "x", from: "y" }),
     event("cost_alerted", { usd: 5, threshold: 5 }),
     event("lost_cost_entered", { usd: 0.07 }),
-    event("parked", { code: "x", exit: 1, message: "x", hint: "x" }),
-    event("resumed", {}),
     event("recovered", { lost_lines: 1, kept_as: "x" }),
     event("completed", { summary: "x" }),
   ];
   expect(silent.map((one) => told(one))).toEqual(silent.map(() => ""));
+});
+
+test("a stop, a resume, a changed setting and a refusal are told", () => {
+  const limits = { turns: 800, budget_usd: null };
+  const refused = { id: "x", reason: "not that file", question: false };
+  expect(
+    told(
+      event("parked", { code: "budget", exit: 12, message: "The budget is used up.", next: [{ why: "More." }] }),
+      event("resumed", { limits, test_command: ["npm", "test"], mode: "direct" }),
+      event("resumed", {}),
+      event("permission_refused", refused),
+      event("permission_refused", { ...refused, question: true, reason: "Why there?" }),
+    ),
+  ).toBe(
+    [
+      "The chain stopped: The budget is used up.",
+      "The chain was resumed. Changed settings: turns is now 800; budget_usd is now unlimited; tests run with: npm test; the mode is direct.",
+      "The chain was resumed.",
+      "The user refused a change or command: not that file",
+      "The user asks about a change or command: Why there?",
+    ].join("\n"),
+  );
+});
+
+test("the conversation that holds a reply is told only what the engine made of it", () => {
+  const evidence = [{ kind: "file" as const, ref: "a.js:1" }];
+  const report = recorded(
+    "component_mapper",
+    {
+      account: "A long account.",
+      confidence: [
+        { area: "security", score: 0.9, evidence },
+        { area: "speed", score: 0.5, evidence },
+        { area: "requirements", score: 0.9, evidence },
+      ],
+    },
+    {
+      counted: [
+        { area: "security", claimed: 0.9, score: 0.6, missing: ["file a.js:1"] },
+        { area: "speed", claimed: 0.5, score: 0.5, missing: [] },
+      ],
+    },
+  );
+  const action = { say: "On.", do: { type: "advance" as const, to: "uncertainty-analysis", reason: "", prompts: [] } };
+  const events = [
+    report,
+    event("decision_taken", { key: "k", action }),
+    phase("uncertainty-analysis", "context-building"),
+  ];
+  expect(newsText(events, true)).toBe(
+    [
+      "- confidence security: 90%, counted 60%: not held as evidence: file a.js:1",
+      "- confidence requirements: 90% is not taken over, because a prompt that measures has scored this area",
+      "## Phase uncertainty-analysis",
+      "It is time.",
+    ].join("\n"),
+  );
+});
+
+test("a solution stands in the ledger once: presenting it names the parts that were replaced, and approving it tells it whole", () => {
+  const shown = { ...presented(), of: "solution_synthesizer", patched: ["steps"] };
+  const reported = recorded("solution_synthesizer", { solution });
+  expect(told(reported)).toContain("1. write the test\n2. write the function");
+  expect(told({ ...shown, earlier: { files: "111aaa111aaa" } })).toBe(
+    "## Presented to the user (abc123abc123): the solution of solution_synthesizer, with other parts: steps, files",
+  );
+  expect(newsText([shown], true)).toBe(
+    "The solution was presented to the user (abc123abc123) with these parts replaced: steps.",
+  );
+  const steps = ["write the test first"];
+  const approval = (...before: ChainEvent[]) => ({
+    ...phase("implementation", "solution-approval"),
+    ...patchedSolution(after(...before)),
+  });
+  const patched = { ...presented({ ...solution, steps }), of: "solution_synthesizer", patched: ["steps"] };
+  const whole = told(approval(reported, patched));
+  expect(whole).toMatch(/^## Phase implementation\nIt is time\.\n### The solution as it was presented last\nA product/);
+  expect(whole).toContain("1. write the test first\n");
+  const again = { ...patched, patched: [], earlier: { steps: "abc123abc123" } };
+  expect(told(approval(reported, patched, again))).toBe(whole);
+  expect(told(approval(reported, { ...presented(), of: "solution_synthesizer" }))).toBe(
+    "## Phase implementation\nIt is time.",
+  );
 });

@@ -32,6 +32,7 @@ export const started = event("chain_started", {
   goal: "Add a product function",
   slug: "product-function",
   size: "normal",
+  mode: "tdd",
   workspace: "/home/ada/sum",
   gates,
   limits,
@@ -55,7 +56,12 @@ export function fold(from: Context, ...bodies: readonly Body[]): Context {
 
 /** A chain that has begun, and what became of it. */
 export function after(...bodies: readonly Body[]): Context {
-  return fold(replay([]), { type: "header", format: 1, chain_id: "047", engine: "0.1.0" }, started, ...bodies);
+  return fold(
+    replay([]),
+    { type: "header", format: 1, chain_id: "047", engine: "0.1.0", parent: null },
+    started,
+    ...bodies,
+  );
 }
 
 export function inEngine(context: Context, change: Partial<Context["engine"]>): Context {
@@ -71,7 +77,7 @@ export function recorded(
   fields: Partial<Report> = {},
   more: Partial<EventNamed<"report_recorded">> = {},
 ): EventNamed<"report_recorded"> {
-  const report: Report = { kind: "report", summary: `${prompt} has looked.`, ...fields };
+  const report: Report = { summary: `${prompt} has looked.`, ...fields };
   return event("report_recorded", {
     key: `context-building/1/1-${prompt}`,
     prompt,
@@ -87,18 +93,20 @@ export function recorded(
 export const solution: Solution = {
   title: "A product beside the sum",
   architecture: "One more pure function.",
-  decisions: [{ choice: "a function of its own", because: "sum stays as it is" }],
+  decisions: [{ choice: "a function of its own", because: "sum stays as it is", rejected: "" }],
+  assumptions: [],
   tradeoffs: ["two functions instead of one with a mode"],
   steps: ["write the test", "write the function"],
   risks: [{ risk: "a wrong import", mitigation: "the test imports it" }],
   success_criteria: ["product(2, 3) is 6"],
-  confidence: 0.95,
   remaining_concerns: [],
+  commands: [],
+  dropped: [],
   files: [
-    { path: "src/product.js", role: "code", change: "new" },
-    { path: "test/product.test.js", role: "test", change: "new" },
+    { path: "src/product.js", role: "code", change: "new", lines: 0 },
+    { path: "test/product.test.js", role: "test", change: "new", lines: 0 },
   ],
-  verification: { kind: "tests", check: "node --test" },
+  verification: { kind: "tests", check: "node --test", command: "" },
 };
 
 export const base = { "src/product.js": null, "test/product.test.js": null };
@@ -124,3 +132,12 @@ export function ran(verdict: EventNamed<"tests_judged">["verdict"], exit_code = 
 export function changed(path: string, role: "code" | "test" | "doc", before: string | null = null) {
   return event("file_changed", { path, role, before, after: `new ${path}` });
 }
+
+/** A finding that keeps a chain from completing. */
+export const offByOne = {
+  id: "off_by_one",
+  severity: "blocking",
+  where: "src/product.js:1",
+  what: "It is one too many.",
+  trigger: "product(0, 0)",
+} as const;

@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { verdict } from "../../src/chain/proof.ts";
+import { verdict, hasPassed } from "../../src/chain/proof.ts";
 import { event } from "../../src/chain/events.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 import { after, approved, changed, presented, ran } from "./lines.ts";
 
 afterEach(cleanUp);
@@ -93,4 +93,20 @@ test("before anything is changed, no tests are no baseline, and tests that fail 
 test("a run in which no test ran is never green", () => {
   const built = after(...begun, ran("red"), changed("src/product.js", "code"));
   expect(verdict(built, { exit_code: 0, output: "No test files found" })).toBe("broken");
+});
+
+test("a run passes although tests fail that a person knows of, and no other", () => {
+  const run = (failing: string[], failed: number, known: string[] | null) =>
+    hasPassed({ exit_code: 1 }, { failing, counts: { passed: 3, failed, skipped: 0 } }, { known, least: 3 });
+  expect(run(["flaky"], 1, ["flaky"])).toBe(true);
+  expect(run(["flaky"], 1, null)).toBe(false);
+  expect(run(["flaky", "adds"], 2, ["flaky"])).toBe(false);
+  expect(run(["flaky"], 2, ["flaky"])).toBe(false);
+  expect(run([], 1, ["flaky"])).toBe(false);
+  expect(hasPassed({ exit_code: 1 }, { failing: ["flaky"], counts: undefined }, { known: ["flaky"], least: 0 })).toBe(
+    false,
+  );
+  const counts = { passed: 3, failed: 1, skipped: 0 };
+  expect(hasPassed({ exit_code: 137 }, { failing: ["flaky"], counts }, { known: ["flaky"], least: 3 })).toBe(false);
+  expect(hasPassed({ exit_code: 1 }, { failing: ["flaky"], counts }, { known: ["flaky"], least: 4 })).toBe(false);
 });

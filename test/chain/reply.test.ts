@@ -28,7 +28,7 @@ test("the schema that is sent stays within what providers allow", () => {
   expect(all.filter(({ anyOf }) => anyOf).length).toBeLessThanOrEqual(16);
   const keywords = new Set(all.flatMap(Object.keys));
   expect([...keywords].sort()).toEqual(
-    ["additionalProperties", "anyOf", "const", "enum", "items", "properties", "required", "type"].sort(),
+    ["additionalProperties", "anyOf", "const", "description", "enum", "items", "properties", "required", "type"].sort(),
   );
 });
 
@@ -41,154 +41,186 @@ test("the schema is the same to the byte each time it is made", () => {
   expect(JSON.stringify(replyJsonSchema())).toBe(JSON.stringify(replyJsonSchema()));
 });
 
-test("what is sent as required is kind, summary, say and do, and whatever a single item cannot do without", () => {
-  const [action, report] = all.find(({ anyOf }) => anyOf)?.anyOf ?? [];
-  expect([action?.required, report?.required]).toEqual([
-    ["kind", "say", "do"],
-    ["kind", "summary"],
+test("both parts are required and may be null; of their fields only those that nothing can do without", () => {
+  const { properties = {}, required } = replyJsonSchema() as Schema;
+  const part = (name: string) => properties[name]?.anyOf?.find(({ type }) => type === "object")?.required;
+  expect([required, part("report"), part("action")]).toEqual([["report", "action"], ["summary"], ["say", "do"]]);
+  expect(Object.values(properties).map(({ anyOf }) => anyOf?.some(({ type }) => type === "null"))).toEqual([
+    true,
+    true,
   ]);
 });
 
-const asText = (reply: object) => JSON.stringify({ reply });
-const bare = { kind: "report", summary: "Looked." };
-const decide = (what: object) => ({ kind: "action", say: "I do it.", do: what });
+const asText = (parts: { report?: object | null; action?: object | null }) =>
+  JSON.stringify({ report: null, action: null, ...parts });
+const bare = { summary: "Looked." };
+const decide = (what: object) => ({ say: "I do it.", do: what });
+const complete = decide({ type: "complete", summary: "Done." });
+const usable = { report: null, action: null, problems: [], actionProblems: [] };
+const unusable = (...problems: string[]) => ({ ...usable, problems });
 
-test("a report needs its kind and a summary, an action its kind, a sentence and what to do", () => {
-  expect(readReply(asText(bare), "report")).toEqual(bare);
-  const action = decide({ type: "complete", summary: "Done." });
-  expect(readReply(asText(action), "action")).toEqual(action);
-  expect(readReply(asText({ kind: "report" }), "report")).toEqual({
-    problems: ["reply.summary: Invalid input: expected string, received undefined"],
+test("a report needs a summary, an action a sentence and what to do, and one reply can hold both", () => {
+  expect(readReply(asText({ report: bare }), "report")).toEqual({ ...usable, report: bare });
+  expect(readReply(asText({ action: complete }), "action")).toEqual({ ...usable, action: complete });
+  const both = { report: bare, action: complete };
+  expect([readReply(asText(both), "report"), readReply(asText(both), "action")]).toEqual([
+    { ...usable, ...both },
+    { ...usable, ...both },
+  ]);
+  expect(readReply(asText({ report: {} }), "report")).toEqual(
+    unusable("report.summary: Invalid input: expected string, received undefined"),
+  );
+  expect(readReply(asText({ action: {} }), "action")).toEqual(
+    unusable(
+      "action.say: Invalid input: expected string, received undefined",
+      "action.do: Invalid input: expected object, received undefined",
+    ),
+  );
+});
+
+test("a step gets the part that it needs, or the reply is sent back", () => {
+  expect(readReply(asText({ report: bare }), "report")).toMatchObject({
+    report: bare,
+    action: null,
+    actionProblems: [],
   });
-  expect(readReply(asText({ kind: "action" }), "action")).toEqual({
-    problems: [
-      "reply.say: Invalid input: expected string, received undefined",
-      "reply.do: Invalid input: expected object, received undefined",
-    ],
+  expect(readReply(asText({ report: bare }), "action")).toMatchObject({
+    report: bare,
+    action: null,
+    actionProblems: ["This step needs an action. Its report may be null."],
   });
+  expect(readReply(asText({ action: complete }), "report")).toEqual(
+    unusable("This step needs a report. Its action may be null."),
+  );
+  expect(readReply(asText({}), "action")).toEqual(unusable("This step needs an action. Its report may be null."));
+});
+
+test("a usable report survives an action that cannot be used", () => {
+  const read = readReply(asText({ report: bare, action: decide({ type: "dance" }) }), "report");
+  expect(read).toMatchObject({ report: bare, action: null, problems: [], named: "dance" });
+  expect(read.actionProblems).toEqual([expect.stringMatching(/^action\.do\.type: Invalid/)]);
+  expect(readReply(asText({ report: { summary: 1 }, action: complete }), "report").report).toBeNull();
 });
 
 const full = {
   ...bare,
-  findings: "## Found",
+  account: "## Found",
+  findings: [{ id: "leak", severity: "major", where: "a.js:1", what: "It leaks.", trigger: "An empty file." }],
   discovered: [{ key: "stack", value: ["node"], evidence: [{ kind: "file", ref: "a:1" }] }],
   notes: [{ kind: "free", text: "x" }],
-  uncertainties: [{ area: "x", confidence: 0.5, blocking: true, resolved: false, resolution: "y", question: "z?" }],
-  confidence: [{ area: "requirements", score: 1, evidence: [] }],
-  scores: [{ name: "ambiguity", value: 0.5, scale: "0..1" }],
+  uncertainties: [{ area: "x", confidence: 0.5, blocking: true, resolved: false, resolution: "y" }],
+  confidence: [{ area: "requirements", score: 1, evidence: [{ kind: "task", ref: "goal" }] }],
+  scores: [{ name: "ambiguity", value: 0.5 }],
   decisions: [{ key: "a", choice: "b", because: "c" }],
-  questions: [{ id: "a_1", question: "?", why: "because", options: ["x"] }],
+  questions: [{ id: "a_1", question: "?", why: "because", options: ["x"], settles: "x" }],
   artifacts: [{ kind: "k", name: "n", content: "c" }],
 };
 
 test("a full report is kept as it is, and any of its fields may be left out", () => {
-  expect(readReply(asText(full), "report")).toEqual(full);
+  expect(readReply(asText({ report: full }), "report").report).toEqual(full);
   const optional = Object.keys(full).filter((key) => !(key in bare)) as (keyof typeof full)[];
   fc.assert(
     fc.property(fc.subarray(optional), (left) => {
       const some = Object.fromEntries(Object.entries(full).filter(([key]) => !left.includes(key as keyof typeof full)));
-      expect(readReply(asText(some), "report")).toEqual(some);
+      expect(readReply(asText({ report: some }), "report").report).toEqual(some);
     }),
   );
 });
 
+const solution = {
+  title: "t",
+  architecture: "a",
+  files: [{ path: "a", role: "code" }],
+  verification: { kind: "tests" },
+};
+
 test("what the schema asks for and forgives is filled in", () => {
   const report = { ...bare, uncertainties: [{ area: "x", confidence: 0.5 }], confidence: [{ area: "y", score: 1 }] };
-  expect(readReply(asText(report), "report")).toEqual({
+  expect(readReply(asText({ report }), "report").report).toEqual({
     ...bare,
     uncertainties: [{ area: "x", confidence: 0.5, blocking: false, resolved: false }],
     confidence: [{ area: "y", score: 1, evidence: [] }],
   });
-  expect(readReply(asText(decide({ type: "run_prompts", prompts: [{ name: "stack_detector" }] })), "action")).toEqual(
+  const run = decide({ type: "run_prompts", prompts: [{ name: "stack_detector" }] });
+  expect(readReply(asText({ action: run }), "action").action).toEqual(
     decide({ type: "run_prompts", prompts: [{ name: "stack_detector", inputs: [] }] }),
   );
-  const artifact = {
-    title: "t",
-    architecture: "a",
-    confidence: 0.9,
-    files: [{ path: "a", role: "code" }],
-    verification: { kind: "tests" },
-  };
-  expect(readReply(asText(decide({ type: "present_solution", artifact })), "action")).toEqual(
-    decide({
-      type: "present_solution",
-      artifact: {
-        ...artifact,
-        decisions: [],
-        tradeoffs: [],
-        steps: [],
-        risks: [],
-        success_criteria: [],
-        remaining_concerns: [],
-        files: [{ path: "a", role: "code", change: "edit" }],
-        verification: { kind: "tests", check: "" },
-      },
-    }),
-  );
+  expect(readReply(asText({ report: { ...bare, solution } }), "report").report?.solution).toEqual({
+    ...solution,
+    decisions: [],
+    tradeoffs: [],
+    steps: [],
+    risks: [],
+    assumptions: [],
+    dropped: [],
+    success_criteria: [],
+    remaining_concerns: [],
+    commands: [],
+    files: [{ path: "a", role: "code", change: "edit", lines: 0 }],
+    verification: { kind: "tests", check: "", command: "" },
+  });
 });
 
 test("a file of a solution is known by one path, however its beginning is written", () => {
   const paths = ["./src/a.js", ".//./src/a.js", "src/a.js", ".env", "../up.js"];
-  const files = paths.map((path) => ({ path, role: "code", change: "new" }));
-  const artifact = { title: "t", architecture: "a", confidence: 1, files, verification: { kind: "tests", check: "" } };
-  const read = readReply(asText(decide({ type: "present_solution", artifact })), "action");
-  expect(read).toMatchObject({
-    do: { artifact: { files: ["src/a.js", "src/a.js", "src/a.js", ".env", "../up.js"].map((path) => ({ path })) } },
-  });
+  const files = paths.map((path) => ({ path, role: "code", change: "new", lines: 0 }));
+  const read = readReply(asText({ report: { ...bare, solution: { ...solution, files } } }), "report");
+  expect(read.report?.solution?.files.map(({ path }) => path)).toEqual([
+    "src/a.js",
+    "src/a.js",
+    "src/a.js",
+    ".env",
+    "../up.js",
+  ]);
 });
 
-test("JSON is found in a fence, in prose, and without its wrapping", () => {
+test("a reply of an earlier version, which had one part, is still read", () => {
+  const old = (reply: object) => JSON.stringify({ reply });
+  expect(readReply(old({ kind: "report", ...bare, findings: "## Found" }), "report").report).toEqual({
+    ...bare,
+    account: "## Found",
+  });
+  expect(readReply(old({ kind: "action", ...complete }), "action").action).toEqual(complete);
+  const present = decide({ type: "present_solution", artifact: solution });
+  const read = readReply(old({ kind: "action", ...present }), "action");
+  expect(read.report).toMatchObject({ summary: "I do it.", solution: { title: "t" } });
+  expect(read.action?.do).toEqual({ type: "present_solution", report: "", patch: [] });
+});
+
+test("JSON is found in a fence and in prose", () => {
+  const text = asText({ report: bare });
   const texts = [
-    `\`\`\`json\n${asText(bare)}\n\`\`\``,
-    `Here is what I found:\n\n${asText(bare)}\n\nI hope this helps.`,
-    JSON.stringify(bare),
-    ` \n${JSON.stringify({ reply: bare }, null, 2)}\n`,
+    `\`\`\`json\n${text}\n\`\`\``,
+    `Here is what I found:\n\n${text}\n\nI hope this helps.`,
+    ` \n${JSON.stringify({ report: bare }, null, 2)}\n`,
   ];
-  expect(texts.map((text) => readReply(text, "report"))).toEqual(texts.map(() => bare));
+  expect(texts.map((one) => readReply(one, "report").report)).toEqual(texts.map(() => bare));
 });
 
 test("a reply that is no JSON is told so in words that can be acted on", () => {
-  const problems = ['The reply is not one JSON object. Answer with {"reply": …} and nothing around it.'];
-  const texts = ["", "I could not find anything.", '{"reply": {', `${asText(bare)}${asText(bare)}`, "}{"];
-  expect(texts.map((text) => readReply(text, "report"))).toEqual(texts.map(() => ({ problems })));
-});
-
-test("a reply of another kind is sent back with the kind that is wanted", () => {
-  expect(readReply(asText(bare), "action")).toEqual({
-    problems: ['This step answers with kind "action", not "report".'],
-  });
-  expect(readReply(asText(decide({ type: "give_up", reason: "x" })), "report")).toEqual({
-    problems: ['This step answers with kind "report", not "action".'],
-  });
-  expect(readReply(asText({ kind: "poem", text: "x" }), "report")).toMatchObject({
-    problems: [expect.stringMatching(/^reply\.kind: Invalid/)],
-  });
-  expect(readReply(asText(decide({ type: "dance" })), "action")).toMatchObject({
-    problems: [expect.stringMatching(/^reply\.do\.type: Invalid/)],
-  });
-  expect(readReply("{}", "report")).toMatchObject({ problems: [expect.stringMatching(/^reply: Invalid/)] });
+  const problem = 'The reply is not one JSON object. Answer with {"report": …, "action": …} and nothing around it.';
+  const text = asText({ report: bare });
+  const texts = ["", "I could not find anything.", '{"report": {', `${text}${text}`, "}{"];
+  expect(texts.map((one) => readReply(one, "report"))).toEqual(texts.map(() => unusable(problem)));
 });
 
 test("shares lie between 0 and 1, and ids are short snake_case names", () => {
-  const problems = (fields: object) =>
-    (readReply(asText({ ...bare, ...fields }), "report") as { problems: string[] }).problems;
+  const problems = (fields: object) => readReply(asText({ report: { ...bare, ...fields } }), "report").problems;
   expect(problems({ confidence: [{ area: "x", score: 95 }] })).toEqual([
-    "reply.confidence.0.score: must lie between 0 and 1",
+    "report.confidence.0.score: must lie between 0 and 1",
   ]);
   expect(problems({ uncertainties: [{ area: "x", confidence: -0.1 }] })).toEqual([
-    "reply.uncertainties.0.confidence: must lie between 0 and 1",
+    "report.uncertainties.0.confidence: must lie between 0 and 1",
   ]);
   for (const id of ["With Spaces", "", "x".repeat(61), "ünder"])
     expect(problems({ questions: [{ id, question: "?" }] })).toEqual([
-      "reply.questions.0.id: must be a short snake_case name",
+      "report.questions.0.id: must be a short snake_case name",
     ]);
 });
 
 test("no more than six problems are told at once", () => {
   const scores = Array.from({ length: 20 }, () => ({ name: "x", value: "high" }));
-  expect(readReply(asText({ ...bare, scores }), "report")).toMatchObject({
-    problems: Array(6).fill(expect.any(String)),
-  });
+  expect(readReply(asText({ report: { ...bare, scores } }), "report").problems).toHaveLength(6);
 });
 
 test("whatever a model says, reading it never throws", () => {
@@ -197,11 +229,12 @@ test("whatever a model says, reading it never throws", () => {
       fc.oneof(
         fc.string(),
         fc.jsonValue().map((value) => JSON.stringify({ reply: value })),
+        fc.jsonValue().map((value) => JSON.stringify({ report: value, action: value })),
         fc.json(),
       ),
       (text) => {
         const read = readReply(text, "report");
-        expect("problems" in read ? read.problems.length > 0 : read.kind === "report").toBe(true);
+        expect(read.problems.length > 0).toBe(read.report === null);
       },
     ),
   );

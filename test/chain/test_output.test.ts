@@ -1,8 +1,9 @@
+import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { readTestOutput } from "../../src/chain/test_output.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { countsText, excerptOf, readTestOutput } from "../../src/chain/test_output.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 afterEach(cleanUp);
 
@@ -28,7 +29,7 @@ const printed: [runner: string, output: string, failing: string[], skipped: numb
   [
     "mocha",
     "  sums\n    1) multiplies\n  1 pending\n  1 failing\n  1) sums\n       multiplies:\n",
-    ["multiplies", "sums"],
+    ["sums multiplies"],
     1,
   ],
   [
@@ -61,7 +62,7 @@ const printed: [runner: string, output: string, failing: string[], skipped: numb
 ];
 
 test.for(printed)("the names of failing tests are read from what %s prints", ([, output, failing, skipped]) => {
-  expect(readTestOutput(output, "/w")).toEqual({ failing, skipped });
+  expect(readTestOutput(output, "/w")).toMatchObject({ failing, skipped });
 });
 
 test("node's own runner names the same tests in every folder, whether they fail or their file does", () => {
@@ -79,6 +80,125 @@ test("node's own runner names the same tests in every folder, whether they fail 
       return readTestOutput((error as { stdout: string }).stdout, folder);
     }
   };
-  expect(read("spec")).toEqual({ failing: ["multiplies", join("test", "b.test.js")], skipped: 1 });
+  expect(read("spec")).toMatchObject({ failing: ["multiplies", join("test", "b.test.js")], skipped: 1 });
   expect(read("tap")).toEqual(read("spec"));
+});
+
+/** What today's runners print of the same four tests: one passes, one is skipped, one compares wrongly, one throws. */
+const real: [file: string, passed: number | null, skipped: number, told: string[]][] = [
+  [
+    "node-spec",
+    1,
+    1,
+    ["multiplies: AssertionError [ERR_ASSERTION]: 6 == 5", "throws: TypeError: no such thing", "group"],
+  ],
+  ["node-tap", 1, 1, ["multiplies: 6 == 5", "throws: no such thing", "group: 1 subtest failed"]],
+  ["junit", 1, 1, ["test multiplies: 6 == 5", "group throws: no such thing"]],
+  ["mocha", 1, 1, ["sums multiplies: AssertionError [ERR_ASSERTION]: 6 == 5", "sums throws: TypeError: no such thing"]],
+  [
+    "jest",
+    1,
+    1,
+    [
+      "./a.test.js",
+      "sums › multiplies: expect(received).toBe(expected) // Object.is equality",
+      "sums › throws: TypeError: no such thing",
+    ],
+  ],
+  [
+    "vitest",
+    1,
+    1,
+    [
+      "a.test.js > sums > multiplies: AssertionError: expected 6 to be 5 // Object.is equality",
+      "a.test.js > sums > throws: TypeError: no such thing",
+    ],
+  ],
+  [
+    "pytest",
+    1,
+    1,
+    ["test_a.py::test_multiplies: assert (2 * 3) == 5", "test_a.py::test_throws: TypeError: no such thing"],
+  ],
+  [
+    "unittest",
+    1,
+    1,
+    [
+      "test_throws (test_a.Sums.test_throws): TypeError: no such thing",
+      "test_multiplies (test_a.Sums.test_multiplies): AssertionError: 6 != 5",
+    ],
+  ],
+  [
+    "phpunit",
+    1,
+    1,
+    [
+      "ATest::testThrows: TypeError: no such thing",
+      "ATest::testMultiplies: Failed asserting that 5 is identical to 6.",
+    ],
+  ],
+  [
+    "go",
+    null,
+    0,
+    ["TestMultiplies: a_test.go:4: got 6, want 5", "TestThrows: panic: no such thing [recovered]", "example.com/sum"],
+  ],
+  [
+    "go-v",
+    1,
+    1,
+    ["TestMultiplies: a_test.go:4: got 6, want 5", "TestThrows: panic: no such thing [recovered]", "example.com/sum"],
+  ],
+  ["cargo", 1, 1, ["multiplies: assertion `left == right` failed", "throws: no such thing"]],
+];
+
+test.for(real)("of what %s prints the counts, names and first lines are told", ([file, passed, skipped, told]) => {
+  const output = readFileSync(join("test/chain/test_outputs", `${file}.txt`), "utf8");
+  const read = readTestOutput(output, "/w");
+  expect(read.counts).toEqual({ passed, failed: 2, skipped });
+  const excerpt = excerptOf(output, read, { passed: false, before: undefined });
+  const [counts, title, ...lines] = excerpt.split("\n\n")[0]!.split("\n");
+  expect([counts, title]).toEqual([`${countsText(read.counts!)}.`, "Failing:"]);
+  expect(lines).toEqual(told.map((line) => `- ${line}`));
+  expect(Buffer.byteLength(excerpt)).toBeLessThanOrEqual(2_000);
+});
+
+test("the counts are said in words that a person reads at once", () => {
+  const words = (passed: number | null, failed: number, skipped = 0) => countsText({ passed, failed, skipped });
+  expect([words(1_256, 18), words(0, 1), words(1, 0), words(1_276, 0, 2), words(null, 2), words(4, 1, 1)]).toEqual([
+    "18 of 1,274 tests fail",
+    "1 of 1 test fails",
+    "1 test passes",
+    "1,276 tests pass, 2 are skipped",
+    "2 tests fail",
+    "1 of 5 tests fails, 1 is skipped",
+  ]);
+});
+
+test("what is new since the run before any change is marked, and what fails no longer is counted", () => {
+  const output = "not ok 1 - a\nnot ok 2 - c\n# pass 1\n# fail 2\n";
+  const read = readTestOutput(output, "/w");
+  expect(
+    excerptOf(output, read, { passed: false, before: ["a", "b"] })
+      .split("\n")
+      .slice(0, 5),
+  ).toEqual([
+    "2 of 3 tests fail.",
+    "1 failure more and 1 fewer than before any change.",
+    "Failing:",
+    "- a",
+    "- c (new)",
+  ]);
+});
+
+test("an output of any length and kind is told in 2,000 bytes, with its begin and its end", () => {
+  const printed = `begin ${"ä".repeat(50_000)} end`;
+  const told = excerptOf(printed, readTestOutput(printed, "/w"), { passed: false, before: undefined });
+  expect(told).toMatch(/^begin ä+…\n\[…\]\n…ä+ end$/);
+  expect(Buffer.byteLength(told)).toBeLessThanOrEqual(2_000);
+  const many = Array.from({ length: 5_000 }, (_, at) => `not ok ${at} - ${"ü".repeat(200)}${at}`).join("\n");
+  const listed = excerptOf(many, readTestOutput(many, "/w"), { passed: false, before: [] });
+  expect(Buffer.byteLength(listed)).toBeLessThanOrEqual(2_000);
+  expect(listed.isWellFormed()).toBe(true);
 });

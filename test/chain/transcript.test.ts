@@ -12,8 +12,8 @@ import type { Blobs } from "../../src/store/blobs.ts";
 import { complaintAbout } from "../models/api-rules.ts";
 import { requestFor, testWorld } from "../models/contract.ts";
 import { startMessagesServer, type RequestBody, type Script, type WireBlock } from "../models/messages-server.ts";
-import { action } from "../support/script.ts";
-import { cleanUp } from "../tools/folders.ts";
+import { firstKey, opening } from "../support/script.ts";
+import { cleanUp } from "../support/folders.ts";
 import { ada } from "./lines.ts";
 import { workbench } from "./workbench.ts";
 
@@ -23,8 +23,8 @@ afterEach(async () => {
   cleanUp();
 });
 
-const key = "requirements-clarification/1/controller";
-const giveUp = action("No.", { type: "give_up", reason: "Enough." });
+const key = firstKey;
+const giveUp = opening("No.", { type: "give_up", reason: "Enough." });
 const giveUpText = (giveUp as unknown as { content: [WireBlock] }).content[0];
 
 /** A chain in front of a provider on loopback that replies with these, and then gives up. */
@@ -33,7 +33,7 @@ async function chainBefore(...scripts: Script[]) {
   closers.push(server.close);
   const world = testWorld();
   const model = openAnthropic({ apiKey: "sk-test", baseUrl: server.url, world });
-  const bench = workbench({}, { deps: { model } });
+  const bench = await workbench({}, { deps: { model } });
   return { ...bench, asked: () => server.requests.map(({ body }) => body) };
 }
 
@@ -78,7 +78,7 @@ describe("a reply that cannot be sent back", () => {
       };
       const bench = await chainBefore({ type: "reply", content, stop_reason, usage });
       const ending = await bench.run();
-      bench.chain.close();
+      await bench.chain.close();
       expect(ending).toMatchObject({ code: "gave_up" });
       const [first, second, ...more] = bench.asked();
       expect(more).toEqual([]);
@@ -99,12 +99,18 @@ describe("a reply that cannot be sent back", () => {
       type: "parked",
       code: "reply_unusable",
       exit: 1,
-      message: "The model's reply to phase_controller could not be used three times: It was empty.",
-      hint: "Everything before is kept. Try again, perhaps with another model: claude-exec resume {id} --model <model>",
+      message: "The model's reply to requirement_disambiguator could not be used three times: It was empty.",
+      next: [
+        {
+          operation: "resume",
+          input: { chain: "001", model: "<model>" },
+          why: "Everything before is kept. Try again, perhaps with another model",
+        },
+      ],
     });
-    bench.chain.append({ by: ada, bodies: [event("resumed", {})] });
+    await bench.chain.append({ by: ada, bodies: [event("resumed", {})] });
     expect(await bench.run()).toMatchObject({ code: "gave_up" });
-    bench.chain.close();
+    await bench.chain.close();
     expect(bench.asked()).toHaveLength(4);
   });
 
@@ -112,7 +118,7 @@ describe("a reply that cannot be sent back", () => {
     const look: Script = { type: "reply", content: [thinking, call("call_1")], stop_reason: "tool_use" };
     const bench = await chainBefore(look, { type: "reply", content: [] });
     expect(await bench.run()).toMatchObject({ code: "gave_up" });
-    bench.chain.close();
+    await bench.chain.close();
     const [, second, third] = bench.asked();
     const plain = (body: RequestBody | undefined) =>
       body?.messages.map(({ content }) => content.map(({ cache_control: _, ...block }) => block));
@@ -129,7 +135,7 @@ test("ids that begin anew with each reply are told apart, and each call keeps it
     { type: "reply", content: [call("0", "list_files", {})], stop_reason: "tool_use" },
   );
   expect(await bench.run()).toMatchObject({ code: "gave_up" });
-  bench.chain.close();
+  await bench.chain.close();
   const blocks =
     bench
       .asked()
@@ -137,7 +143,8 @@ test("ids that begin anew with each reply are told apart, and each call keeps it
       ?.messages.flatMap(({ content }) => content) ?? [];
   expect(blocks.flatMap(({ type, id }) => (type === "tool_use" ? [id] : []))).toEqual(["0", "1", "0-2", "0-3", "0-4"]);
   const results = blocks.flatMap((block) => (block.type === "tool_result" ? [block] : []));
-  const tool = (block: WireBlock) => /(read_file|list_files) is refused/.exec(String(block["content"]))?.[1];
+  const tool = (block: WireBlock) =>
+    /src\/sum\.js, lines/.test(String(block["content"])) ? "read_file" : "list_files";
   expect(results.map((block) => [block["tool_use_id"], tool(block)])).toEqual([
     ["0", "read_file"],
     ["1", "list_files"],
@@ -163,7 +170,7 @@ async function chainWithOld(...replies: { stop: "end_turn" | "tool_use"; content
   const intent = bench.lines.find((line) => line.type === "intent");
   const booked = {
     phase: "requirements",
-    prompt: "phase_controller",
+    prompt: "requirement_disambiguator",
     model: "claude-opus-5-5",
     usage: noUsage,
     usd: 0,
@@ -185,7 +192,10 @@ async function chainWithOld(...replies: { stop: "end_turn" | "tool_use"; content
     }));
     const problems = ["The reply is not one JSON object."];
     const rejected = stop === "end_turn" ? [event("reply_rejected", { key, problems })] : [];
-    bench.chain.append({ by: ada, bodies: [{ ...(intent as Body), turn } as Body, result, ...answers, ...rejected] });
+    await bench.chain.append({
+      by: ada,
+      bodies: [{ ...(intent as Body), turn } as Body, result, ...answers, ...rejected],
+    });
   }
   return bench;
 }
@@ -210,7 +220,7 @@ test.for(Object.keys(oldReplies) as (keyof typeof oldReplies)[])(
   async (name) => {
     const bench = await chainWithOld(oldReplies[name]);
     expect(await bench.run()).toMatchObject({ code: "gave_up" });
-    bench.chain.close();
+    await bench.chain.close();
     expect(bench.asked()).toHaveLength(1);
     expect(bench.asked()[0]?.messages).toHaveLength(3);
   },
@@ -220,13 +230,15 @@ test("whatever replies an old journal holds, its transcript is acceptable, and s
   const bench = await chainWithOld(...Object.values(oldReplies), oldReplies.sameIds, oldReplies.empty);
   const turns = bench.chain.context.engine.item?.turns ?? [];
   expect(turns).toHaveLength(8);
-  const whole = transcriptOf(turns, null, bench.chain.blobs);
+  const runOf = (some: readonly Turn[], note: string | null) =>
+    transcriptOf([], { tail: "# Step", model: "m", turns: some, note }, "m", bench.chain.blobs);
+  const whole = runOf(turns, null);
   for (const [index] of turns.entries()) {
-    const part = transcriptOf(turns.slice(0, index + 1), turns[index + 1]?.note ?? null, bench.chain.blobs);
-    expect(JSON.stringify(part)).toBe(JSON.stringify(whole.slice(0, 2 * (index + 1))));
+    const part = runOf(turns.slice(0, index + 1), turns[index + 1]?.note ?? null);
+    expect(JSON.stringify(part)).toBe(JSON.stringify(whole.slice(0, 2 * (index + 1) + 1)));
   }
   expect(await bench.run()).toMatchObject({ code: "gave_up" });
-  bench.chain.close();
+  await bench.chain.close();
 });
 
 const letters = fc.oneof(
@@ -262,14 +274,16 @@ test("whatever replies a journal holds, the next request is one that the provide
     });
   fc.assert(
     fc.property(fc.array(turn, { maxLength: 5 }), fc.constantFrom(null, "Answer again."), (turns, note) => {
-      const { messages, ...rest } = requestFor("step/1/turn-1");
-      const transcript = transcriptOf(turns, note, noBlobs);
-      const request = { ...rest, messages: [...messages, ...transcript] };
+      const { messages: _messages, ...rest } = requestFor("step/1/turn-1");
+      const runOf = (some: readonly Turn[], said: string | null) =>
+        transcriptOf([], { tail: "# Step", model: "m", turns: some, note: said }, "m", noBlobs);
+      const transcript = runOf(turns, note);
+      const request = { ...rest, messages: transcript };
       const body = JSON.parse(JSON.stringify(toInput(request))) as RequestBody;
       expect(complaintAbout(body)).toBeUndefined();
       for (let length = 0; length < turns.length; length++) {
-        const part = transcriptOf(turns.slice(0, length), turns[length]?.note ?? null, noBlobs);
-        expect(part).toEqual(transcript.slice(0, 2 * length));
+        const part = runOf(turns.slice(0, length), turns[length]?.note ?? null);
+        expect(part.slice(1)).toEqual(transcript.slice(1, 2 * length + 1));
       }
     }),
     { numRuns: 500 },
@@ -295,9 +309,9 @@ test("whatever a provider replies, it never refuses a later request for it, and 
       for (let runs = 0; runs < 8 && codes.at(-1) !== "gave_up"; runs++) {
         const ending = await bench.run();
         codes.push(ending.type === "parked" ? ending.code : ending.type);
-        bench.chain.append({ by: ada, bodies: [event("resumed", {})] });
+        await bench.chain.append({ by: ada, bodies: [event("resumed", {})] });
       }
-      bench.chain.close();
+      await bench.chain.close();
       expect(codes.at(-1)).toBe("gave_up");
       expect(new Set(codes).difference(new Set(["gave_up", "reply_unusable"]))).toEqual(new Set());
       for (const close of closers.splice(0)) await close();
@@ -307,3 +321,36 @@ test("whatever a provider replies, it never refuses a later request for it, and 
 });
 
 const noBlobs: Blobs = { ...({} as Blobs), get: () => "" };
+
+test("a later run goes on after those before it: without another model's thoughts, with ids of its own, the same each time", () => {
+  const thought = { type: "thinking" as const, value: { type: "thinking", thinking: "Where?", signature: "c2ln" } };
+  const looks: Turn = {
+    note: null,
+    stop: "tool_use",
+    content: [thought, { type: "tool_use", id: "0", name: "read_file", input: {} }],
+    calls: [{ id: "0", tool: "read_file", answer: { content: { text: "It is here." }, is_error: false } }],
+    settled: true,
+  };
+  const says: Turn = {
+    note: null,
+    stop: "end_turn",
+    content: [{ type: "text", text: "Found." }],
+    calls: [],
+    settled: true,
+  };
+  const ended = (tail: string, model: string) => ({ tail, model, turns: [looks, says], note: null });
+  const [first, second] = [ended("# Step 1", "opus"), ended("# Step 2", "haiku")];
+  const own = { tail: "# Step 3", model: null, turns: [], note: null };
+  const roles = transcriptOf([first, second], own, "opus", noBlobs).map(({ role }) => role);
+  expect(roles).toEqual(["user", "assistant", "user", "assistant", "user", "assistant", "user", "assistant", "user"]);
+  const told = (model: string) => transcriptOf([first, second], own, model, noBlobs);
+  const thoughts = (model: string) =>
+    told(model).flatMap(({ content }, at) => (JSON.stringify(content).includes("Where?") ? [at] : []));
+  expect([thoughts("opus"), thoughts("haiku")]).toEqual([[1], [5]]);
+  const ids = told("opus").flatMap(({ content }) =>
+    content.flatMap((block) => (block.type === "tool_use" ? [block.id] : [])),
+  );
+  expect(ids).toEqual(["0", "0-2"]);
+  const before = transcriptOf([first], second, "opus", noBlobs);
+  expect(told("opus").slice(0, 5)).toEqual(before.slice(0, 5));
+});

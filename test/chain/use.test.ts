@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { event, type Body, type Verdict } from "../../src/chain/events.ts";
 import type { Solution } from "../../src/chain/reply.ts";
+import type { Deps } from "../../src/chain/deps.ts";
 import { verdict } from "../../src/chain/proof.ts";
 import { sha256 } from "../../src/util/hash.ts";
+import { allows } from "../../src/tools/types.ts";
 import { report, uses } from "../support/script.ts";
 import { quickApp } from "../support/ways.ts";
-import { cleanUp } from "../tools/folders.ts";
+import { cleanUp } from "../support/folders.ts";
 import { ada, after, approved, changed, phase, presented, ran, solution } from "./lines.ts";
 import { workbench } from "./workbench.ts";
 
@@ -20,29 +22,30 @@ interface Circumstances {
   readonly before?: readonly Body[];
   readonly files?: Record<string, string>;
   readonly test_command?: readonly string[] | null;
+  readonly deps?: Partial<Deps>;
 }
 
 /** What a prompt's calls are answered with, each turn a list of calls. */
 async function answers(
   prompt: string,
   turns: readonly Call[][],
-  { before = building, files = quickApp, test_command = ["sh", "check.sh"] }: Circumstances = {},
+  { before = building, files = quickApp, test_command = ["sh", "check.sh"], deps = {} }: Circumstances = {},
 ) {
   const at = before.some((body) => body.type === "event" && body.event === "phase_changed")
     ? "implementation"
     : "requirements-clarification";
   const key = `${at}/1/1-${prompt}`;
-  const bench = workbench(
+  const bench = await workbench(
     {
       ...Object.fromEntries(turns.map((calls, index) => [`${key}/turn-${index + 1}`, uses(...calls)])),
       [`${key}/turn-${turns.length + 1}`]: report("Done."),
     },
-    { files, test_command },
+    { files, test_command, deps },
   );
   const queued = event("prompts_queued", { why: "", prompts: [{ key, name: prompt, inputs: {} }] });
-  bench.chain.append({ by: ada, bodies: [...before, ran("baseline", 0), queued] });
+  await bench.chain.append({ by: ada, bodies: [...before, ran("baseline", 0), queued] });
   await bench.run();
-  bench.chain.close();
+  await bench.chain.close();
   const results = bench.lines.flatMap((line) => (line.type === "result" && line.effect === "tool" ? [line] : []));
   const said = results.map(({ content }) => ("text" in content ? content.text : bench.chain.blobs.get(content.blob)));
   return { ...bench, said, errors: results.map(({ is_error }) => is_error), context: bench.chain.context };
@@ -65,14 +68,22 @@ test("a prompt uses only tools it was given a right to, and is told so", async (
     [true, true, true, false],
   ]);
   const generator = await answers("test_generator", [[["run_tests", {}]]]);
-  expect(generator.said).toEqual(["test_generator may only edit; run_tests is refused."]);
+  expect(generator.said).toEqual(["Test run 2 (sh check.sh): exit 0, recorded as baseline\n"]);
+});
+
+test("reviewers, and who clarifies, proposes or writes tests, may try a command", async () => {
+  const names = ["code_reviewer", "security_scanner", "simplicity_checker"];
+  const others = ["solution_synthesizer", "requirement_disambiguator", "test_generator"];
+  const { deps, chain } = await workbench({});
+  for (const name of [...names, ...others]) expect(allows((await deps.library.find(name)).tools, "try")).toBe(true);
+  await chain.close();
 });
 
 test("nothing is written or run before a person approved it", async () => {
   const { said, folder } = await answers("tdd_flow_controller", [[write(code), ["run_tests", {}]]], { before: [] });
   expect(said).toEqual([
     "Files are written only after a person approved the solution.",
-    "Commands run only after a person approved the solution.",
+    "Commands run only after a person approved the solution. Before that, try_command runs one that changes nothing.",
   ]);
   expect(existsSync(join(folder, code))).toBe(false);
 });
@@ -82,8 +93,8 @@ test("only files of the approved solution are written", async () => {
     [write("src/other.js"), write(`./${testFile}`)],
   ]);
   expect(said).toEqual([
-    `src/other.js is not among the approved files: ${code}, ${testFile}. If it is needed, go back to solution-approval and present it.`,
-    `Created ${testFile} (2 lines).`,
+    `src/other.js is not among the approved files: ${code}, ${testFile}. If it is needed, go back to solution-approval and present it. Beside them only documents may be changed, such as a README, if the user says yes.`,
+    `Created ${testFile} (1 line).`,
   ]);
   expect([context.solution?.standing, existsSync(join(folder, "src/other.js"))]).toEqual(["approved", false]);
 });
@@ -97,23 +108,26 @@ test("code is written only once its tests were seen to fail, however often it wa
   const first = "Tests come first: write the tests of the solution and see them fail, then write code.";
   expect(said).toEqual([
     first,
-    `Created ${testFile} (2 lines).`,
+    `Created ${testFile} (1 line).`,
     first,
-    expect.stringMatching(/^exit 2, recorded as red\n/),
-    `Created ${code} (2 lines).`,
-    expect.stringMatching(/^exit 0, recorded as green\n/),
+    expect.stringMatching(/^Test run \d \(sh check\.sh\): exit 2, recorded as red\n/),
+    `Created ${code} (1 line).`,
+    expect.stringMatching(/^Test run \d \(sh check\.sh\): exit 0, recorded as green\n/),
   ]);
   expect(context.evidence).toMatchObject({ red: true, green: true });
 });
 
 test("where no test was planned, or none can be run, code is written at once", async () => {
-  const files: Solution["files"] = [{ path: code, role: "code", change: "new" }];
+  const files: Solution["files"] = [{ path: code, role: "code", change: "new", lines: 0 }];
   const noTest = [presented({ ...solution, files }), ...building.slice(1)];
   expect((await answers("tdd_flow_controller", [[write(code)]], { before: noTest })).said).toEqual([
-    `Created ${code} (2 lines).`,
+    `Created ${code} (1 line).`,
   ]);
   const { said } = await answers("tdd_flow_controller", [[write(code), ["run_tests", {}]]], { test_command: null });
-  expect(said).toEqual([`Created ${code} (2 lines).`, "No test command is known for this workspace."]);
+  expect(said).toEqual([
+    `Created ${code} (1 line).`,
+    "No test command is known for this workspace. Propose one with the action set_test_command; the user is asked about it.",
+  ]);
 });
 
 test("a file that somebody else changed since the approval is not overwritten, and the approval is void", async () => {
@@ -135,7 +149,7 @@ test("a file is changed again on top of its own earlier change", async () => {
     [write(testFile, "one\n")],
     [["edit_file", { path: testFile, old: "one", new: "two" }]],
   ]);
-  expect(said[1]).toBe(`Changed ${testFile} (2 lines).`);
+  expect(said[1]).toBe(`Changed ${testFile} (1 line).`);
   expect([file(testFile), context.engine.files[testFile]]).toEqual([
     "two\n",
     { before: null, after: sha256("two\n"), role: "test" },
@@ -177,7 +191,9 @@ test("what a tool read is freed of secrets before the journal and the model see 
   const ranTests = await answers("tdd_flow_controller", [[["run_tests", {}]]], {
     files: { ...quickApp, "check.sh": `echo ${token}; exit 1` },
   });
-  expect(ranTests.said[0]).toBe("exit 1, recorded as failing at baseline\n[redacted GitHub token]\n");
+  expect(ranTests.said[0]).toBe(
+    "Test run 2 (sh check.sh): exit 1, recorded as failing at baseline\n[redacted GitHub token]",
+  );
   expect(readFileSync(join(ranTests.contexts, "journal", "001.jsonl"), "utf8")).not.toContain(token);
 });
 
@@ -247,5 +263,36 @@ test("signs of life tell which tool is used on what", async () => {
   const { signs } = await answers("component_mapper", [[["search_files", { pattern: "sum\nmore" }]]]);
   expect(signs.filter(({ type }) => type === "using")).toEqual([
     { type: "using", key: "implementation/1/1-component_mapper", tool: "search_files", input: "sum" },
+  ]);
+});
+
+test("a person who asks about a change is answered in words before they are asked again", async () => {
+  const question = event("permission_refused", { id: "r", reason: "Why there?", question: true });
+  const { said, context } = await answers("test_generator", [[write(testFile)]], {
+    before: [...building, question],
+    deps: { permission: { mode: "ask", rules: { allow: [], ask: [], deny: [], hidden: [] }, unsandboxed: true } },
+  });
+  expect(said).toEqual([
+    "Before deciding, a person asks: Why there?\nNothing was done yet. Answer in words, and along with them make the call again, as it was or better.",
+  ]);
+  expect(context.engine.request).toBe(null);
+});
+
+test("a file that was approved to be changed is not deleted", async () => {
+  const edited: Solution = {
+    ...solution,
+    files: [{ path: "src/sum.js", role: "code", change: "edit", lines: 1 }],
+  };
+  const hash = sha256(quickApp["src/sum.js"]);
+  const shown = event("solution_presented", {
+    solution: edited,
+    text: "",
+    id: "abc123abc123",
+    base: { "src/sum.js": hash },
+  });
+  const before: Body[] = [shown, approved, phase("implementation", "solution-approval")];
+  const { said } = await answers("tdd_flow_controller", [[["delete_file", { path: "src/sum.js" }]]], { before });
+  expect(said).toEqual([
+    "src/sum.js was approved to be changed, not to be deleted. Present the solution with its deletion.",
   ]);
 });

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Context } from "../../src/chain/context.ts";
 import { event, type Body } from "../../src/chain/events.ts";
-import { duration, standing, statusOf, view, writeView } from "../../src/chain/view.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { duration, durations, standing, statusOf, view, writeView } from "../../src/chain/view.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 import { after, approved, changed, fold, phase, presented, ran, recorded, solution, noon } from "./lines.ts";
 
 afterEach(cleanUp);
@@ -109,11 +109,11 @@ test("beside the promised keys stand ours, and nothing that only the engine need
       .sort(),
   ).toEqual(
     (
-      "evidence,git_advice,journal,last_gap_detected,last_response,mode,not_checked,prompts_executed,questions,schema_version,scores,seal,size," +
+      "evidence,findings,git_advice,journal,last_gap_detected,last_response,mode,not_checked,prompts_executed,questions,schema_version,scores,seal,size," +
       "solution,started,status,touched,waived,workspace,worktree"
     ).split(","),
   );
-  expect(file).toMatchObject({ schema_version: 1, journal, started: noon, last_gap_detected: null });
+  expect(file).toMatchObject({ schema_version: 2, journal, started: noon, last_gap_detected: null });
 });
 
 test("an ended phase tells how long it took, the present one nothing yet", () => {
@@ -150,6 +150,12 @@ const rewrite = (path: string, change: (file: Record<string, unknown>) => unknow
   writeFileSync(path, JSON.stringify(change(file)));
   return standing(path, { n: 3 }, at);
 };
+
+test("a chain waited for its person before each line that they wrote", () => {
+  const line = (minute: number, kind: string) => ({ at: new Date(minute * 60_000).toISOString(), by: { kind } });
+  const lines = [line(0, "person"), line(3, "engine"), line(10, "person"), line(11, "policy"), line(15, "person")];
+  expect(durations({ phase_history: [] }, lines)).toEqual({ by_phase: {}, waiting: 11 * 60_000, total: null });
+});
 
 test("a file that is as it was written is current, or old where the journal went on", () => {
   expect(standing(writtenAt(3), { n: 3 }, at)).toEqual({ type: "current" });
@@ -189,28 +195,45 @@ test("an edited file that no longer says when it was written is held against the
 });
 
 test("in one word what a chain does, what it waits for, and what to type", () => {
-  const epoch = event("epoch_opened", { number: 1, tools: "", system: [], bytes: 0, digest: null });
+  const epoch = event("epoch_opened", { number: 1, tools: "", system: [], schema: null, bytes: 0, digest: null });
   const begun = after(epoch);
-  expect(statusOf(begun)).toEqual({ state: "running", waiting_for: null, hint: "claude-exec resume 047" });
+  expect(statusOf(begun, true).state).toBe("running");
+  expect(statusOf(begun)).toEqual({
+    state: "stopped",
+    waiting_for: null,
+    next: [{ operation: "resume", input: { chain: "047" }, why: "Go on" }],
+  });
   const asked = event("questions_asked", { questions: ["a", "b"].map((id) => ({ id, question: "?" })) });
   expect(statusOf(fold(begun, asked))).toEqual({
     state: "waiting",
-    waiting_for: "answers: a, b",
-    hint: 'claude-exec answer 047 a="…" b="…"',
+    waiting_for: "answers to 2 questions",
+    next: [{ operation: "answer", input: { chain: "047", answers_given: ["a=…", "b=…"] }, why: "Answer" }],
   });
   expect(statusOf(fold(begun, presented(solution)))).toEqual({
     state: "waiting",
     waiting_for: "approval",
-    hint: "claude-exec approve 047 abc123abc123",
+    next: [
+      { operation: "resume", input: { chain: "047" }, why: "See the solution and decide" },
+      { operation: "approve", input: { chain: "047", hash: "abc123abc123" }, why: "Approve" },
+    ],
   });
-  const parked = event("parked", { code: "x", exit: 12, message: "No money.", hint: "{id} or {id}" });
-  expect(statusOf(fold(begun, parked))).toEqual({ state: "parked", waiting_for: "No money.", hint: "047 or 047" });
+  const parked = event("parked", {
+    code: "x",
+    exit: 12,
+    message: "No money.",
+    next: [{ why: "Pay." }, { operation: "resume", why: "Go on" }],
+  });
+  expect(statusOf(fold(begun, parked))).toEqual({
+    state: "stopped",
+    waiting_for: "No money.",
+    next: [{ why: "Pay." }, { operation: "resume", input: { chain: "047" }, why: "Go on" }],
+  });
   expect(statusOf(fold(begun, event("completed", { summary: "" })))).toEqual({
     state: "completed",
     waiting_for: null,
-    hint: null,
+    next: [],
   });
   expect(
     statusOf(fold(begun, presented(), approved, phase("implementation", "solution-approval"), ran("baseline"))).state,
-  ).toBe("running");
+  ).toBe("stopped");
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { configSchema } from "../../src/app/config.ts";
+import { configSchema } from "../../src/session/config.ts";
 import type { Deps, Progress } from "../../src/chain/deps.ts";
 import type { ChainEvent, ChainLine, Gates, Limits, Size, WorkMode } from "../../src/chain/events.ts";
 import type { PersonMessage } from "../../src/chain/inbox.ts";
@@ -10,14 +10,14 @@ import { openLibrary } from "../../src/library/library.ts";
 import { openRecorded } from "../../src/models/recorded.ts";
 import type { Model, ModelRequest } from "../../src/models/types.ts";
 import { dropMessage } from "../../src/store/chains.ts";
-import { compile } from "../../src/permissions/judge.ts";
-import { openSandbox } from "../../src/sandbox/sandbox.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
+import { compile } from "../../src/programs/permissions/judge.ts";
+import { openSandbox } from "../../src/programs/sandbox/sandbox.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { storeAt } from "../support/sealed.ts";
 import { recordingAt, type Replies } from "../support/script.ts";
 import { quickApp } from "../support/ways.ts";
-import { folderWith } from "../tools/folders.ts";
+import { folderWith } from "../support/folders.ts";
 import { ada, noon } from "./lines.ts";
 
 const { gates, limits: usual } = configSchema.parse({});
@@ -34,7 +34,7 @@ interface Wishes {
 }
 
 /** A chain in a folder of its own, whose model answers from a script; everything else is real. */
-export function workbench(replies: Replies, wishes: Wishes = {}) {
+export async function workbench(replies: Replies, wishes: Wishes = {}) {
   const folder = folderWith(wishes.files ?? quickApp);
   const contexts = join(folder, ".claude-exec", "contexts");
   let clock = Date.parse(noon);
@@ -60,11 +60,15 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
     catalogueCore: 150,
     prices: {},
     library: openLibrary([{ scope: "builtin", path: "prompts" }]),
-    workspace: openWorkspace(folder, { hide: [join(folder, ".claude-exec"), join(folder, "replies.json")] }),
+    workspace: openWorkspace(folder, {
+      env: process.env,
+      hide: [join(folder, ".claude-exec"), join(folder, "replies.json")],
+    }),
     rules: "# Rules\nPlain code.",
     testTimeoutMs: 60_000,
     permission: { mode: "edits", rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: true },
     sandbox: { open: () => noSandbox(folder), close: () => Promise.resolve() },
+    tries: "No sandbox was opened for this.",
     progress: (sign) => signs.push(sign),
     ...wishes.deps,
   };
@@ -76,7 +80,7 @@ export function workbench(replies: Replies, wishes: Wishes = {}) {
     limits: { ...limits, ...wishes.limits },
     test_command: wishes.test_command === undefined ? ["sh", "check.sh"] : wishes.test_command,
   };
-  const chain = createChain(beginning, { goal: "Add a product function", ...settings });
+  const chain = await createChain(beginning, { goal: "Add a product function", ...settings });
   return {
     folder,
     contexts,
@@ -112,11 +116,5 @@ export function listening(model: Model): { model: Model; requests: ModelRequest[
 
 /** Off, as on a machine that has no programs for one: most of what chains do is the same without, and quicker. */
 async function noSandbox(root: string) {
-  const path = process.env["PATH"];
-  process.env["PATH"] = "/nowhere";
-  try {
-    return await openSandbox({ root, protect: [], conceal: [], world: realWorld({}) });
-  } finally {
-    process.env["PATH"] = path;
-  }
+  return openSandbox({ root, protect: [], conceal: [], world: realWorld({ PATH: "/nowhere" }) });
 }

@@ -14,6 +14,7 @@ const call: Reservation = {
   spentTokens: 0,
   inputTokens: 10_000,
   maxTokens: 32_000,
+  leastTokens: 8_000,
   worstCase: opus,
 };
 
@@ -88,6 +89,7 @@ const calls = fc.record({
   spentTokens: size,
   inputTokens: size,
   maxTokens: fc.integer({ min: 8_000, max: 128_000 }),
+  leastTokens: fc.integer({ min: 1, max: 8_000 }),
   prices: fc.tuple(perMillion, perMillion),
 });
 
@@ -111,7 +113,7 @@ test("money and tokens never pass their limits, whatever is asked for", () => {
       ]);
       expect(tokens).toBeLessThanOrEqual(left(rest).tokens);
       expect(usd).toBeLessThanOrEqual(left(rest).money + aCentOfACent);
-      expect(maxTokens).toBeGreaterThanOrEqual(8_000);
+      expect(maxTokens).toBeGreaterThanOrEqual(rest.leastTokens);
       expect(maxTokens).toBeLessThanOrEqual(rest.maxTokens);
       expect(Number.isInteger(maxTokens)).toBe(true);
     }),
@@ -119,12 +121,13 @@ test("money and tokens never pass their limits, whatever is asked for", () => {
   );
 });
 
-test("a call is refused only where even a short answer would not fit, and says what it needs", () => {
+test("a call is refused only where even the shortest answer would not fit, and says what it needs", () => {
   fc.assert(
     fc.property(calls, ({ prices, ...rest }) => {
       const reserved = reserve({ ...rest, worstCase: worst(prices) });
       fc.pre(!reserved.ok && reserved.why !== "price_unknown");
-      const least = { money: worst(prices)(rest.inputTokens, 8_000), tokens: rest.inputTokens + 8_000 };
+      const { inputTokens, leastTokens } = rest;
+      const least = { money: worst(prices)(inputTokens, leastTokens), tokens: inputTokens + leastTokens };
       expect(reserved.needs).toBeCloseTo(least[reserved.why], 8);
       expect(reserved.left).toBeCloseTo(Math.max(0, left(rest)[reserved.why]), 8);
       expect(reserved.needs).toBeGreaterThan(reserved.left - aCentOfACent);

@@ -2,8 +2,9 @@ import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { builtOnce } from "../support/built_once.ts";
 import { followed, placeWith, program, type Place } from "../support/cli.ts";
-import { action, report, wholeWay } from "../support/script.ts";
+import { firstKey, opening, report, wholeWay } from "../support/script.ts";
 import { afterRecovery, openGates, productCode, quickApp, quickTests, task } from "../support/ways.ts";
 
 const looks = Object.fromEntries(
@@ -13,14 +14,14 @@ const looks = Object.fromEntries(
 );
 
 /** A chain of normal size that waits for the approval of its solution, and the number of its lines. */
-async function waiting() {
+const waiting = builtOnce(async () => {
   const place = placeWith(quickApp);
   place.configure(openGates);
   const replay = place.replay({ ...wholeWay, ...looks, ...afterRecovery });
   const ran = await place.run([task, "--trust", quickTests, replay, `--answers=${place.answers}`]);
   expect(ran.code).toBe(10);
   return { place, replay, lines: place.journal().length };
-}
+});
 
 const journalOf = ({ home }: Place, id = "001") => join(home, "contexts", "journal", `${id}.jsonl`);
 const endOf = ({ home }: Place) => join(home, "contexts", "journal-ends", "001.json");
@@ -49,12 +50,17 @@ test("a cut journal is noticed: nothing is paid again, every reading command say
   const before = readFileSync(journalOf(place));
   const problem = `The journal of chain 001 was cut: ${left} lines are left, and ${lines - left} lines with ${calls.lost} answered calls are missing.`;
   const hint = `Restore ${journalOf(place)} from a backup, or choose how to go on: claude-exec recover 001`;
+  const why = hint.split(": ")[0]!;
+  const next = [{ operation: "recover", input: { chain: "001" }, why }];
   const refused = { code: 14, stdout: "", stderr: `${problem}\n${hint}\n` };
   expect(await place.run(["resume", "1", replay])).toEqual(refused);
   expect(await place.run(["ask", "1", "why?", replay])).toEqual(refused);
   const told = `Damaged: ${problem}\n${hint}\n`;
   const status = await place.run(["status", "1"]);
-  expect(status).toMatchObject({ code: 0, stdout: expect.stringContaining(`Waiting: approval\n${told}`) as string });
+  expect(status).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`Waiting for you: approval.\n${told}`) as string,
+  });
   expect((await place.run(["status", "all"])).stdout).toMatch(
     /^001 {2}waiting .* Add a product function {2}\(damaged: claude-exec status 001\)\n$/,
   );
@@ -66,7 +72,7 @@ test("a cut journal is noticed: nothing is paid again, every reading command say
     expect((await place.run([command, "1"])).stdout).toContain(told);
   }
   expect(JSON.parse((await place.run(["status", "1", "--json"])).stdout)).toMatchObject({
-    chains: [{ status: { state: "waiting" }, problem, hint }],
+    chains: [{ status: { state: "waiting" }, problem, next }],
   });
   expect(readFileSync(journalOf(place))).toEqual(before);
   expect(existsSync(join(place.home, "contexts", "inbox", "001"))).toBe(false);
@@ -152,7 +158,9 @@ test("recover runs the last phase again from its start, with its files as they w
   const noted = report("One test is written.", { notes: [{ kind: "free", text: "The runner is sh." }] });
   const replies = { ...wholeWay, ...looks, ...afterRecovery, "implementation/1/1-test_generator/turn-2": noted };
   const replay = place.replay(replies, "noted.json");
-  expect((await place.run(["resume", "1", replay, "--approve-policy=auto", "--turns=24"])).code).toBe(12);
+  const calls = place.journal().filter((line) => line.type === "intent" && line.effect === "model").length;
+  const upToTests = `--turns=${calls + 2}`;
+  expect((await place.run(["resume", "1", replay, "--approve-policy=auto", upToTests])).code).toBe(12);
   const changed = place.events("file_changed");
   expect(changed.length).toBeGreaterThan(0);
   const { discovered, cost_tracking } = place.context();
@@ -213,10 +221,11 @@ test("recover begins a new chain whose first ledger entry holds what was learned
     confidence_scores: { overall: 0 },
     cost_tracking: { tokens_used: 0 },
   });
-  const asked = {
-    "requirements-clarification/1/controller/turn-1": action("Known.", { type: "give_up", reason: "test" }),
-  };
-  expect((await place.run(["resume", "2", place.replay({ ...asked }, "fresh.json")])).code).not.toBe(14);
+  const asked = { [`${firstKey}/turn-1`]: opening("Known.", { type: "give_up", reason: "test" }) };
+  expect(await place.run(["resume", "2", place.replay({ ...asked }, "fresh.json")])).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining("The model gave up: test") as string,
+  });
 });
 
 const python = spawnSync("python3", ["-c", "import pty"]).status === 0;

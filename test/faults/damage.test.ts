@@ -8,11 +8,12 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { expect, test } from "vitest";
+import { builtOnce } from "../support/built_once.ts";
 import { placeWith, type Place } from "../support/cli.ts";
 import { uses } from "../support/script.ts";
-import { afterRecovery, asksFirst, productTest, quickApp, task, tiny, tinyWay } from "../support/ways.ts";
+import { afterRecovery, asks, asksFirst, productTest, quickApp, task, tiny, tinyWay } from "../support/ways.ts";
 
 const done = {
   status: { state: "completed" },
@@ -20,18 +21,22 @@ const done = {
 };
 
 /** A chain that waits for the approval of its solution; `finish` takes it up and approves whatever it presents. */
-async function waiting() {
+const waiting = builtOnce(async () => {
   const place = placeWith(quickApp);
   const replay = place.replay({ ...tinyWay, ...afterRecovery });
   expect((await place.run([...tiny, replay])).code).toBe(10);
   const finish = (...more: string[]) => place.run(["resume", "1", replay, "--approve-policy=auto", ...more]);
   return { place, finish, resume: (...more: string[]) => place.run(["resume", "1", replay, ...more]), replay };
-}
+});
+
+/** A flag as the command line prints it. */
+const typed = (flag: string) => flag.replace("=", " ");
+
+/** How a command begins that takes up the only chain. */
+const chainLine = (place: Place) => `  Chain 001: ${relative(place.workspace, place.contextFile())}`;
 
 /** The same question, where a chain that waited for an approval is taken over from its context file. */
-const asksAgain = {
-  "solution-approval/1/controller/turn-1": asksFirst["requirements-clarification/1/controller/turn-1"],
-};
+const asksAgain = { "solution-approval/1/controller/turn-1": asks };
 
 const journalOf = ({ home }: Place) => join(home, "contexts", "journal", "001.jsonl");
 
@@ -94,7 +99,7 @@ test("a flipped bit in the middle stops whatever acts; recover shows what is los
   const refused = { code: 14, stdout: "", stderr: message };
   expect(await resume()).toEqual(refused);
   expect(await place.run(["approve", "1", "abc", place.replay({ ...tinyWay, ...afterRecovery })])).toEqual(refused);
-  expect(await place.run(["rewind", "1", "--to", "1"])).toEqual(refused);
+  expect(await place.run(["rewind", "1", "--to", "1", "--yes"])).toEqual(refused);
 
   const lost = damaged.split("\n").length - 1 - 4;
   expect(await place.run(["recover", "1"])).toEqual({
@@ -106,6 +111,7 @@ test("a flipped bit in the middle stops whatever acts; recover shows what is los
       "Done:  0 answered calls and 0 reports, for $0.012",
       `Lost:  ${lost} lines, among them 1 answered call`,
       "       What was found out in them is still in the context file, and is taken over.",
+      "       Still readable: requirement_disambiguator: This is the solution.",
       "",
       "Nothing was changed yet. Choose how to go on:",
       "  1  continue from the last good state",
@@ -126,7 +132,7 @@ test("a flipped bit in the middle stops whatever acts; recover shows what is los
   expect(recovered).toEqual({
     code: 0,
     stdout: `Chain 001 continues from its last good state.\nThe damaged journal is kept as journal/${kept}.\nGo on: claude-exec resume 001\n`,
-    stderr: `  · What a context file knows is taken over.\n  · Went on from the last whole line; ${lost} lines were lost.\n`,
+    stderr: `  · What a context file knows is taken over.\n  · Went on from the last whole line; ${lost} lines were lost.\n  · The chain was recovered.\n`,
   });
   expect(readFileSync(join(place.home, "contexts", "journal", kept), "utf8")).toBe(damaged);
   expect(place.context()).toMatchObject({ cost_tracking: spent });
@@ -154,7 +160,7 @@ test("a journal damaged in its first lines is kept, and its context file is adop
   expect(ran.code).toBe(10);
   const kept = readdirSync(join(place.home, "contexts", "journal")).find((name) => name.includes("foreign")) ?? "";
   expect(readFileSync(join(place.home, "contexts", "journal", kept))).toEqual(damaged);
-  expect(place.context()).toMatchObject({ goal: task, status: { waiting_for: "answers: api_name, big_numbers" } });
+  expect(place.context()).toMatchObject({ goal: task, status: { waiting_for: "answers to 2 questions" } });
 });
 
 test("a journal of which nothing is whole, without a context file, stays as it is", async () => {
@@ -199,7 +205,7 @@ test.for([
       code: 1,
       end: [
         `A text of this chain is ${what} (blobs/${hash.slice(0, 12)}…). The journal is whole.`,
-        "Restore that file from a backup, or type: claude-exec recover 001",
+        "Restore that file from a backup, or choose how to go on: claude-exec recover 001",
         "",
       ],
     });
@@ -212,14 +218,14 @@ test.for([
     expect(await place.run(["recover", "1", "--choice=continue"])).toEqual({
       code: 0,
       stdout: "Chain 001 continues from its last good state.\nGo on: claude-exec resume 001\n",
-      stderr: "  · Damaged texts are frozen anew.\n",
+      stderr: "  · Damaged texts are frozen anew.\n  · The chain was recovered.\n",
     });
     expect((await finish()).code).toBe(0);
     expect(place.context()).toMatchObject({
       ...done,
       cost_tracking: {
         unknown_calls: 0,
-        by_prompt: { phase_controller: { calls: 1 }, tdd_flow_controller: { calls: 3 } },
+        by_prompt: { requirement_disambiguator: { calls: 1 }, tdd_flow_controller: { calls: 3 } },
       },
     });
     expect(readFileSync(path, "utf8")).toBe(text);
@@ -262,14 +268,14 @@ test("a context file that was deleted or torn is written again from the journal"
   truncateSync(file, 1000);
   expect(await place.run(["status", "1"])).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining("Waiting: approval") as string,
+    stdout: expect.stringContaining("Waiting for you: approval.") as string,
   });
   expect((await resume()).code).toBe(10);
   expect(readFileSync(file, "utf8")).toBe(text);
 });
 
 test("a context file edited by hand is shown as what changed, and taken over or undone only on a person's word", async () => {
-  const { place, resume } = await waiting();
+  const { place, resume, replay } = await waiting();
   const file = place.contextFile();
   const text = readFileSync(file, "utf8");
   const edit = (change: (context: { goal: string; discovered: Record<string, unknown> }) => void) => {
@@ -287,11 +293,13 @@ test("a context file edited by hand is shown as what changed, and taken over or 
     code: 10,
     stdout: "",
     stderr: [
+      chainLine(place),
       "The context file of chain 001 was edited by hand:",
       '  goal: "Add a product function" → "Add a quotient function"',
       '  discovered.style: nothing → ["no classes","pure functions"]',
       "Nothing was taken over, and nothing was overwritten.",
-      "Take it over: claude-exec resume 001 --accept-edit. Or undo it: claude-exec resume 001 --discard-edit",
+      `Take it over: claude-exec resume 001 --accept-edit ${typed(replay)}`,
+      `Or undo it: claude-exec resume 001 --discard-edit ${typed(replay)}`,
       "",
     ].join("\n"),
   });
@@ -318,7 +326,7 @@ test("a context file edited by hand is shown as what changed, and taken over or 
 });
 
 test("what is the engine's own record cannot be edited, not even with --accept-edit", async () => {
-  const { place, resume } = await waiting();
+  const { place, resume, replay } = await waiting();
   const file = place.contextFile();
   const context = JSON.parse(readFileSync(file, "utf8")) as {
     cost_tracking: { tokens_used: number };
@@ -333,12 +341,13 @@ test("what is the engine's own record cannot be edited, not even with --accept-e
     code: 10,
     stdout: "",
     stderr: [
+      chainLine(place),
       "The context file of chain 001 was edited by hand:",
       '  goal: "Add a product function" → "Something else"',
       '  current_phase: "solution-approval" → "implementation"   (the engine\'s own record: cannot be changed)',
       "  cost_tracking.tokens_used: 5600 → 0   (the engine's own record: cannot be changed)",
       "Nothing was taken over, and nothing was overwritten.",
-      "Undo it: claude-exec resume 001 --discard-edit",
+      `Undo it: claude-exec resume 001 --discard-edit ${typed(replay)}`,
       "",
     ].join("\n"),
   };
@@ -396,13 +405,14 @@ test("a context file without a journal is taken over: its knowledge, phase and c
   const before = readFileSync(file, "utf8");
   for (const folder of ["journal", "journal-ends"]) rmSync(join(place.home, "contexts", folder), { recursive: true });
   const ran = await place.run(["resume", "1", "--adopt", place.replay(asksAgain)]);
-  expect({ code: ran.code, first: ran.stderr.split("\n").slice(0, 6) }).toEqual({
+  expect({ code: ran.code, first: ran.stderr.split("\n").slice(0, 7) }).toEqual({
     code: 10,
     first: [
       task,
       "",
       "Requirements clarification",
       "  · What a context file knows is taken over.",
+      chainLine(place),
       "  → I ask.",
       "  ? What is it called?",
     ],
@@ -430,11 +440,12 @@ test("a context file that is none cannot be taken up, and stays as it is", async
   const file = place.contextFile();
   for (const folder of ["journal", "journal-ends"]) rmSync(join(place.home, "contexts", folder), { recursive: true });
   writeFileSync(file, "[]");
-  const ran = await place.run(["resume", "1", "--adopt", place.replay(asksFirst)]);
+  const replay = place.replay(asksFirst);
+  const ran = await place.run(["resume", "1", "--adopt", replay]);
   expect(ran).toEqual({
     code: 1,
     stdout: "",
-    stderr: `Chain 001 has no journal that is yours, and ${file} is not a context that could be taken up.\nBegin anew: claude-exec new "…"\n`,
+    stderr: `Chain 001 has no journal that is yours, and ${file} is not a context that could be taken up.\nBegin anew: claude-exec new "…" ${typed(replay)}\n`,
   });
   expect(readFileSync(file, "utf8")).toBe("[]");
   expect(existsSync(`${file}.imported`)).toBe(false);

@@ -12,7 +12,7 @@ const recordingIn = ({ beside }: Place) => join(beside, "replies.json");
 
 /** A place with one thing of each kind that a path can lead to, beside its workspace. */
 function oddPlace(): Place {
-  const place = placeWith(quickApp);
+  const place = placeWith(quickApp, { sandbox: true });
   writeFileSync(join(place.beside, "file"), "mine\n");
   mkdirSync(join(place.beside, "full", "of"), { recursive: true });
   symlinkSync("/nonexistent/x", join(place.beside, "broken"));
@@ -25,7 +25,7 @@ const notFolder = (name: string, start = "The home BESIDE/") => `${start}${name}
 Move it away, or name another folder: --home <folder>
 `;
 const unusable = (name: string, code: string) =>
-  `BESIDE/${name} cannot be used (${code}). Nothing was changed.\nName another path, or repair this one, then type the same again.\n`;
+  `BESIDE/${name} cannot be used (${code}). Nothing was changed.\nName another path, or repair this one, then go on: type the same again.\n`;
 const rehearsal =
   "A rehearsal: the model's replies are recorded; the engine, the tools, the files and the tests are real.\n";
 
@@ -63,7 +63,7 @@ test.for<[argv: string[], env: Record<string, string>, code: number, stderr: str
     ["demo", "--answers=x", "--approve-policy=auto", "--folder=BESIDE/full"],
     {},
     64,
-    `${rehearsal}BESIDE/full is not empty. Nothing was copied.\nName an empty folder, or leave --folder out.\n`,
+    `${rehearsal}BESIDE/full is not empty. Nothing was copied.\nName an empty folder, or take a temporary one: leave --folder out\n`,
   ],
   [
     [task, "--trust"],
@@ -100,7 +100,7 @@ test.for<[argv: string[], env: Record<string, string>, code: number, stderr: str
     [task, "--trust", "--record=BESIDE/x", "--replay=BESIDE/replies.json"],
     {},
     64,
-    "With --replay there is nothing to --record.\nLeave one of the two out.\n",
+    "A recorded run that is played again has no new replies to record.\nEither play a run or record one.\n",
   ],
   [[task, "--trust", "--replay=BESIDE/full"], {}, 1, unusable("full", "EISDIR")],
   [

@@ -14,7 +14,7 @@ const bash = ["/bin/bash", "--norc", "-i"];
 const first = asked("What is it called?");
 const second = asked("Must big integers work?");
 const questions = { ...tinyWay, ...asksFirst, "requirements-clarification/2/controller/turn-1": present };
-const working = "phase_controller · claude-opus-5-5";
+const working = "requirement_disambiguator · claude-opus-5-5";
 
 /** The command of a task, as typed into a shell. */
 function commandOf(replay: string): string {
@@ -47,11 +47,16 @@ test.for([
   );
   child.kill(signal);
   const ran = await ended;
-  expect({ code: ran.code, stderr: ran.stderr.split("\n").at(-1), stdout: ran.stdout.split("\n")[0] }).toEqual({
-    code,
-    stderr: "",
-    stdout: `Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume 001 ${replay.replace("=", " ")}`,
-  });
+  expect({ code: ran.code, stderr: ran.stderr.split("\n").at(-1), stdout: ran.stdout.split("\n").slice(0, 2) }).toEqual(
+    {
+      code,
+      stderr: "",
+      stdout: [
+        "Paused. Everything up to here is kept, and nothing is paid twice.",
+        `Resume: claude-exec resume 001 ${replay.replace("=", " ")}`,
+      ],
+    },
+  );
 });
 
 test.skipIf(!hasPython)("Ctrl+C, which reaches the launcher and its child, counts once", async () => {
@@ -140,7 +145,8 @@ test.skipIf(!hasPython)(
 
 test("the channel between launcher and child reaches no command", async () => {
   const descriptorsWith = async (node: string) => {
-    const place = placeWith({ ...quickApp, "check.sh": `ls -l /proc/self/fd > fds\n${quickApp["check.sh"]}` });
+    const files = { ...quickApp, "check.sh": `ls -l /proc/self/fd > fds\n${quickApp["check.sh"]}` };
+    const place = placeWith(files, { sandbox: true });
     const argv = [program, ...tiny, "--unsandboxed", "--approve-policy=auto", place.replay(tinyWay)];
     const child = spawn(node, argv, { cwd: place.workspace, env: place.env, stdio: ["ignore", "pipe", "pipe"] });
     expect((await followed(child).ended).code).toBe(0);

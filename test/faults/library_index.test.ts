@@ -15,7 +15,7 @@ import { afterEach, expect, test } from "vitest";
 import { openLibrary } from "../../src/library/library.ts";
 import { openIndexFile } from "../../src/store/index_file.ts";
 import { child, ended, firstWords, wholeOutput } from "../store/children.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 const holders: ReturnType<typeof child>[] = [];
 afterEach(() => {
@@ -329,10 +329,10 @@ test("2,000 files, names in other scripts and whatever is wrong with one of them
   const [prompts, path] = [join(root, "prompts"), join(root, "index.sqlite")];
   const cold = await answers(prompts, path);
   expect(cold.listed.prompts.map(({ name }) => name)).toEqual(many.map((_, at) => `prompt_${at}`).toSorted());
-  const said = cold.listed.problems.map(({ file, message, hint }) => ({
+  const said = cold.listed.problems.map(({ file, message, next }) => ({
     file,
     at: message.split(": ")[0],
-    hint: !!hint,
+    hint: next.length > 0,
   }));
   const broken = [...Object.keys(bad).map((name) => name.split("/")[0]!), "ring_one.md", "ring"];
   const expected = broken.map((name) => ({ name, file: join(prompts, "bad", name) }));

@@ -49,7 +49,7 @@ test.for([12_288, 20_480, 28_672, 36_864, 45_056])(
           expect.stringMatching(
             /^(?:The disk is full|The journal could not be written \(ENOSPC\))\. Everything up to the step before is kept\.$/,
           ),
-          `Free some space, then type: claude-exec resume ${again}`,
+          `Free some space, then go on: claude-exec resume ${again}`,
           "",
         ],
       });
@@ -73,10 +73,10 @@ test("a disk that is full from the beginning takes no chain, and no number", asy
   try {
     const filler = fill(join(place.home, "contexts"), 0);
     const argv = [...tiny, place.replay(tinyWay), "--approve-policy=auto"];
-    expect(await place.run(argv)).toEqual({
+    expect(await place.start(argv).ended).toEqual({
       code: 1,
       stdout: "",
-      stderr: "The disk is full. Nothing was changed.\nFree some space, then type the same again.\n",
+      stderr: "The disk is full. Nothing was changed.\nFree some space, then go on: type the same again.\n",
     });
     rmSync(filler);
     expect((await place.run(argv)).code).toBe(0);
@@ -139,7 +139,7 @@ test("a home that may not be written stops a chain before it begins, and its own
   expect(await asNobody(place, [...tiny, replay])).toEqual({
     code: 1,
     stdout: "",
-    stderr: `${join(place.home, "contexts")} may not be read or written. Nothing was changed.\nGive yourself the right to it, then type the same again.\n`,
+    stderr: `${join(place.home, "contexts")} may not be read or written. Nothing was changed.\nGive yourself the right to it, then go on: type the same again.\n`,
   });
 });
 
@@ -159,7 +159,7 @@ test("a chain whose home became read-only says so, and goes on once it may be wr
     stdout: "",
     end: [
       "The chain's lock may not be read or written. Everything up to the step before is kept.",
-      `Give yourself the right to it, then type: claude-exec resume 001 ${replay.replace("=", " ")}`,
+      `Give yourself the right to it, then go on: claude-exec resume 001 ${replay.replace("=", " ")}`,
       "",
     ],
   });

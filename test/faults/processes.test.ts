@@ -5,7 +5,7 @@ import { tryLock } from "../../src/store/lock.ts";
 import { replayHandler, startMessagesServer } from "../models/messages-server.ts";
 import { placeWith } from "../support/cli.ts";
 import { sealedMessage } from "../support/sealed.ts";
-import { action, productSolution, recordingAt, report, uses } from "../support/script.ts";
+import { action, firstKey, opening, productSolution, recordingAt, report, uses } from "../support/script.ts";
 import { asksFirst, present, productTest, quickApp, tiny, tinyWay } from "../support/ways.ts";
 
 const solutionHash = (stdout: string) => /approve 001 (?:--replay \S+ )?([0-9a-f]{12})/.exec(stdout)?.[1] ?? "";
@@ -36,20 +36,23 @@ test("without a terminal a chain parks, shows what it waits for, and names the c
   expect(place.events("approval_given")).toHaveLength(1);
 });
 
+/** A flag as the command line prints it. */
+const typed = (flag: string) => flag.replace("=", " ");
+
 test("while another process holds a chain, resume ends with 14 and changes nothing", async () => {
   const { place, replay } = await presented();
   const lock = tryLock(join(place.home, "contexts", "journal", "001.lock"));
   const journal = readFileSync(join(place.home, "contexts", "journal", "001.jsonl"));
-  expect(await place.run(["resume", "1", replay])).toEqual({
+  expect(await place.start(["resume", "1", replay]).ended).toEqual({
     code: 14,
-    stdout: "",
-    stderr: "Another process is working on chain 001.\nWatch it: claude-exec status 001\n",
+    stdout: "Another process is working on chain 001.\nWatch it: claude-exec status 001\n",
+    stderr: "",
   });
-  expect(await place.run(["recover", "1"])).toMatchObject({
+  expect(await place.start(["recover", "1"]).ended).toMatchObject({
     code: 1,
     stderr: expect.stringContaining("is whole") as string,
   });
-  expect((await place.run(["status", "1"])).code).toBe(0);
+  expect((await place.start(["status", "1"]).ended).code).toBe(0);
   lock?.release();
   expect(readFileSync(join(place.home, "contexts", "journal", "001.jsonl"))).toEqual(journal);
 });
@@ -66,7 +69,7 @@ test("an approval given while another process is at work is delivered, and taken
     return answer(request);
   });
   const env = { ANTHROPIC_API_KEY: "sk-test", ANTHROPIC_BASE_URL: server.url };
-  const checking = place.start(["uncertainty-check", "1"], { env });
+  const checking = place.start(["uncertainty-check", "1", "--only"], { env });
   await asked.promise;
   expect(await place.run(["approve", "1", hash, replay])).toEqual({
     code: 0,
@@ -113,7 +116,7 @@ test("a wrong hash and the hash of an earlier presentation approve nothing", asy
   const refusal = (given: string, now: string) => ({
     code: 14,
     stdout: "",
-    stderr: `What is presented now is ${now}, not ${given}. Nothing was approved.\nRead it first: claude-exec present-solution 001\n`,
+    stderr: `What is presented now is ${now}, not ${given}. Nothing was approved.\nRead it first: claude-exec present-solution 001 ${typed(replay)}\n`,
   });
   expect(await place.run(["approve", "1", "abcdefabcdef", replay])).toEqual(refusal("abcdefabcdef", hash));
   const changed = await place.run(["change", "1", "Shorter, please.", replay]);
@@ -125,7 +128,7 @@ test("a wrong hash and the hash of an earlier presentation approve nothing", asy
   expect(await place.run(["approve", "1", fresh, replay])).toEqual({
     code: 14,
     stdout: "",
-    stderr: 'Chain 001 is completed.\nBegin another: claude-exec new "…"\n',
+    stderr: `Chain 001 is completed.\nBegin another: claude-exec new "…" ${typed(replay)}\n`,
   });
 });
 
@@ -133,10 +136,11 @@ test("what cannot be meant now is refused before it is sent", async () => {
   const place = placeWith(quickApp);
   const replay = place.replay(asksFirst);
   const parked = await place.run([...tiny, replay]);
-  expect({ code: parked.code, stdout: parked.stdout.split("\n").slice(0, 5) }).toEqual({
+  expect({ code: parked.code, stdout: parked.stdout.split("\n").slice(0, 6) }).toEqual({
     code: 10,
     stdout: [
       "Chain 001 waits for answers:",
+      "  Tests: sh check.sh (from your option)",
       "  api_name: What is it called?",
       "  big_numbers: Must big integers work?  (yes | no)",
       "",
@@ -159,7 +163,7 @@ test("what cannot be meant now is refused before it is sent", async () => {
   expect(await place.run(["answer", "1", "blue", replay])).toEqual({
     code: 64,
     stdout: "",
-    stderr: '"blue" is not an answer.\nWrite it as: claude-exec answer 1 <question>="…"\n',
+    stderr: `"blue" is not an answer.\nWrite it as: claude-exec answer 1 <question>="…" ${typed(replay)}\n`,
   });
   expect(() => readdirSync(join(place.home, "contexts", "inbox", "001"))).toThrow("ENOENT");
 });
@@ -172,14 +176,15 @@ test("an approval is void when a file it names changed after it was presented", 
       { path: "test/product.test.js", role: "test", change: "new" },
     ],
   };
-  const presents = action("This one.", { type: "present_solution", artifact });
+  const presents = opening("This one.", { type: "present_solution", artifact });
   const { place, replay, hash } = await presented({
-    "requirements-clarification/1/controller/turn-1": presents,
+    [`${firstKey}/turn-1`]: presents,
     "solution-approval/1/controller/turn-1": presents,
   });
   writeFileSync(join(place.workspace, "src", "sum.js"), "export const sum = () => 42;\n");
   const ran = await place.run(["approve", "1", hash, replay]);
-  expect({ code: ran.code, said: ran.stderr.split("\n").slice(0, 2) }).toEqual({
+  // First comes the line with the file of the chain.
+  expect({ code: ran.code, said: ran.stderr.split("\n").slice(1, 3) }).toEqual({
     code: 10,
     said: [
       "  ! Not taken in: src/sum.js changed after the solution was presented.",

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { startMessagesServer, type Request } from "../models/messages-server.ts";
+import { startMessagesServer, stepOf, type Request } from "../models/messages-server.ts";
 import { placeWith, type Place } from "../support/cli.ts";
-import { action, report, uses } from "../support/script.ts";
+import { action, firstKey, report, uses } from "../support/script.ts";
 import { quickApp, runs, tiny, tinyWay } from "../support/ways.ts";
 import { recordingAt } from "../support/script.ts";
 import { replayHandler } from "../models/messages-server.ts";
@@ -19,22 +19,25 @@ const promptText = (body: string, tools = "read") =>
   `---\npurpose: Maps components\ncost_estimate: low\ntools: ${tools}\n---\n${body}\n`;
 
 const messages = (requests: readonly Request[]) => requests.filter(({ path }) => path.endsWith("/messages"));
-const tailOf = ({ body }: Request) => String(body.messages[0]?.content.at(-1)?.["text"]);
+const wordingIn = ({ body }: Request) => {
+  const wordings = JSON.stringify(body.messages).match(/The \w+ wording/g);
+  return [stepOf(body).key, wordings?.at(-1)];
+};
 
 test("a prompt edited after a crash: the open tool loop goes on from the frozen bytes, the next step takes the edited one", async () => {
   const place = placeWith(quickApp);
   const file = writePrompt(place, "discovery/component_mapper.md", promptText("The first wording."));
-  const step = "requirements-clarification/1/1-component_mapper";
-  const next = "requirements-clarification/2/1-component_mapper";
+  const step = "requirements-clarification/2/1-component_mapper";
+  const next = "requirements-clarification/3/1-component_mapper";
   const recording = recordingAt(place.beside, {
-    "requirements-clarification/1/controller/turn-1": runs("component_mapper"),
+    [`${firstKey}/turn-1`]: runs("component_mapper"),
     [`${step}/turn-1`]: uses(["read_file", { path: "src/sum.js" }]),
     [`${step}/turn-2`]: uses(["list_files", {}]),
     [`${step}/turn-3`]: report("One module."),
-    "requirements-clarification/2/controller/turn-1": runs("component_mapper"),
+    "requirements-clarification/3/controller/turn-1": runs("component_mapper"),
     [`${next}/turn-1`]: uses(["read_file", { path: "src/sum.js" }]),
     [`${next}/turn-2`]: report("Still one module."),
-    "requirements-clarification/3/controller/turn-1": action("I ask.", {
+    "requirements-clarification/4/controller/turn-1": action("I ask.", {
       type: "ask_user",
       questions: [{ id: "api_name", question: "What is it called?" }],
     }),
@@ -54,19 +57,17 @@ test("a prompt edited after a crash: the open tool loop goes on from the frozen 
 
   const sent = messages(server.requests);
   expect(sent[3]?.body).toEqual(sent[2]?.body);
-  expect(sent.map((request) => [tailOf(request).split("\n")[0], /The \w+ wording/.exec(tailOf(request))?.[0]])).toEqual(
-    [
-      ["# Step requirements-clarification/1/controller", undefined],
-      [`# Step ${step}`, "The first wording"],
-      [`# Step ${step}`, "The first wording"],
-      [`# Step ${step}`, "The first wording"],
-      [`# Step ${step}`, "The first wording"],
-      ["# Step requirements-clarification/2/controller", undefined],
-      [`# Step ${next}`, "The second wording"],
-      [`# Step ${next}`, "The second wording"],
-      ["# Step requirements-clarification/3/controller", undefined],
-    ],
-  );
+  expect(sent.map(wordingIn)).toEqual([
+    [firstKey, undefined],
+    [step, "The first wording"],
+    [step, "The first wording"],
+    [step, "The first wording"],
+    [step, "The first wording"],
+    ["requirements-clarification/3/controller", "The first wording"],
+    [next, "The second wording"],
+    [next, "The second wording"],
+    ["requirements-clarification/4/controller", "The second wording"],
+  ]);
   const answers = place
     .journal()
     .flatMap((line) => (line.type === "result" && line.effect === "tool" ? [[line.tool, line.is_error]] : []));
@@ -123,19 +124,19 @@ test("broken prompts are named with their problem, run nothing, and do not harm 
 test("a model that names a broken prompt is told that there is none", async () => {
   const place = placeWith(quickApp);
   writePrompt(place, "discovery/bad_yaml.md", "---\npurpose: [open\n---\nText.\n");
-  const first = "requirements-clarification/1/controller";
+  const looked = "requirements-clarification/2/controller";
   const ran = await place.run([
     ...tiny,
     "--approve-policy=auto",
     place.replay({
       ...tinyWay,
-      [`${first}/turn-1`]: runs("bad_yaml"),
-      [`${first}/turn-2`]: tinyWay[`${first}/turn-1`],
+      [`${firstKey}/turn-1`]: runs("bad_yaml"),
+      [`${looked}/turn-1`]: tinyWay[`${firstKey}/turn-1`],
     }),
   ]);
   expect(ran.code).toBe(0);
-  expect(place.events("reply_rejected")).toMatchObject([
-    { problems: ['There is no prompt "bad_yaml". Use a name from the catalogue.'] },
+  expect(place.events("gate_refused")).toMatchObject([
+    { to: "run_prompts", reasons: ['There is no prompt "bad_yaml". Use a name from the catalogue.'] },
   ]);
 });
 
@@ -144,12 +145,13 @@ test("a prompt that breaks before its turn pauses the chain with the file's name
   const file = writePrompt(place, "design/tdd_flow_controller.md", "---\npurpose: [open\n---\nText.\n");
   const replay = place.replay(tinyWay);
   const ran = await place.run([...tiny, replay, "--approve-policy=auto"]);
-  expect({ code: ran.code, stdout: ran.stdout, end: ran.stderr.split("\n").slice(-3) }).toEqual({
+  expect({ code: ran.code, stdout: ran.stdout, end: ran.stderr.split("\n").slice(-4) }).toEqual({
     code: 1,
     stdout: "",
     end: [
       expect.stringMatching(new RegExp(`^${file}:\\d+: `)) as string,
-      `Mend the YAML between the two lines of ---. Everything before is kept; then go on: claude-exec resume 001 ${replay.replace("=", " ")}`,
+      "Mend the YAML between the two lines of ---.",
+      `Everything before is kept. Then go on: claude-exec resume 001 ${replay.replace("=", " ")}`,
       "",
     ],
   });

@@ -1,8 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { openChain } from "../../src/chain/open.ts";
 import { runTurn } from "../../src/chain/run.ts";
-import { wire } from "../../src/app/app.ts";
-import { beginning, settingsOf } from "../../src/app/turns.ts";
+import { settingsOf } from "../../src/operations/limits.ts";
 import { openAnthropic } from "../../src/models/anthropic.ts";
 import {
   replayHandler,
@@ -12,7 +11,7 @@ import {
   type Script,
 } from "../models/messages-server.ts";
 import { placeWith, type Place } from "../support/cli.ts";
-import { callerAt } from "../support/inside.ts";
+import { callerAt, sessionAt } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
 import { quickApp, tiny, tinyWay } from "../support/ways.ts";
 
@@ -118,7 +117,8 @@ test("a provider that falls silent in the middle is asked again, and the chain g
   );
   const input = { trust: true, approve_policy: "auto" as const, size: "tiny" as const, test_command: "sh check.sh" };
   const caller = callerAt(place.workspace, { ...place.env, ...env });
-  const { deps, config, home } = await wire(caller, input);
+  const session = sessionAt(caller, input);
+  const { deps, config } = await session.engine(caller);
   const model = openAnthropic({
     apiKey: "sk-test",
     baseUrl: server.url,
@@ -126,10 +126,10 @@ test("a provider that falls silent in the middle is asked again, and the chain g
     idleMs: 150,
   });
   const signs: string[] = [];
-  const begun = beginning(caller, home);
+  const begun = session.beginning(caller);
   const { createChain } = await import("../../src/chain/open.ts");
-  const settings = { size: "tiny" as const, ...(await settingsOf(deps, config, input)) };
-  const chain = createChain(begun, { goal: "Add a product function", ...settings });
+  const settings = { size: "tiny" as const, mode: "tdd" as const, ...(await settingsOf(deps, config, input)) };
+  const chain = await createChain(begun, { goal: "Add a product function", ...settings });
   const patient = {
     ...deps,
     model,
@@ -142,13 +142,14 @@ test("a provider that falls silent in the middle is asked again, and the chain g
       summary: "The test passes.",
     });
   } finally {
-    chain.close();
+    await chain.close();
+    await session.close();
   }
   expect(signs[0]).toBe(`${new URL(server.url).host} sent nothing for 0.15 s.`);
   expect(answered(place)).toEqual(Object.keys(tinyWay));
-  const { chain: again, edits } = openChain(begun, "001");
+  const { chain: again, edits } = openChain(begun, "001")!;
   expect(edits).toEqual([]);
-  again.close();
+  await again.close();
 });
 
 test("a key that is not accepted stops after one request and says which variable to set", async () => {
@@ -198,9 +199,9 @@ test.for([
     });
     const running = begin();
     const ran = await running.ended;
-    expect({ code: ran.code, stdout: ran.stdout.split("\n")[0] }).toEqual({
+    expect({ code: ran.code, stdout: ran.stdout.split("\n").slice(0, 2) }).toEqual({
       code,
-      stdout: "Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume 001",
+      stdout: ["Paused. Everything up to here is kept, and nothing is paid twice.", "Resume: claude-exec resume 001"],
     });
     expect(answered(place)).toEqual(Object.keys(tinyWay).slice(0, 2));
     well = true;

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { followed, placeWith, program, type Place } from "../support/cli.ts";
 import { rewriteJournal } from "../support/sealed.ts";
-import { action, report, type Replies } from "../support/script.ts";
+import { action, firstKey, productSolution, report, type Replies } from "../support/script.ts";
 import { asked, ctrlC, ctrlZ, enter, hasPython, typeInto, type Typed } from "../support/terminal.ts";
 import { asksFirst, present, quickApp, quickTests, runs, task, tiny, tinyWay } from "../support/ways.ts";
 
@@ -24,7 +24,7 @@ const type = (place: Place, argv: readonly string[], ...steps: Typed[]) =>
 const withQuestions: Replies = { ...tinyWay, ...asksFirst, "requirements-clarification/2/controller/turn-1": present };
 
 const paused = (again: string) =>
-  `Paused. Everything up to here is kept, and nothing is paid twice. Resume: claude-exec resume 001 ${again}`;
+  `Paused. Everything up to here is kept, and nothing is paid twice.\nResume: claude-exec resume 001 ${again}`;
 
 test("a person is asked whether a foreign chain is to be adopted, and whether a home was moved here", async () => {
   const place = placeWith(quickApp);
@@ -46,7 +46,7 @@ test("a person is asked whether a foreign chain is to be adopted, and whether a 
   const moved = { ...place, workspace: there };
   const argv = ["ask", "1", "why?", "--trust", replay];
   const stays = await type(moved, argv, [asked("Did you move this project here?"), "n"]);
-  expect([stays.code, stays.output]).toEqual([10, expect.stringContaining("which is not there any more")]);
+  expect([stays.code, stays.output]).toEqual([10, expect.stringMatching(/which is not\s+there\s+any\s+more/)]);
   const went = await type(
     moved,
     ["resume", "1", "--trust", replay],
@@ -79,10 +79,37 @@ test("Ctrl+C at the question of trust leaves with 130, and nothing was read, mad
   const { code, output } = await type(place, [task, "--size=tiny", quickTests, place.replay(tinyWay)], [trust, ctrlC]);
   expect(code).toBe(130);
   expect(output).toContain(
-    `Left without an answer. Nothing was begun.\nIf you know what is in it: claude-exec trust "${place.workspace}", or add --trust. Only to look: --permission read\n`,
+    `Left without an answer. Nothing was begun.\nIf you know what is in it: claude-exec trust ${place.workspace}\nOr trust it along with the same command: --trust\nOnly to look: --permission read\n`,
   );
   expect(existsSync(place.home)).toBe(false);
   expect(existsSync(join(place.beside, "config", "claude-exec", "trusted.json"))).toBe(false);
+});
+
+test.each([
+  ["y", true],
+  ["n", false],
+])("in a folder trusted before trust covered running code, a person is asked once: %s", async (key, answer) => {
+  const place = placeWith(quickApp);
+  const kept = join(place.beside, "config", "claude-exec", "trusted.json");
+  mkdirSync(dirname(kept), { recursive: true });
+  writeFileSync(kept, JSON.stringify({ folders: [place.workspace] }));
+  const question = asked("You trust this folder. May its code also run");
+  const replay = place.replay(withQuestions);
+  const left = await type(place, [task, "--size=tiny", quickTests, replay], [question, ctrlC]);
+  expect([left.code, existsSync(place.home)]).toEqual([130, false]);
+  const { code, output } = await type(
+    place,
+    [task, "--size=tiny", quickTests, replay],
+    [question, key],
+    [first, ctrlC],
+  );
+  expect([code, output.includes("Do you know what is in it?")]).toEqual([130, false]);
+  expect(JSON.parse(readFileSync(kept, "utf8"))).toEqual({
+    folders: [place.workspace],
+    tries: { [place.workspace]: answer },
+  });
+  const again = await type(place, ["resume", "1", replay], [first, ctrlC]);
+  expect(again.output).not.toContain("May its code");
 });
 
 test.each([
@@ -167,6 +194,27 @@ test.for([
   expect((await place.run(["resume", "1", replay])).code).toBe(10);
 });
 
+test("Ctrl+C, also twice, leaves no half line", async () => {
+  const place = placeWith({ ...quickApp, "check.sh": "sleep 30\n" });
+  const argv = [...tiny, place.replay(tinyWay), "--approve-policy=auto"];
+  const { code, output, end } = await type(place, argv, ["run_tests", ctrlC], ["^C", ctrlC]);
+  expect({ code, output }).toEqual({ code: 130, output });
+  expect(end).toMatch(new RegExp(`(?:\\n|\\r${String.fromCodePoint(27)}\\[K)$`));
+});
+
+test("the bell rings when a chain waits, unless it is turned off", async () => {
+  const rings = async (env: Record<string, string>) => {
+    const place = placeWith(quickApp);
+    const { output } = await type(
+      { ...place, env: { ...place.env, ...env } },
+      [...tiny, place.replay(tinyWay)],
+      [approval, ctrlC],
+    );
+    return output.split("\x07").length - 1;
+  };
+  expect(await Promise.all([rings({}), rings({ CLAUDE_EXEC_BELL: "off" })])).toEqual([1, 0]);
+});
+
 test("the end of the input at the approval is no approval", async () => {
   const place = placeWith(quickApp);
   const { code } = await type(place, [...tiny, place.replay(tinyWay)], [approval, "\x04"], ["", ctrlC]);
@@ -196,6 +244,8 @@ test("no, more-info and free words at the approval are carried out, and it is as
   );
   expect(code).toBe(0);
   expect(output).toContain("Chain 001 is done.");
+  // What a person has just typed stands above already.
+  expect(output).not.toMatch(/· (?:Asked|Changes asked for): /);
   const said = (place.context()["approval_history"] as { user_response: string }[]).map(
     ({ user_response }) => user_response,
   );
@@ -205,6 +255,42 @@ test("no, more-info and free words at the approval are carried out, and it is as
     "rejected: Too long",
     "approved",
   ]);
+});
+
+test("at the page v shows all, short words are asked about, and an assumption is answered by its number", async () => {
+  const place = placeWith(quickApp);
+  const assumptions = ["Numbers are small.", "Two are enough."].map((text) => ({ text, if_wrong: "More work." }));
+  const { code, output } = await type(
+    place,
+    [
+      ...tiny,
+      place.replay({
+        ...tinyWay,
+        [`${firstKey}/turn-1`]: action("This is it.", {
+          type: "present_solution",
+          artifact: { ...productSolution, assumptions },
+        }),
+        "solution-approval/1/controller/turn-1": action("Without it.", {
+          type: "present_solution",
+          report: "",
+          patch: [{ part: "assumptions", value: [assumptions[1]] }],
+        }),
+      }),
+    ],
+    [approval, `v${enter}`],
+    [approval, `hm${enter}`],
+    ["Type y, n, v, more-info", `\x7f\x7fA1: no, they are big${enter}`],
+    ["Changed since the last page", ""],
+    [approval, `all ok${enter}`],
+    ["Confirmed: A1", ""],
+    [approval, `sure${enter}`],
+  );
+  expect(code).toBe(0);
+  expect(output).toContain("Chain 001 · Solution approval · Add a product function");
+  expect(output).toContain("Tradeoffs:");
+  expect(output).toContain("− A1 Numbers are small.");
+  const said = (place.context()["approval_history"] as { user_response: string }[]).map((one) => one.user_response);
+  expect(said).toEqual(["A1: no, they are big", "A1: ok", "approved"]);
 });
 
 test("answers from a file and --approve-policy auto hold for the whole conversation", async () => {

@@ -9,11 +9,10 @@ const namesIn = (folder: string) => readdirSync(folder, { recursive: true, encod
 const noModel = (home?: string) =>
   [
     "There is no model to think with. Nothing was begun.",
-    "Ways to get one:",
-    "  see it work first:    claude-exec demo",
-    `  a key of your own:    export ANTHROPIC_API_KEY=…${home ? ` or in ${join(home, ".env")}` : ""}`,
-    "  another server:       export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any",
-    '  a recorded run:       claude-exec new "…" --replay recording.json',
+    "See it work first: claude-exec demo",
+    `Take a key of your own: export ANTHROPIC_API_KEY=…${home ? ` or in ${join(home, ".env")}` : ""}`,
+    "Take another server: export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any",
+    'Play a recorded run: claude-exec new "…" --replay recording.json',
     "",
   ].join("\n");
 
@@ -36,7 +35,7 @@ test("without trust a task ends with 10, and nothing is read, made or trusted", 
   expect(await place.run([task, replay])).toEqual({
     code: 10,
     stdout: "",
-    stderr: `The folder ${place.workspace} is not trusted yet. Nothing in it was read.\nIf you know what is in it: claude-exec trust "${place.workspace}", or add --trust. Only to look: --permission read\n`,
+    stderr: `The folder ${place.workspace} is not trusted yet. Nothing in it was read.\nIf you know what is in it: claude-exec trust ${place.workspace}\nOr trust it along with the same command: --trust\nOnly to look: --permission read\n`,
   });
   expect(existsSync(place.home)).toBe(false);
   expect(readdirSync(join(place.beside, "config", "claude-exec"))).toEqual(["config.json"]);
@@ -47,9 +46,9 @@ test.for([
     ["frobnicate"],
     'There is no command "frobnicate".\nA task is one argument: claude-exec "Add JWT authentication". Commands: claude-exec --help\n',
   ],
-  [["resume"], "<chain> is missing.\nUsage: claude-exec resume <chain> [flags]\n"],
-  [["resume", "one"], "<chain> is a chain's number, such as 001.\nUsage: claude-exec resume <chain> [flags]\n"],
-  [["approve", "1"], "<hash> is missing.\nUsage: claude-exec approve <chain> <hash> [flags]\n"],
+  [["new"], "<task> is missing.\nUsage: claude-exec new <task> [flags]\n"],
+  [["resume", "one"], "<chain> is a chain's number, such as 001.\nUsage: claude-exec resume [chain] [flags]\n"],
+  [["approve", "1"], "<hash> is missing.\nUsage: claude-exec approve [chain] <hash> [flags]\n"],
   [
     ["status", "1", "2"],
     '"2" is more than status takes.\nUsage: claude-exec status [chain] [flags]   A sentence goes in quotes.\n',
@@ -69,25 +68,36 @@ test.for([
   expect(existsSync(place.home)).toBe(false);
 });
 
+test("without a chain that could be meant, a command without a number says so", async () => {
+  const ran = await placeWith(quickApp).run(["resume"]);
+  expect(ran).toMatchObject({ code: 1, stdout: "" });
+  expect(ran.stderr).toBe("No chain here is unfinished.\nList chains with: claude-exec status all\n");
+});
+
 test("an unknown flag is wrong usage", async () => {
   const place = placeWith(quickApp);
   const ran = await place.run(["resume", "1", "--frobnicate"]);
   expect(ran.code).toBe(64);
   expect(ran.stderr).toContain("'--frobnicate'");
-  expect(ran.stderr).toContain("Usage: claude-exec resume <chain> [flags]");
+  expect(ran.stderr).toContain("Usage: claude-exec resume [chain] [flags]");
 });
 
 test("with --json an error is one document on stdout", async () => {
   const place = placeWith(quickApp);
-  const ran = await place.run(["resume", "1", "--json"]);
+  const ran = await place.start(["resume", "1", "--json"]).ended;
   expect({ ...ran, stdout: JSON.parse(ran.stdout) as unknown }).toEqual({
     code: 78,
     stdout: {
-      schema_version: 1,
+      schema_version: 2,
       error: {
         code: "no_model",
         message: "There is no model to think with. Nothing was begun.",
-        hint: noModel().split("\n").slice(1, -1).join("\n"),
+        next: [
+          { operation: "demo", why: "See it work first" },
+          { why: "Take a key of your own: export ANTHROPIC_API_KEY=…" },
+          { why: "Take another server: export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any" },
+          { operation: "new", input: { task: "…", replay: "recording.json" }, why: "Play a recorded run" },
+        ],
       },
     },
     stderr: "",

@@ -14,7 +14,7 @@ function refusal(text: string): string {
   try {
     parse(text);
   } catch (error) {
-    if (error instanceof UserError && error.code === "prompt_unreadable" && error.hint !== "") return error.message;
+    if (error instanceof UserError && error.code === "prompt_unreadable" && error.next.length > 0) return error.message;
     throw error;
   }
   return "not refused";

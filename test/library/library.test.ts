@@ -1,16 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { openLibrary } from "../../src/library/library.ts";
 import { UserError } from "../../src/util/errors.ts";
+import { printed } from "../support/printed.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 let root: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "library-"));
+  root = temporaryFolder("library-");
 });
-afterEach(() => rmSync(root, { recursive: true }));
 
 function write(path: string, body = "Do it.\n", purpose = "Do one thing"): string {
   const file = join(root, path);
@@ -26,8 +26,8 @@ function open(...scopes: ("builtin" | "workspace" | "custom")[]) {
 async function refusal(work: Promise<unknown>) {
   const error = await work.catch((error: unknown) => error);
   if (!(error instanceof UserError)) throw error;
-  const { code, message, hint } = error;
-  return { code, message: message.replaceAll(root, "ROOT"), hint: hint.replaceAll(root, "ROOT") };
+  const { code, message, next } = error;
+  return { code, message: message.replaceAll(root, "ROOT"), hint: printed(next).replaceAll(root, "ROOT") };
 }
 
 async function listing(library: ReturnType<typeof openLibrary>) {
@@ -263,6 +263,27 @@ test("a prompt changed, added or removed between two questions is seen", async (
   expect((await library.all()).prompts.map(({ name }) => name)).toEqual(["added", "changing"]);
   rmSync(file);
   expect((await refusal(library.find("changing"))).code).toBe("unknown_prompt");
+});
+
+test("a listing for every step sees what is added at once, and what is changed in place a second later", async () => {
+  write("builtin/a/changing.md");
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  const library = open("builtin");
+  const names = async () => (await library.lately()).prompts.map(({ name, purpose }) => `${name}: ${purpose}`);
+  const [before] = await names();
+  write("builtin/a/changing.md", "Do it.\n", "Another one");
+  expect(await names()).toEqual([before]);
+  expect((await library.all()).prompts[0]).toMatchObject({ purpose: "Another one" });
+  const inASecond = Date.now() + 1001;
+  const clock = vi.spyOn(Date, "now").mockReturnValue(inASecond);
+  try {
+    expect(await names()).toEqual(["changing: Another one"]);
+  } finally {
+    clock.mockRestore();
+  }
+  write("builtin/a/changing.md", "Do it.\n", "A third one");
+  write("builtin/a/added.md");
+  expect(await names()).toEqual([expect.stringMatching(/^added: /), "changing: A third one"]);
 });
 
 test("three hundred prompts come sorted by name, whatever their order on disk", async () => {

@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { promptName } from "../../src/library/prompt.ts";
 import { readPrompt } from "../../src/library/read_prompt.ts";
 import { UserError } from "../../src/util/errors.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
-const root = mkdtempSync(join(tmpdir(), "prompt-"));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("prompt-");
 
 let count = 0;
 function write(text: string | Uint8Array, name = "trace_flow.md"): string {
@@ -24,7 +23,7 @@ function read(file: string) {
 
 async function refusal(file: string): Promise<string> {
   const error = await read(file).catch((error: unknown) => error);
-  if (!(error instanceof UserError) || error.code !== "prompt_unreadable" || !error.hint) throw error;
+  if (!(error instanceof UserError) || error.code !== "prompt_unreadable" || error.next.length === 0) throw error;
   return error.message.replace(file, "FILE");
 }
 
@@ -123,7 +122,7 @@ test.each([
   [`name: 123\n${least}`, "FILE:2: name: Invalid input: expected string, received number"],
   [`${least}good_for: x`, "FILE:4: good_for: Invalid input: expected array, received string"],
   [`${least}tags:\n  - a\n  - 2`, "FILE:4: tags.1: Invalid input: expected string, received number"],
-  [`${least}tools: all`, 'FILE:4: tools: Invalid option: expected one of "none"|"read"|"edit"|"run"'],
+  [`${least}tools: all`, 'FILE:4: tools: Invalid option: expected one of "none"|"read"|"try"|"edit"|"run"'],
   [
     `${least}phases: [testing]`,
     expect.stringMatching(/^FILE:4: phases\.0: Invalid option: expected one of "requirements-clarification"\|/),

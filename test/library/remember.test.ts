@@ -1,29 +1,18 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { remember } from "../../src/library/remember.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 let folder: string;
 let file: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "remember-"));
+  folder = temporaryFolder("remember-");
   file = join(folder, "one.txt");
   writeFileSync(file, "before");
   // Long ago, so that whatever changes next bears another time.
   for (const path of [file, folder]) utimesSync(path, 1, 1);
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const later = () => Date.now() + 1_000;
 

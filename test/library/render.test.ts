@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { Input, Prompt } from "../../src/library/prompt.ts";
 import { renderPrompt } from "../../src/library/render.ts";
 import { UserError } from "../../src/util/errors.ts";
+import { printed } from "../support/printed.ts";
 
 function prompt(body: string, inputs: Prompt["inputs"] = {}): Prompt {
   return {
@@ -43,7 +44,7 @@ function refusal(work: () => unknown) {
     return work();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { code: error.code, message: error.message, hint: error.hint };
+    return { code: error.code, message: error.message, hint: printed(error.next) };
   }
 }
 

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from "vitest";
 import { openLibrary } from "../../src/library/library.ts";
 import { searchPrompts } from "../../src/library/search.ts";
 import { type IndexFile, openIndexFile } from "../../src/store/index_file.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 let opened: IndexFile[] = [];
 afterEach(() => {

@@ -501,7 +501,7 @@ describe("what is sent", () => {
           role: "user",
           content: [
             { type: "text", text: "Ledger.", cache_control: minutes },
-            { type: "text", text: "# Step step/1" },
+            { type: "text", text: "# Step step/1", cache_control: minutes },
           ],
         },
         {
@@ -526,6 +526,26 @@ describe("what is sent", () => {
       ],
       output_config: { format: { type: "json_schema", schema: request.schema }, effort: "medium" },
     });
+  });
+
+  test("a turn of more than twenty blocks is read from the cache by the next one all the same", async () => {
+    const { model } = await modelBefore({ type: "reply", content: [text] });
+    const many = (turn: number) => Array.from({ length: 25 }, (_, index) => `toolu_${turn}_${index}`);
+    const said = (ids: string[]): Message[] => [
+      {
+        role: "assistant",
+        content: ids.map((id) => ({ type: "tool_use", id, name: "read_file", input: { path: id } })),
+      },
+      {
+        role: "user",
+        content: ids.map((id) => ({ type: "tool_result", tool_use_id: id, content: "x".repeat(400), is_error: false })),
+      },
+    ];
+    const opened = loop.slice(0, 1);
+    await eventsOf(model, { ...request, messages: [...opened, ...said(many(1))] });
+    const events = await eventsOf(model, { ...request, messages: [...opened, ...said(many(1)), ...said(many(2))] });
+    const outcome = events.flatMap((one) => (one.type === "outcome" ? [one.outcome] : []))[0];
+    expect(outcome?.attempts[0]?.usage?.cacheRead).toBeGreaterThan(2_500);
   });
 
   test("never more than four cache marks", async () => {

@@ -10,6 +10,15 @@ type Rule = (body: RequestBody) => string | undefined;
 
 const rules: readonly Rule[] = [
   (body) => {
+    const { optional, unions } = countSchema(
+      (body["output_config"] as { format?: { schema?: unknown } })?.format?.schema,
+    );
+    if (optional > 24) return `output_config.format.schema: too many optional parameters (${optional}, at most 24)`;
+    return unions > 16
+      ? `output_config.format.schema: too many parameters with union types (${unions}, at most 16)`
+      : undefined;
+  },
+  (body) => {
     const name = ["temperature", "top_p", "top_k", "thinking"].find((name) => name in body);
     return name && `${name}: not supported on this model`;
   },
@@ -93,4 +102,20 @@ function stringsIn(value: unknown): string[] {
   if (typeof value === "string") return [value];
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => [key, ...stringsIn(inner)]);
+}
+
+/** What a provider limits in a schema: fields that may be left out, and unions. */
+function countSchema(schema: unknown): { optional: number; unions: number } {
+  if (typeof schema !== "object" || schema === null) return { optional: 0, unions: 0 };
+  const {
+    properties = {},
+    required = [],
+    anyOf,
+  } = schema as { properties?: object; required?: string[]; anyOf?: object };
+  const inner = Object.values(schema).map(countSchema);
+  const own = Object.keys(properties).filter((name) => !required.includes(name)).length;
+  return {
+    optional: inner.reduce((sum, { optional }) => sum + optional, own),
+    unions: inner.reduce((sum, { unions }) => sum + unions, anyOf ? 1 : 0),
+  };
 }

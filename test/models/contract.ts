@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type World, realWorld } from "../../src/util/world.ts";
 import type { Message, Model, ModelEvent, ModelRequest } from "../../src/models/types.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 /** A world whose clock only moves when somebody sleeps, and whose dice always show the same. */
 export function testWorld(start = Date.parse("2026-11-20T12:00:00Z")): World & { readonly slept: number[] } {
@@ -78,14 +78,13 @@ interface Opened {
 /** What every model does alike: the same recording, asked the same, tells the same. */
 export function modelContract(name: string, open: (recordingPath: string) => Promise<Opened>): void {
   describe(`${name} keeps the contract of a model`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "model-contract-"));
+    const folder = temporaryFolder("model-contract-");
     const path = join(folder, "recording.json");
     writeFileSync(path, JSON.stringify(recording));
     const opened = await open(path);
     const { model } = opened;
     afterAll(async () => {
       await opened.close();
-      rmSync(folder, { recursive: true });
     });
     const attempts = [{ model: "claude-opus-5-5", usage, requestId: undefined, ms: 0 }];
     const ask = async (request: ModelRequest) => comparable(await eventsOf(model, request));

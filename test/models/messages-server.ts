@@ -211,20 +211,25 @@ function inPieces(block: WireBlock): { start: object; deltas: object[] } {
   }
 }
 
-/**
- * Answers from a recording: the last text of the first user message begins with `# Step <key>`, and the key in the
- * recording has `/turn-N` behind it, N being one more than the assistant's turns so far.
- */
+/** The key and the turn of the step that a request asks for: a user's text that begins with `# Step <key>` opened it. */
+export function stepOf({ messages }: Pick<RequestBody, "messages">): { key: string; turn: number } {
+  const opens = ({ type, text }: WireBlock) => type === "text" && String(text).startsWith("# Step ");
+  const at = messages.findLastIndex(({ role, content }) => role === "user" && content.some(opens));
+  const text = String(messages[at]?.content.findLast(opens)?.["text"]);
+  const key = /^# Step (\S+)/.exec(text)?.[1];
+  if (key === undefined) throw new Error("No text of the user begins with '# Step <key>'.");
+  const turns = messages.slice(at).filter(({ role }) => role === "assistant").length;
+  return { key, turn: turns + 1 };
+}
+
+/** Answers from a recording, whose keys have `/turn-N` behind the key of their step. */
 export function replayHandler(recordingPath: string): Handler {
   const recording = readRecording(recordingPath);
   if (!recording) throw new Error(`There is no recording ${recordingPath}.`);
   const asked = new Map<string, number>();
   return ({ body }) => {
-    const texts = body.messages[0]?.content.filter(({ type }) => type === "text") ?? [];
-    const step = /^# Step (\S+)/.exec(String(texts.at(-1)?.["text"]))?.[1];
-    if (step === undefined) throw new Error("The first user message has no line '# Step <key>'.");
-    const turns = body.messages.filter(({ role }) => role === "assistant").length;
-    const key = `${step}/turn-${turns + 1}`;
+    const step = stepOf(body);
+    const key = `${step.key}/turn-${step.turn}`;
     const time = asked.get(key) ?? 0;
     asked.set(key, time + 1);
     return scriptOf(recording, key, time, recordingPath);

@@ -1,6 +1,7 @@
 import { assert, constantFrom, nat, property, record } from "fast-check";
 import { expect, test } from "vitest";
-import { contextWindowOf, PriceTable, priceOf, priceTable, worstCase } from "../../src/models/prices.ts";
+import { contextWindowOf, priceOf, priceTable, worstCase } from "../../src/models/prices.ts";
+import { PriceTable } from "../../src/models/price_table.ts";
 
 const november = Date.parse("2026-11-20T12:00:00Z");
 const million = { input: 1e6, output: 1e6, cacheRead: 1e6, cacheWrite5m: 1e6, cacheWrite1h: 1e6 };

@@ -15,7 +15,8 @@ const lifetime = { "5m": 5 * 60_000, "1h": 60 * 60_000 };
 
 /**
  * The documented rules of the provider's prompt cache: a prefix that ends at a mark is kept for its time, and read
- * by a later request of the same model whose mark lies at most 20 blocks behind the prefix's end.
+ * by a later request of the same model whose mark lies at most 20 blocks behind the prefix's end. Tool calls side by
+ * side count as one block.
  */
 export function promptCache(now: () => number, minimum: number): (body: RequestBody) => CacheUsage {
   const entries = new Map<string, { until: number; ttl: "5m" | "1h" }>();
@@ -23,9 +24,11 @@ export function promptCache(now: () => number, minimum: number): (body: RequestB
     const positions = positionsOf(body);
     const marks = positions.flatMap(({ ttl, tokens }, index) => (ttl && tokens >= minimum ? [index] : []));
     const alive = (index: number) => (entries.get(positions[index]?.key ?? "")?.until ?? 0) > now();
+    const seen = (mark: number) =>
+      positions.flatMap(({ place }, index) => (index <= mark && place > positions[mark]!.place - 20 ? [index] : []));
     const found = marks
       .toReversed()
-      .flatMap((mark) => Array.from({ length: Math.min(20, mark + 1) }, (_, back) => mark - back))
+      .flatMap((mark) => seen(mark).toReversed())
       .find(alive);
 
     const written = { "5m": 0, "1h": 0 };
@@ -60,19 +63,25 @@ interface Position {
   readonly key: string;
   readonly tokens: number;
   readonly ttl: "5m" | "1h" | undefined;
+  /** Which block it is, where tool calls side by side are one. */
+  readonly place: number;
 }
 
 /** Tools, then system, then messages; a change of the output format makes all of them new. */
 function positionsOf({ model, tools = [], system = [], messages, output_config }: RequestBody): Position[] {
   let key = sha256(JSON.stringify([model, output_config?.format]));
   let tokens = 0;
-  const add = (value: unknown, ttl?: "5m" | "1h"): Position => {
+  let place = 0;
+  let isCall = false;
+  const add = (value: unknown, ttl?: "5m" | "1h", isToolUse = false): Position => {
+    if (!isToolUse || !isCall) place += 1;
+    isCall = isToolUse;
     key = sha256(key, JSON.stringify(value));
     tokens += tokensOf(value);
-    return { key, tokens, ttl };
+    return { key, tokens, ttl, place };
   };
   const addBlock = (role: string, { cache_control, ...block }: WireBlock) =>
-    add([role, block], cache_control && (cache_control.ttl ?? "5m"));
+    add([role, block], cache_control && (cache_control.ttl ?? "5m"), block.type === "tool_use");
   return [
     ...tools.map((tool) => add(tool)),
     ...system.map((block) => addBlock("system", block)),

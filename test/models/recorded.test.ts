@@ -1,11 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { UserError } from "../../src/util/errors.ts";
 import { openRecorded, recordTo } from "../../src/models/recorded.ts";
 import type { Model, Outcome } from "../../src/models/types.ts";
 import { eventsOf, modelContract, requestFor, testWorld } from "./contract.ts";
+import { printed } from "../support/printed.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 modelContract("the recorded model", async (path) => ({
   model: openRecorded(path, testWorld()),
@@ -14,9 +15,8 @@ modelContract("the recorded model", async (path) => ({
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "recorded-"));
+  folder = temporaryFolder("recorded-");
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const usage = { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 };
 const header = { format: 1, model: "claude-opus-5-5", recorded_at: "2026-11-20T12:00:00.000Z", note: "" };
@@ -31,7 +31,7 @@ function complaintOf(act: () => unknown): { code: string; message: string; hint:
   try {
     act();
   } catch (error) {
-    if (error instanceof UserError) return { code: error.code, message: error.message, hint: error.hint };
+    if (error instanceof UserError) return { code: error.code, message: error.message, hint: printed(error.next) };
     throw error;
   }
   throw new Error("It did not complain.");

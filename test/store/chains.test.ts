@@ -15,7 +15,7 @@ import {
 } from "../../src/store/chains.ts";
 import { sealWith } from "../../src/store/seal.ts";
 import { testSeal } from "../support/sealed.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 import { child, wholeOutput } from "./children.ts";
 
 afterEach(cleanUp);
@@ -77,35 +77,36 @@ test("only journals and context files count as chains", () => {
   expect([chainIds(join(contexts, "none")), contextFiles(join(contexts, "none")).size]).toEqual([[], 0]);
 });
 
-test("messages wait in the order of their time until they are removed", () => {
+test("messages wait in the order of their time until they are removed", async () => {
   const inbox = inboxIn(join(folderWith({}), "inbox", "001"));
-  expect(waitingMessages(inbox)).toEqual([]);
+  expect(await waitingMessages(inbox)).toEqual([]);
   for (const [now, message] of [
     [1_000_000, { say: "second" }],
     [999, { say: "first" }],
     [1_800_000_000_000, { say: "third" }],
   ] as const)
-    dropMessage(inbox, message, now);
-  const waiting = waitingMessages(inbox);
+    await dropMessage(inbox, message, now);
+  const waiting = await waitingMessages(inbox);
   expect(waiting.map(({ message }) => message)).toEqual([{ say: "first" }, { say: "second" }, { say: "third" }]);
-  removeMessage(inbox, waiting[0]!.name);
-  removeMessage(inbox, waiting[0]!.name);
-  expect(waitingMessages(inbox)).toEqual(waiting.slice(1));
+  await removeMessage(inbox, waiting[0]!.name);
+  await removeMessage(inbox, waiting[0]!.name);
+  expect(await waitingMessages(inbox)).toEqual(waiting.slice(1));
 });
 
-test("what is no message yet, or cannot be read, stops nothing", () => {
+test("what is no message yet, or cannot be read, stops nothing", async () => {
   const inbox = inboxIn(folderWith({ ".1.tmp": "{", ".2.json": "{}", README: "x", "000-torn.json": '{"by":' }));
-  expect(waitingMessages(inbox)).toEqual([{ name: "000-torn.json", message: undefined }]);
+  expect(await waitingMessages(inbox)).toEqual([{ name: "000-torn.json", message: undefined }]);
 });
 
-test("a message counts for one chain, one key and one name, and only as it was written", () => {
+test("a message counts for one chain, one key and one name, and only as it was written", async () => {
   const inbox = inboxIn(join(folderWith({}), "inbox", "001"));
-  dropMessage(inbox, { say: "yes" }, 1);
-  const [{ name, message } = { name: "", message: "none" }] = waitingMessages(inbox);
+  await dropMessage(inbox, { say: "yes" }, 1);
+  const [{ name, message } = { name: "", message: "none" }] = await waitingMessages(inbox);
   expect(message).toEqual({ say: "yes" });
   const sealed = fs.readFileSync(join(inbox.folder, name), "utf8");
-  const seen = (other: Partial<Inbox>) => waitingMessages({ ...inbox, ...other }).map((one) => one.message);
-  expect([seen({ chain: "another chain" }), seen({ seal: sealWith(Buffer.alloc(32, 8)) })]).toEqual([
+  const seen = async (other: Partial<Inbox>) =>
+    (await waitingMessages({ ...inbox, ...other })).map((one) => one.message);
+  expect([await seen({ chain: "another chain" }), await seen({ seal: sealWith(Buffer.alloc(32, 8)) })]).toEqual([
     [undefined],
     [undefined],
   ]);
@@ -118,12 +119,12 @@ test("a message counts for one chain, one key and one name, and only as it was w
     fs.writeFileSync(join(inbox.folder, file), text);
   fs.mkdirSync(join(inbox.folder, "000000000000005-folder.json"));
   execFileSync("mkfifo", [join(inbox.folder, "000000000000006-pipe.json")]);
-  expect(seen({})).toEqual([undefined, undefined, undefined, undefined, undefined]);
-  for (const one of waitingMessages(inbox)) removeMessage(inbox, one.name);
-  expect(seen({})).toEqual([]);
+  expect(await seen({})).toEqual([undefined, undefined, undefined, undefined, undefined]);
+  for (const one of await waitingMessages(inbox)) await removeMessage(inbox, one.name);
+  expect(await seen({})).toEqual([]);
 });
 
-test("an inbox behind a link is neither read nor emptied, since its files may be somebody else's", () => {
+test("an inbox behind a link is neither read nor emptied, since its files may be somebody else's", async () => {
   const folder = folderWith({ "documents/001/letter.json": "{}" });
   fs.mkdirSync(join(folder, "contexts"));
   fs.symlinkSync(join(folder, "documents"), join(folder, "contexts", "inbox"));
@@ -133,7 +134,7 @@ test("an inbox behind a link is neither read nor emptied, since its files may be
     () => dropMessage(inbox, {}, 1),
     () => removeLeftovers(join(folder, "contexts"), "001"),
   ])
-    expect(work).toThrow(expect.objectContaining({ code: "folder_is_link", exitCode: 14 }) as Error);
+    await expect(async () => work()).rejects.toMatchObject({ code: "folder_is_link", exitCode: 14 });
   expect(fs.readdirSync(join(folder, "documents", "001"))).toEqual(["letter.json"]);
 });
 

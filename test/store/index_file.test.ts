@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
 import { type Entry, type IndexFile, openIndexFile } from "../../src/store/index_file.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 import { child, ended, firstWords } from "./children.ts";
 
 const opened: IndexFile[] = [];

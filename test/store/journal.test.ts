@@ -5,8 +5,9 @@ import { afterEach, expect, test } from "vitest";
 import { Journal, readJournal, type Actor, type Reading } from "../../src/store/journal.ts";
 import { UserError } from "../../src/util/errors.ts";
 import { sha256 } from "../../src/util/hash.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 import { canTrace, child, smallDisk, wholeOutput } from "./children.ts";
+import { printed } from "../support/printed.ts";
 
 afterEach(cleanUp);
 
@@ -22,20 +23,20 @@ function newJournal(path = join(folderWith({}), "001.jsonl")): { path: string; j
 }
 
 /** A journal on disk with these batches. */
-function written(...batches: string[][]): string {
+async function written(...batches: string[][]): Promise<string> {
   const { path, journal } = newJournal();
-  journal.append(...batches.map((texts) => says(...texts)));
+  await journal.append(...batches.map((texts) => says(...texts)));
   journal.close();
   return path;
 }
 
 const textsOf = ({ lines }: Reading<Body>) => lines.map(({ text }) => text);
 
-test("a line is its stamp, its body, and a hash over the line and the hash before it", () => {
+test("a line is its stamp, its body, and a hash over the line and the hash before it", async () => {
   const { path, journal } = newJournal();
   const person: Actor = { kind: "person", name: "ada", door: "cli" };
-  const [first] = journal.append(says("one"));
-  const rest = journal.append({
+  const [first] = await journal.append(says("one"));
+  const rest = await journal.append({
     by: person,
     bodies: [
       { type: "said", text: "two" },
@@ -61,12 +62,12 @@ test("a line is its stamp, its body, and a hash over the line and the hash befor
   expect([journal.length, journal.head]).toEqual([3, hash]);
 });
 
-test("what was appended is what is read", () => {
+test("what was appended is what is read", async () => {
   const text = fc.string({ unit: "binary" });
-  fc.assert(
-    fc.property(fc.array(fc.array(text, { minLength: 1, maxLength: 3 }), { maxLength: 4 }), (batches) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.array(text, { minLength: 1, maxLength: 3 }), { maxLength: 4 }), async (batches) => {
       const { path, journal } = newJournal();
-      const lines = journal.append(...batches.map((batch) => says(...batch)));
+      const lines = await journal.append(...batches.map((batch) => says(...batch)));
       journal.close();
       expect(readJournal(path)).toEqual({ lines, bytes: fs.statSync(path).size, torn: 0, damage: undefined });
     }),
@@ -74,17 +75,17 @@ test("what was appended is what is read", () => {
   );
 });
 
-test("nothing to say writes nothing", () => {
+test("nothing to say writes nothing", async () => {
   const { path, journal } = newJournal();
-  expect([journal.append(), journal.append({ by, bodies: [] })]).toEqual([[], []]);
+  expect([await journal.append(), await journal.append({ by, bodies: [] })]).toEqual([[], []]);
   expect([journal.length, journal.head, fs.statSync(path).size]).toEqual([0, "", 0]);
   expect(readJournal(path)).toEqual(empty);
   journal.close();
 });
 
-test("a batch without bodies beside others leaves no mark", () => {
+test("a batch without bodies beside others leaves no mark", async () => {
   const { path, journal } = newJournal();
-  journal.append(says("a", "b"), { by, bodies: [] }, says("c"));
+  await journal.append(says("a", "b"), { by, bodies: [] }, says("c"));
   journal.close();
   expect(readJournal<Body>(path).lines.map(({ n, text, more }) => [n, text, more])).toEqual([
     [1, "a", 1],
@@ -95,8 +96,8 @@ test("a batch without bodies beside others leaves no mark", () => {
 
 const story = [["first"], ["zwei", "drei", "vier 🎉"], ["\ufffd was not UTF-8"], ["5", "6"], ["last"]];
 
-test("any byte that changes before the last line is found, and nothing behind it is believed", () => {
-  const path = written(...story);
+test("any byte that changes before the last line is found, and nothing behind it is believed", async () => {
+  const path = await written(...story);
   const whole = fs.readFileSync(path);
   const batchOf = story.flatMap((batch, index) => batch.map(() => index));
   const lastLine = whole.lastIndexOf(10, whole.length - 2);
@@ -119,8 +120,8 @@ test("any byte that changes before the last line is found, and nothing behind it
   );
 });
 
-test("any cut reads back as whole batches, and the rest as torn", () => {
-  const path = written(...story);
+test("any cut reads back as whole batches, and the rest as torn", async () => {
+  const path = await written(...story);
   const whole = fs.readFileSync(path);
   const lineEnds = [...whole.entries()].flatMap(([at, byte]) => (byte === 10 ? [at + 1] : []));
   let lines = 0;
@@ -143,20 +144,20 @@ test("any cut reads back as whole batches, and the rest as torn", () => {
   );
 });
 
-test("whoever goes on from a torn journal cuts what is torn, and the proof goes on", () => {
-  const path = written(["a"], ["b", "c"]);
+test("whoever goes on from a torn journal cuts what is torn, and the proof goes on", async () => {
+  const path = await written(["a"], ["b", "c"]);
   fs.truncateSync(path, fs.statSync(path).size - 1);
   const reading = readJournal<Body>(path);
   const journal = new Journal<Body>(path, reading, noon);
   expect([journal.length, fs.statSync(path).size]).toEqual([1, reading.bytes]);
-  journal.append(says("d"));
+  await journal.append(says("d"));
   journal.close();
   const again = readJournal<Body>(path);
   expect([textsOf(again), again.lines.at(-1)?.n, again.torn, again.damage]).toEqual([["a", "d"], 2, 0, undefined]);
 });
 
-test("holes of zero bytes at the end are what power loss leaves: torn, not damaged", () => {
-  const path = written(["a"], ["b"]);
+test("holes of zero bytes at the end are what power loss leaves: torn, not damaged", async () => {
+  const path = await written(["a"], ["b"]);
   const whole = fs.readFileSync(path);
   const first = whole.indexOf(10) + 1;
   const holed = Buffer.from(whole).fill(0, first + 5, whole.length - 5);
@@ -169,10 +170,10 @@ test("holes of zero bytes at the end are what power loss leaves: torn, not damag
   expect(readJournal(path).damage).toEqual({ line: 2, why: "it carries no hash" });
 });
 
-test("damage is told by what is wrong with the line", () => {
+test("damage is told by what is wrong with the line", async () => {
   const folder = folderWith({});
   const path = join(folder, "001.jsonl");
-  const whole = fs.readFileSync(written(["a"], ["b"], ["c"]), "utf8");
+  const whole = fs.readFileSync(await written(["a"], ["b"], ["c"]), "utf8");
   const [a = "", b = "", c = ""] = whole.split(/(?<=\n)/);
   const renumbered = `${b.slice(0, b.indexOf(',"hash"')).replace('"n":2', '"n":7')}}`;
   const before = /"hash":"(\w+)"/.exec(a)?.[1] ?? "";
@@ -196,8 +197,8 @@ test("damage is told by what is wrong with the line", () => {
   expect(whys).toEqual([mismatch, mismatch, mismatch, mismatch, none, none, { line: 2, why: "it is not line 2" }]);
 });
 
-test("a line changed together with its hash is found by the line behind it", () => {
-  const path = written(["a"], ["b"], ["c"]);
+test("a line changed together with its hash is found by the line behind it", async () => {
+  const path = await written(["a"], ["b"], ["c"]);
   const [a = "", b = "", c = ""] = fs.readFileSync(path, "utf8").split(/(?<=\n)/);
   const before = /"hash":"(\w+)"/.exec(a)?.[1] ?? "";
   const edited = `${b.slice(0, b.indexOf(',"hash"')).replace('"text":"b"', '"text":"B"')}}`;
@@ -205,22 +206,22 @@ test("a line changed together with its hash is found by the line behind it", () 
   expect(readJournal(path).damage).toEqual({ line: 3, why: "its content does not match its hash" });
 });
 
-test("on a full disk nothing is appended, the file stays as it was, and writing goes on once there is room", (context) => {
+test("on a full disk nothing is appended, the file stays as it was, and writing goes on once there is room", async (context) => {
   const disk = smallDisk(64 * 1024);
   if (!disk) return context.skip("Only root may mount a disk to fill.");
   try {
     const { path, journal } = newJournal(join(disk.path, "001.jsonl"));
-    journal.append(says("kept"));
+    await journal.append(says("kept"));
     const before = fs.readFileSync(path);
     const [length, head] = [journal.length, journal.head];
-    const failed = caught(() => journal.append(says("small"), says("x".repeat(200_000))));
+    const failed = await caught(() => journal.append(says("small"), says("x".repeat(200_000))));
     expect(failed).toEqual([
       "journal_unwritable",
       "The journal could not be written (ENOSPC). Everything up to the step before is kept.",
-      "Free some space, then resume the chain.",
+      "Free some space, then go on: type the same again.",
     ]);
     expect([fs.readFileSync(path), journal.length, journal.head]).toEqual([before, length, head]);
-    journal.append(says("later"));
+    await journal.append(says("later"));
     journal.close();
     expect(textsOf(readJournal(path))).toEqual(["kept", "later"]);
   } finally {
@@ -230,14 +231,14 @@ test("on a full disk nothing is appended, the file stays as it was, and writing 
 
 test("a file that may not grow further is left as it was too", async () => {
   const { path, journal } = newJournal();
-  journal.append(says("kept"));
+  await journal.append(says("kept"));
   journal.close();
   const before = fs.readFileSync(path);
   const code = `
     const reading = ours.readJournal(${JSON.stringify(path)});
     const journal = new ours.Journal(${JSON.stringify(path)}, reading, Date.now);
     const by = { kind: "engine", name: "x", door: "x" };
-    try { journal.append({ by, bodies: [{ type: "said", text: "x".repeat(50_000) }] }); }
+    try { await journal.append({ by, bodies: [{ type: "said", text: "x".repeat(50_000) }] }); }
     catch ({ code, message }) { console.log(code, message); }`;
   const limited = child(["store/journal.ts"], code, "sh", "-c", 'trap "" XFSZ; ulimit -f 8; exec "$@"', "sh");
   expect(await wholeOutput(limited)).toBe(
@@ -255,10 +256,10 @@ test("an append is one write and one fdatasync, however many batches it holds", 
     const journal = new ours.Journal(${JSON.stringify(path)}, { lines: [], bytes: 0 }, Date.now);
     const by = { kind: "engine", name: "x", door: "x" };
     const said = (...texts) => ({ by, bodies: texts.map((text) => ({ type: "said", text })) });
-    journal.append(said("a"));
-    journal.append(said("b", "c"), said("d"), said("e", "x".repeat(100_000)));
-    journal.append();
-    journal.append(said("f"));`;
+    await journal.append(said("a"));
+    await journal.append(said("b", "c"), said("d"), said("e", "x".repeat(100_000)));
+    await journal.append();
+    await journal.append(said("f"));`;
   const calls = "trace=write,writev,pwrite64,pwritev,pwritev2,fsync,fdatasync,sync,sync_file_range";
   await wholeOutput(child(["store/journal.ts"], code, "strace", "-f", "-y", "-s", "0", "-e", calls, "-o", trace));
   const seen = fs
@@ -270,11 +271,26 @@ test("an append is one write and one fdatasync, however many batches it holds", 
   expect(textsOf(readJournal(path)).map((text) => text.length)).toEqual([1, 1, 1, 1, 1, 100_000, 1]);
 });
 
-function caught(work: () => unknown): unknown {
+test("a disk that confirms slowly is waited for in another thread, so that other work goes on", async (context) => {
+  if (!canTrace()) return context.skip("strace is not installed, or may not be used.");
+  const { path, journal } = newJournal();
+  journal.close();
+  const code = `
+    const journal = new ours.Journal(${JSON.stringify(path)}, { lines: [], bytes: 0 }, Date.now);
+    const by = { kind: "engine", name: "x", door: "x" };
+    for (const text of ["a", "b", "c"]) await journal.append({ by, bodies: [{ type: "said", text }] });`;
+  const trace = `${path}.trace`;
+  const slowly = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_exit=5000"];
+  await wholeOutput(child(["store/journal.ts"], code, "strace", "-f", "-e", "signal=none", ...slowly, "-o", trace));
+  const [first, ...others] = fs.readFileSync(trace, "utf8").match(/^\d+(?= +fdatasync)/gm) ?? [];
+  expect(others.map((thread) => (thread === first ? "the same" : "another"))).toEqual(["another", "another"]);
+});
+
+async function caught(work: () => Promise<unknown>): Promise<unknown> {
   try {
-    return work();
+    return await work();
   } catch (error) {
-    if (error instanceof UserError) return [error.code, error.message, error.hint];
+    if (error instanceof UserError) return [error.code, error.message, printed(error.next)];
     throw error;
   }
 }

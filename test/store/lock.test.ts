@@ -2,7 +2,7 @@ import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { tryLock } from "../../src/store/lock.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 import { child, ended, firstWords } from "./children.ts";
 
 afterEach(cleanUp);

@@ -6,13 +6,13 @@ import { folderWith } from "../support/script.ts";
 
 const full = () => Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
 
-test("room is set aside while a chain is open, and given back when it closes", () => {
+test("room is set aside while a chain is open, and given back when it closes", async () => {
   const path = join(folderWith({}), "001.spare");
   const spare = openSpare(path);
   expect(statSync(path).size).toBe(256 * 1024);
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  expect(spare.keeping(() => "kept")).toBe("kept");
-  expect(spare.beginning(() => "begun")).toBe("begun");
+  expect(await spare.keeping(async () => "kept")).toBe("kept");
+  expect(await spare.beginning(async () => "begun")).toBe("begun");
   spare.close();
   expect(existsSync(path)).toBe(false);
 });
@@ -27,29 +27,31 @@ test("a link that lies there already leads to nothing that is overwritten", () =
   ]);
 });
 
-test("what must be kept is written again with the room given back, and nothing new is begun after", () => {
+test("what must be kept is written again with the room given back, and nothing new is begun after", async () => {
   const path = join(folderWith({}), "001.spare");
   const spare = openSpare(path);
-  const written = spare.keeping(() => {
+  const written = await spare.keeping(async () => {
     if (existsSync(path)) throw full();
     return "kept";
   });
   expect(written).toBe("kept");
-  expect(() => spare.beginning(() => "begun")).toThrow("The disk is full. Everything up to the step before is kept.");
-  expect(() =>
-    spare.keeping(() => {
+  await expect(spare.beginning(async () => "begun")).rejects.toThrow(
+    "The disk is full. Everything up to the step before is kept.",
+  );
+  await expect(
+    spare.keeping(async () => {
       throw full();
     }),
-  ).toThrow("ENOSPC");
+  ).rejects.toThrow("ENOSPC");
 });
 
-test("any other trouble takes nothing from the room", () => {
+test("any other trouble takes nothing from the room", async () => {
   const path = join(folderWith({}), "001.spare");
   const spare = openSpare(path);
-  expect(() =>
-    spare.keeping(() => {
+  await expect(
+    spare.keeping(async () => {
       throw new Error("no");
     }),
-  ).toThrow("no");
+  ).rejects.toThrow("no");
   expect(existsSync(path)).toBe(true);
 });

@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll } from "vitest";
 import type { ChainEvent, ChainLine, EventNamed } from "../../src/chain/events.ts";
+import { commandLine } from "./command_line.ts";
+import { expectPromisedForm } from "./documents.ts";
 import { folderWith, recordingAt, wholeWayAnswers, type Replies } from "./script.ts";
+import { temporaryFolder } from "./temporary.ts";
 
 export interface Ran {
   readonly code: number | string;
@@ -26,7 +28,9 @@ export interface Place {
   readonly beside: string;
   readonly home: string;
   readonly env: Record<string, string>;
+  /** Runs the command line in this process. */
   run(argv: readonly string[], options?: { env?: Record<string, string>; cwd?: string }): Promise<Ran>;
+  /** Starts the program, where a test is about how it starts, is stopped, streams or ends. */
   start(argv: readonly string[], options?: { env?: Record<string, string>; cwd?: string }): Started;
   /** Writes a recording and returns the flag that plays it. */
   replay(replies: Replies, name?: string, more?: object): string;
@@ -41,17 +45,13 @@ export interface Place {
 
 export const program = join(import.meta.dirname, "..", "..", "bin", "claude-exec.js");
 
-const made: string[] = [];
-afterAll(() => {
-  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-export function placeWith(files: Record<string, string>): Place {
+/** Most tests are not about the sandbox, which takes longer to open than all the rest: their user has none installed. */
+export function placeWith(files: Record<string, string>, { sandbox = false } = {}): Place {
   const workspace = realpathSync(folderWith(files));
-  const beside = realpathSync(mkdtempSync(join(tmpdir(), "claude-exec-user-")));
-  made.push(workspace, beside);
+  const beside = temporaryFolder("claude-exec-user-");
   const home = join(workspace, ".claude-exec");
-  const env = userEnv(beside);
+  const barePath = process.env["TESTS_BARE_PATH"];
+  const env = { ...userEnv(beside), ...(sandbox || barePath === undefined ? {} : { PATH: barePath }) };
   const answers = join(beside, "answers.json");
   writeFileSync(answers, JSON.stringify(wholeWayAnswers));
   const settingsFile = join(beside, "config", "claude-exec", "config.json");
@@ -67,7 +67,7 @@ export function placeWith(files: Record<string, string>): Place {
     home,
     env,
     answers,
-    run: (argv, options) => place.start(argv, options).ended,
+    run: (argv, options = {}) => commandLine(argv, options.cwd ?? workspace, { ...env, ...options.env }),
     start: (argv, options = {}) => start(argv, options.cwd ?? workspace, { ...env, ...options.env }),
     replay: (replies, name, more) => `--replay=${recordingAt(beside, replies, name, more)}`,
     configure: settle,
@@ -93,7 +93,8 @@ export function userEnv(beside: string): Record<string, string> {
   const own = { HOME: folder("user"), XDG_CONFIG_HOME: folder("config"), XDG_STATE_HOME: folder("state") };
   return {
     ...own,
-    XDG_CACHE_HOME: join(tmpdir(), "claude-exec-test-cache"),
+    XDG_CACHE_HOME: process.env["TESTS_CACHE"] ?? join(tmpdir(), "claude-exec-test-cache"),
+    TMPDIR: tmpdir(),
     PATH: process.env["PATH"] ?? "",
     LANG: "C.UTF-8",
   };
@@ -112,7 +113,12 @@ export function contextFile(contexts: string, id: string): string {
 
 function start(argv: readonly string[], cwd: string, env: Record<string, string>): Started {
   const child = spawn(process.execPath, [program, ...argv], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-  return { child, ...followed(child) };
+  const { said, ended } = followed(child);
+  const checked = ended.then(async (ran) => {
+    if (argv.includes("--json")) await expectPromisedForm(argv, ran.stdout);
+    return ran;
+  });
+  return { child, said, ended: checked };
 }
 
 /** What a child says, and how it ends: its exit code, or the signal that ended it. */

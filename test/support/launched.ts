@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import type { ChainLine } from "../../src/chain/events.ts";
-import { replayHandler, startMessagesServer, type RequestBody } from "../models/messages-server.ts";
+import { replayHandler, startMessagesServer, stepOf, type RequestBody } from "../models/messages-server.ts";
 import { followed, placeWith, program } from "./cli.ts";
 import { oldNode, processesBelow } from "./old_node.ts";
 import { recordingAt } from "./script.ts";
@@ -74,9 +74,9 @@ export function nothingLost(victim: Victim) {
 }
 
 /** The step of a request and its turn, as in "implementation/1/1-tdd_flow_controller 2". */
-function callOf({ messages }: RequestBody): string {
-  const [, step] = /^# Step (\S+)/.exec(String(messages[0]?.content.at(-1)?.["text"])) ?? [];
-  return `${step} ${messages.filter(({ role }) => role === "assistant").length + 1}`;
+function callOf(body: RequestBody): string {
+  const { key, turn } = stepOf(body);
+  return `${key} ${turn}`;
 }
 
 function repliesIn(journal: readonly ChainLine[]): string[] {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { userSeal } from "../../src/app/key.ts";
+import { userSeal } from "../../src/session/key.ts";
 import type { ChainStore } from "../../src/chain/ownership.ts";
 import { chainPaths, contextFiles } from "../../src/store/chains.ts";
 import { writeJournalEnd } from "../../src/store/journal_end.ts";

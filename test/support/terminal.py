@@ -3,7 +3,8 @@
 Each text is typed once what is expected has been shown after the step before. Instead of a text:
 `null` closes the terminal; `signal:<name>` sends a signal to the program, `signal:<name>:<n>` to its descendant of the
 n-th generation; `ended:<text>` types the text once all descendants that lived at the last signal have ended.
-Prints {code, output, echo, missed} as JSON: an exit code, or the name of the signal that ended the program.
+Prints {code, output, end, echo, missed} as JSON: an exit code, or the name of the signal that ended the program. `end` is
+how the output ends with the codes that move the cursor and clear lines, which `output` does not have.
 """
 
 import fcntl, json, os, pty, re, select, signal, struct, subprocess, sys, termios, time
@@ -68,4 +69,4 @@ else:
 _, status = os.waitpid(pid, 0)
 code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else signal.Signals(os.WTERMSIG(status)).name
 echo = terminal and bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
-print(json.dumps({"code": code, "output": plain(output), "echo": echo, "missed": [step[0] for step in steps]}))
+print(json.dumps({"code": code, "output": plain(output), "end": output[-20:], "echo": echo, "missed": [step[0] for step in steps]}))

@@ -12,6 +12,8 @@ export type Typed = readonly [expected: string, typed: string | null];
 export interface Session {
   readonly code: number | string;
   readonly output: string;
+  /** The end of the output, with the codes that move the cursor and clear lines. */
+  readonly end: string;
   /** Whether the terminal shows what is typed, as it did in the beginning; null once it was closed. */
   readonly echo: boolean | null;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { sha256 } from "../../src/util/hash.ts";
 import { definitions, toolNamed, tools } from "../../src/tools/catalogue.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
 
 test("the tools are sorted by name and each needs its right", () => {
   const needs = tools.map((tool) => [tool.name, tool.needs]);
@@ -13,12 +13,13 @@ test("the tools are sorted by name and each needs its right", () => {
     ["git_diff", "read"],
     ["git_log", "read"],
     ["list_files", "read"],
-    ["outline_file", "read"],
     ["read_dependencies", "read"],
     ["read_file", "read"],
+    ["read_test_output", "read"],
     ["run_command", "run"],
-    ["run_tests", "run"],
+    ["run_tests", "edit"],
     ["search_files", "read"],
+    ["try_command", "try"],
     ["write_file", "edit"],
   ]);
   expect(tools.map((tool) => toolNamed(tool.name))).toEqual(tools);
@@ -45,7 +46,7 @@ test("all definitions together stay small, since every request carries them", ()
 });
 
 test("running the tests is planned as a command", async () => {
-  const workspace = openWorkspace(".", { hide: [] });
+  const workspace = openWorkspace(".", { env: process.env, hide: [] });
   const plan = await toolNamed("run_tests")?.plan(
     {},
     { workspace, findPrompts: () => Promise.resolve("") },

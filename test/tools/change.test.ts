@@ -4,13 +4,16 @@ import { afterEach, expect, test } from "vitest";
 import { sha256 } from "../../src/util/hash.ts";
 import { deleteFileTool, editFileTool, writeFileTool } from "../../src/tools/change.ts";
 import type { Plan, Tool } from "../../src/tools/types.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 afterEach(cleanUp);
 
 function plan(tool: Tool, folder: string, input: unknown): Promise<Plan> {
-  const reach = { workspace: openWorkspace(folder, { hide: [] }), findPrompts: () => Promise.resolve("") };
+  const reach = {
+    workspace: openWorkspace(folder, { env: process.env, hide: [] }),
+    findPrompts: () => Promise.resolve(""),
+  };
   return tool.plan(input, reach, new AbortController().signal);
 }
 

@@ -1,15 +1,17 @@
 import { afterEach, expect, test } from "vitest";
 import { readDependenciesTool } from "../../src/tools/dependencies.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 afterEach(cleanUp);
 
 async function told(files: Record<string, string>): Promise<string> {
-  const workspace = openWorkspace(folderWith(files), { hide: [] });
+  const workspace = openWorkspace(folderWith(files), { env: process.env, hide: [] });
   const reach = { workspace, findPrompts: () => Promise.resolve("") };
   const plan = await readDependenciesTool.plan({}, reach, new AbortController().signal);
-  expect([undefined, [{ kind: "list", ref: "dependencies" }]]).toContainEqual("seen" in plan ? plan.seen : undefined);
+  expect([undefined, [{ kind: "list", ref: "read_dependencies" }]]).toContainEqual(
+    "seen" in plan ? plan.seen : undefined,
+  );
   return (plan as { text: string }).text;
 }
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { gitBlameTool, gitDiffTool, gitLogTool } from "../../src/tools/git.ts";
 import type { Plan, Tool } from "../../src/tools/types.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -17,7 +17,7 @@ const { signal } = new AbortController();
 const hasGit = spawnSync("git", ["--version"]).status === 0;
 
 function plan(tool: Tool, folder: string, input: unknown = {}): Promise<Plan> {
-  const workspace = openWorkspace(folder, { hide: ["home"] });
+  const workspace = openWorkspace(folder, { env: process.env, hide: ["home"] });
   return tool.plan(input, { workspace, findPrompts: () => Promise.resolve("") }, signal);
 }
 
@@ -69,16 +69,19 @@ describe.skipIf(!hasGit)("git is looked at (needs git on the PATH)", () => {
     const rows = [`${second}\t2026-01-02\tAnn\tThe second [31m, in red`, `${first}\t2026-01-02\tAnn\tThe first`];
     expect(await plan(gitLogTool, folder)).toEqual({
       type: "look",
-      text: ["2 commits of ., the latest first.", ...rows].join("\n"),
-      seen: [{ kind: "list", ref: "git log ." }],
+      text: ["2 commits of the workspace, the latest first.", ...rows].join("\n"),
+      seen: [{ kind: "git", ref: "git_log" }],
     });
-    expect(await text(gitLogTool, folder, { path: "./src/" })).toBe(
-      ["1 commit of src, the latest first.", rows[1]].join("\n"),
-    );
+    expect(await plan(gitLogTool, folder, { path: "./src/" })).toEqual({
+      type: "look",
+      text: ["1 commit of src, the latest first.", rows[1]].join("\n"),
+      seen: [{ kind: "git", ref: "git_log src" }],
+    });
     expect(await text(gitLogTool, folder, { limit: 1 })).toBe(
-      ["1 commit of ., the latest first. There are more: raise limit (at most 100) or narrow path.", rows[0]].join(
-        "\n",
-      ),
+      [
+        "1 commit of the workspace, the latest first. There are more: raise limit (at most 100) or narrow path.",
+        rows[0],
+      ].join("\n"),
     );
   });
 
@@ -98,7 +101,7 @@ describe.skipIf(!hasGit)("git is looked at (needs git on the PATH)", () => {
         `3\t${first}`,
         `4\t${second}\t2026-01-02\tAnn\tThe second`,
       ].join("\n"),
-      seen: [{ kind: "list", ref: "git blame a.txt" }],
+      seen: [{ kind: "git", ref: "git_blame a.txt" }],
     });
     expect(await text(gitBlameTool, folder, { path: "a.txt", from: 3, to: 9 })).toContain(
       "lines 3 to 4, by commit.\n3\t",
@@ -126,7 +129,7 @@ describe.skipIf(!hasGit)("git is looked at (needs git on the PATH)", () => {
     write(folder, "new.txt", "new\n");
     fs.rmSync(join(folder, "gone.txt"));
     const planned = await plan(gitDiffTool, folder);
-    expect(planned).toMatchObject({ seen: [{ kind: "list", ref: "git diff HEAD to the files as they are ." }] });
+    expect(planned).toMatchObject({ seen: [{ kind: "git", ref: "git_diff" }] });
     const lines = (planned as { text: string }).text.split("\n");
     expect(lines.slice(0, 7)).toEqual([
       "4 files changed from HEAD to the files as they are.",
@@ -240,7 +243,7 @@ describe.skipIf(!hasGit)("git is looked at (needs git on the PATH)", () => {
     write(outer, "other.txt", "again\n");
     write(outer, "ws/src/a.txt", "two\n");
     const folder = join(outer, "ws");
-    expect(await text(gitLogTool, folder)).toMatch(/^1 commit of \., .*\n.*\tThe first$/);
+    expect(await text(gitLogTool, folder)).toMatch(/^1 commit of the workspace, .*\n.*\tThe first$/);
     expect(await text(gitDiffTool, folder)).toMatch(
       /^1 file changed .*\n\+1 -1 src\/a\.txt\ndiff --git a\/src\/a\.txt/,
     );

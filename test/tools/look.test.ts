@@ -2,10 +2,11 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { gitBlameTool } from "../../src/tools/git.ts";
 import { listFilesTool, readFileTool, searchFilesTool } from "../../src/tools/look.ts";
 import type { Plan, Tool } from "../../src/tools/types.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -15,7 +16,7 @@ afterEach(() => {
 const { signal } = new AbortController();
 
 function plan(tool: Tool, folder: string, input: unknown): Promise<Plan> {
-  const workspace = openWorkspace(folder, { hide: ["home"] });
+  const workspace = openWorkspace(folder, { env: process.env, hide: ["home"] });
   return tool.plan(input, { workspace, findPrompts: () => Promise.resolve("") }, signal);
 }
 
@@ -23,7 +24,7 @@ test("a listing names the files below a folder that fit a pattern", async () => 
   const folder = folderWith({ "src/a.ts": "", "src/b.js": "", "srcs/c.ts": "", "home/d.ts": "" });
   expect(await plan(listFilesTool, folder, {})).toEqual({
     type: "look",
-    text: "3 files in ..\nsrc/a.ts\nsrc/b.js\nsrcs/c.ts",
+    text: "3 files in the workspace.\nsrc/a.ts\nsrc/b.js\nsrcs/c.ts",
     seen: [{ kind: "list", ref: "." }],
   });
   expect(await plan(listFilesTool, folder, { path: "./src/", pattern: "*.ts" })).toEqual({
@@ -34,6 +35,50 @@ test("a listing names the files below a folder that fit a pattern", async () => 
   expect(await plan(listFilesTool, folder, { path: "../" })).toEqual({
     type: "refused",
     text: '"../" leads out of the workspace.',
+  });
+});
+
+test("a search or a list where nothing is listed says that it did not look there, and why", async () => {
+  const folder = folderWith({
+    ".gitignore": "build\n*.log\n",
+    "build/sub/a.ts": "needle",
+    "src/a.ts": "needle",
+    "src/a[1].log": "needle",
+    "node_modules/x/a.ts": "needle",
+    "inner/a.ts": "needle",
+    "home/a.ts": "needle",
+    ".env": "needle",
+  });
+  fs.mkdirSync(join(folder, "empty"));
+  fs.symlinkSync("src", join(folder, "link"));
+  for (const top of [folder, join(folder, "inner")]) spawnSync("git", ["init", "-q"], { cwd: top });
+  const ignored = "git ignores it. read_file still shows a single file there.";
+  const answers = {
+    build: `"build" was not searched: ${ignored}`,
+    "build/sub": `"build/sub" was not searched: ${ignored}`,
+    "build/sub/a.ts": `"build/sub/a.ts" was not searched: ${ignored}`,
+    "src/a[1].log": `"src/a[1].log" was not searched: ${ignored}`,
+    none: 'There is no file or folder "none".',
+    "none/at/all": 'There is no file or folder "none/at/all".',
+    "node_modules/x":
+      '"node_modules/x" was not searched: it lies in node_modules. read_file still shows a single file there.',
+    inner: '"inner" was not searched: it is a git repository of its own.',
+    link: '"link" was not searched: it is a symbolic link. Use "src" instead.',
+    empty: '"empty" was not searched: there is no file that may be listed.',
+    home: '"home" was not searched: there is no file that may be listed.',
+  };
+  const closed = { type: "refused", text: '".env" may hold secrets and is closed.' };
+  expect(await plan(searchFilesTool, folder, { pattern: "needle", path: ".env" })).toEqual(closed);
+  for (const [path, text] of Object.entries(answers)) {
+    expect(await plan(searchFilesTool, folder, { pattern: "needle", path })).toEqual({ type: "refused", text });
+    expect(await plan(listFilesTool, folder, { path })).toEqual({
+      type: "refused",
+      text: text.replace("was not searched", "was not listed"),
+    });
+  }
+  expect(await plan(searchFilesTool, folder, { pattern: "needle", path: "src" })).toMatchObject({ type: "look" });
+  expect(await plan(listFilesTool, folder, { path: "src", pattern: "*.css" })).toMatchObject({
+    text: "0 files in src like *.css.",
   });
 });
 
@@ -49,7 +94,7 @@ test("more than 250 files are counted by folder, two levels deep, and the way to
   expect(await plan(listFilesTool, folder, {})).toEqual({
     type: "look",
     text: [
-      "251 files in ., too many to name and so counted by folder: narrow path or pattern to see names.",
+      "251 files in the workspace, too many to name and so counted by folder: narrow path or pattern to see names.",
       "src/ 251: 175 .ts, 25 .md, 25 .json, 26 others",
       "  deep/ 150: 150 .ts",
       "  other/ 100: 25 .ts, 25 .md, 25 .json, 25 others",
@@ -81,12 +126,12 @@ test("a file is shown with line numbers, and vouched for line by line", async ()
   const folder = folderWith({ "a.txt": "\uFEFFone\r\ntwo\r\nthree\r\n", "empty.txt": "" });
   expect(await plan(readFileTool, folder, { path: "./a.txt" })).toEqual({
     type: "look",
-    text: "a.txt, lines 1 to 3 of 3.\n    1\tone\n    2\ttwo\n    3\tthree",
+    text: "a.txt, lines 1 to 3 of 3.\n1\tone\n2\ttwo\n3\tthree",
     seen: [{ kind: "file", ref: "a.txt:1-3" }],
   });
   expect(await plan(readFileTool, folder, { path: "a.txt", from: 2, to: 2 })).toEqual({
     type: "look",
-    text: "a.txt, lines 2 to 2 of 3.\n    2\ttwo",
+    text: "a.txt, lines 2 to 2 of 3.\n2\ttwo",
     seen: [{ kind: "file", ref: "a.txt:2-2" }],
   });
   expect(await plan(readFileTool, folder, { path: "empty.txt" })).toEqual({
@@ -112,7 +157,7 @@ test("a long file is cut at 400 lines or 40 KB, and says how to read on", async 
   expect(wide).toMatchObject({ seen: [{ kind: "file", ref: "wide.txt:1-22" }] });
   const one = await plan(readFileTool, folder, { path: "one.txt" });
   expect((one as { text: string }).text).toBe(
-    `one.txt, lines 1 to 1 of 1.\n    1\t${"x".repeat(2000)} [line cut: 9000 characters]`,
+    `one.txt, lines 1 to 1 of 1.\n1\t${"x".repeat(2000)} [line cut: 9000 characters]`,
   );
 });
 
@@ -242,3 +287,27 @@ test("a pattern that would backtrack for ever is stopped, and what was found unt
     text: "1 match in 2 files searched. Stopped early, the pattern takes too long: make it simpler.\n\na.txt\n1:aa",
   });
 });
+
+test.skipIf(!git)(
+  "reading, searching and blaming count the lines of a file alike, however it ends (needs git)",
+  async () => {
+    for (const end of ["", "\n", "\r\n", "\n\n"]) {
+      const folder = folderWith({ "a.txt": `\uFEFFone\r\ntwo\nlast${end}` });
+      const as = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+      const commands = [
+        ["init", "-q"],
+        ["add", "a.txt"],
+        [...as, "commit", "-qm", "first"],
+      ];
+      for (const argv of commands) spawnSync("git", argv, { cwd: folder });
+      const lines = end === "\n\n" ? 4 : 3;
+      expect(await plan(readFileTool, folder, { path: "a.txt" })).toMatchObject({
+        seen: [{ ref: `a.txt:1-${lines}` }],
+      });
+      const every = await plan(searchFilesTool, folder, { pattern: "^" });
+      expect(every).toMatchObject({ text: expect.stringContaining(`${lines} matches in 1 file searched.`) });
+      const blame = await plan(gitBlameTool, folder, { path: "a.txt" });
+      expect(blame).toMatchObject({ text: expect.stringContaining(`lines 1 to ${lines}, by commit.`) });
+    }
+  },
+);

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { findLines } from "../../src/tools/search.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -34,7 +34,7 @@ async function places(folder: string, asked: Asked, ...programs: string[]): Prom
   }
   vi.stubEnv("PATH", bin);
   const { pattern, path = ".", glob, limit = 1000 } = asked;
-  const workspace = openWorkspace(folder, { hide: ["home"] });
+  const workspace = openWorkspace(folder, { env: process.env, hide: ["home"] });
   const found = await findLines(workspace, { path, glob }, pattern, limit, signal);
   vi.unstubAllEnvs();
   if (found.type === "refused") throw new Error(found.text);

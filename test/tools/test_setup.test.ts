@@ -2,9 +2,9 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { differencesOf, isTestFile, readTestSetup } from "../../src/tools/test_setup.ts";
-import { openWorkspace } from "../../src/tools/workspace.ts";
+import { openWorkspace } from "../../src/workspace/workspace.ts";
 import { sha256 } from "../../src/util/hash.ts";
-import { cleanUp, folderWith } from "./folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 afterEach(cleanUp);
 
@@ -12,7 +12,9 @@ const started = process.cwd();
 afterEach(() => process.chdir(started));
 
 async function setupAt(root: string, argv: string[], roles: Record<string, string> = {}) {
-  const { states, ...snapshot } = await openWorkspace(root, { hide: [] }).snapshot(sha256);
+  const { states, ...snapshot } = await openWorkspace(root, { env: process.env, hide: [] }).snapshot(async (bytes) =>
+    sha256(bytes),
+  );
   return readTestSetup(root, { states, ...snapshot }, argv, new Map(Object.entries(roles)));
 }
 
@@ -103,6 +105,12 @@ test("tests are known by their name or their folder, and code about tests is non
     "src/__snapshots__/a.snap",
     "SumTest.php",
   ];
-  const others = ["src/lint/tests.ts", "src/test-runner/index.ts", "src/latest.ts", "contest.py", "docs/spec.md"];
+  const others = [
+    "src/library/lint/tests.ts",
+    "src/test-runner/index.ts",
+    "src/latest.ts",
+    "contest.py",
+    "docs/spec.md",
+  ];
   expect([tests.filter(isTestFile), others.filter(isTestFile)]).toEqual([tests, []]);
 });

@@ -4,12 +4,12 @@ import { exitCodes, messageOf, systemCode, UserError } from "../../src/util/erro
 
 test("an error for the user says what happened and what to type next, and how the program ends", () => {
   const error = new UserError("no_chain", "No chain 404.", "List chains.", exitCodes.conflict);
-  const { name, code, message, hint, exitCode } = error;
-  expect({ name, code, message, hint, exitCode }).toEqual({
+  const { name, code, message, next, exitCode } = error;
+  expect({ name, code, message, next, exitCode }).toEqual({
     name: "UserError",
     code: "no_chain",
     message: "No chain 404.",
-    hint: "List chains.",
+    next: [{ why: "List chains." }],
     exitCode: 14,
   });
   expect(new UserError("a", "b", "c").exitCode).toBe(1);

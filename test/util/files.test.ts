@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { readTextIfThere, writeAtomic, writeFully } from "../../src/util/files.ts";
-import { cleanUp, folderWith } from "../tools/folders.ts";
+import { cleanUp, folderWith } from "../support/folders.ts";
 
 afterEach(cleanUp);
 

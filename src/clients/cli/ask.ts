@@ -1,0 +1,247 @@
+import type { TextOptions } from "@clack/prompts";
+import { operations, type OperationName } from "../../operations/operations.ts";
+import type { Input } from "../../util/next.ts";
+import type { Offer } from "./recover_report.ts";
+import type { Screen } from "./terminal.ts";
+import { harmless } from "./terminal.ts";
+import { shortWord } from "../../util/short_word.ts";
+
+/** What a person said at a question; undefined: they left (Ctrl+C, a signal, or the input ended), which never means yes. */
+export type Said<T> = Promise<T | undefined>;
+
+/** What a person said, as an operation with its input. */
+export interface Decision {
+  readonly operation: OperationName;
+  readonly input: Input;
+  /** And then they left. */
+  readonly leaving?: boolean;
+  /** Clears away what was made for the operation, once it has ended. */
+  readonly after?: () => void;
+}
+
+export interface Question {
+  readonly id: string;
+  readonly question: string;
+  readonly why?: string | undefined;
+  readonly options?: readonly string[] | undefined;
+}
+
+export async function askQuestion(question: Question, screen: Screen, signal: AbortSignal): Said<string> {
+  const clack = await import("@clack/prompts");
+  const message =
+    harmless(question.question) + (question.why ? `\n${screen.style("dim", harmless(question.why))}` : "");
+  const options = (question.options ?? []).map(harmless);
+  if (options.length > 0) {
+    const own = "\u0000own";
+    const chosen = await said(
+      clack.select({
+        message,
+        signal,
+        options: [...options.map((value) => ({ value, label: value })), { value: own, label: "Something else" }],
+      }),
+    );
+    if (chosen !== own) return chosen;
+  }
+  return said(
+    clack.text({
+      message: options.length > 0 ? "What then?" : message,
+      signal,
+      validate: (value) => noAnswer(value ?? ""),
+    }),
+  );
+}
+
+/** Why what was typed is no answer. */
+export function noAnswer(typed: string): string | undefined {
+  const text = typed.trim();
+  if (text === "") return "An answer is needed; Ctrl+C pauses.";
+  const command = /^\/([a-z-]+)\b(?!\/)/.exec(text)?.[1];
+  if (command === undefined || !operations.some(({ name }) => name === command)) return undefined;
+  return `${text} is a command, and no answer. Ctrl+C pauses; then type: claude-exec ${command}`;
+}
+
+export type Verdict =
+  | { readonly type: "approve" }
+  | { readonly type: "reject"; readonly reason: string }
+  | { readonly type: "ask"; readonly question: string }
+  | { readonly type: "change"; readonly request: string }
+  | { readonly type: "answer"; readonly answers_given: readonly string[] }
+  /** Everything that the approval binds is to be shown. */
+  | { readonly type: "show" };
+
+/** `[Y/n/more-info]`; any other words are taken as what should change. */
+export async function askApproval(assumptions: number, signal: AbortSignal): Said<Verdict> {
+  const clack = await import("@clack/prompts");
+  const more = assumptions > 0 ? '\nAn assumption is answered by its number ("A1: no, …"); "all ok" confirms all.' : "";
+  const word = await said(
+    clack.text({
+      message: `Approve this approach? [Y/n/more-info], or say what should change${more}`,
+      placeholder: "Y",
+      defaultValue: "Yes",
+      signal,
+      validate: (value) => problemOf(value ?? "", assumptions),
+    }),
+  );
+  if (word === undefined) return undefined;
+  const verdict = verdictOf(word, assumptions);
+  if (verdict === "no") {
+    const reason = await askWhyNot(signal);
+    return reason === undefined ? undefined : { type: "reject", reason };
+  }
+  if (verdict === "more") {
+    const question = await askWhatElse(signal);
+    return question === undefined ? undefined : { type: "ask", question };
+  }
+  return verdict === "stop" || verdict === "again" ? undefined : verdict;
+}
+
+/** What was typed at an approval; "again": one short word that means nothing here. */
+export function verdictOf(typed: string, assumptions: number): Verdict | "no" | "more" | "stop" | "again" {
+  const text = typed.trim();
+  const lower = text.toLowerCase();
+  if (text === "") return { type: "approve" };
+  if (lower === "v") return { type: "show" };
+  if (["more-info", "m", "?"].includes(lower)) return "more";
+  const short = shortWord(text);
+  if (short !== undefined) return short === "yes" ? { type: "approve" } : short;
+  if (assumptions > 0 && /^all (?:ok|okay|yes|fine|right)[.!]?$/i.test(text))
+    return { type: "answer", answers_given: ["all=ok"] };
+  const answers = text.split(/[;,]?\s*(?=\bA\d+\s*[:=.)])/i).filter((part) => part !== "");
+  const pairs = answers.map((part) => /^(A\d+)\s*[:=.)]\s*(.+)$/is.exec(part));
+  const answered = pairs.flatMap((pair) => (pair ? [`${pair[1]!.toUpperCase()}=${pair[2]!.trim()}`] : []));
+  if (answered.length > 0 && answered.length === answers.length) return { type: "answer", answers_given: answered };
+  if (isQuestion(text)) return { type: "ask", question: text };
+  return /^[\w!./-]{1,8}$/.test(text) ? "again" : { type: "change", request: text };
+}
+
+/** Why what was typed cannot be taken for anything. */
+function problemOf(typed: string, assumptions: number): string | undefined {
+  const verdict = verdictOf(typed, assumptions);
+  if (verdict === "again") return "Type y, n, v, more-info, or a sentence that says what should change; Ctrl+C pauses.";
+  if (typeof verdict === "string" || verdict.type !== "answer") return undefined;
+  const unknown = verdict.answers_given.find((pair) => Number(/^A(\d+)/.exec(pair)?.[1] ?? 1) > assumptions);
+  return unknown && `There is no assumption ${unknown.split("=")[0]}. The last one is A${assumptions}.`;
+}
+
+/** Words that end in a question mark ask something, wherever they are typed: they neither refuse nor change anything. */
+export function isQuestion(text: string): boolean {
+  return /[?？؟]\s*$/.test(text);
+}
+
+/** A word that may be typed beside yes and no. */
+export type Word = "edit" | "ask" | "all" | "always" | "s";
+
+export type Leave =
+  | { readonly type: "yes" | "no" | "stop" | Word }
+  /** Neither: it should be done differently. */
+  | { readonly type: "different"; readonly reason: string };
+
+/** `Write it? [Y/n/edit/ask/all]`; a sentence is taken as what should be different. */
+export async function askLeave(
+  question: string,
+  words: readonly Word[],
+  screen: Screen,
+  signal: AbortSignal,
+): Said<Leave> {
+  const clack = await import("@clack/prompts");
+  const meant = words.flatMap((word) => meanings[word] ?? []).map((meaning) => `\n${screen.style("dim", meaning)}`);
+  const typed = await said(
+    clack.text({
+      message: `${question} [Y/n/${words.join("/")}], or say what should be different${meant.join("")}`,
+      placeholder: "Y",
+      defaultValue: "Yes",
+      signal,
+      validate: (value) =>
+        leaveOf(value ?? "", words) ? undefined : `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`,
+    }),
+  );
+  return typed === undefined ? undefined : leaveOf(typed, words);
+}
+
+const meanings: Partial<Record<Word, string>> = {
+  all: "all: also every further change of this approval",
+  always: "always: also whenever this chain asks for the same command again",
+};
+
+/** Undefined: one short word that is none of those offered is rather mistyped than meant as a reason. */
+export function leaveOf(typed: string, words: readonly Word[]): Leave | undefined {
+  const text = typed.trim();
+  const lower = text.toLowerCase();
+  const short = shortWord(text);
+  if (text === "" || short === "yes") return { type: "yes" };
+  if (short !== undefined) return { type: short };
+  const word = words.find((known) => known === lower);
+  if (word) return { type: word };
+  return /^[\w?!.]{1,8}$/.test(text) ? undefined : { type: "different", reason: text };
+}
+
+export const askWhyNot = (signal: AbortSignal) => askText({ message: "Why not? (Enter leaves it open)", signal });
+
+export const askWhatElse = (signal: AbortSignal) =>
+  askText({
+    message: "What would you like to know?",
+    signal,
+    validate: (value) => (value?.trim() ? undefined : "A question is needed; Ctrl+C pauses."),
+  });
+
+export const askBudget = (signal: AbortSignal) =>
+  askText({
+    message: "How many dollars may this round cost?",
+    placeholder: "2",
+    defaultValue: "2",
+    signal,
+    validate: (value) =>
+      /^$|^none$|^\d{1,9}(\.\d{1,9})?$/.test(value?.trim() ?? "") ? undefined : "Type an amount such as 2.50, or none.",
+  });
+
+async function askText(options: TextOptions): Said<string> {
+  const clack = await import("@clack/prompts");
+  return (await said(clack.text(options)))?.trim();
+}
+
+export const askTrust = yesOrNo(
+  "Do you know what is in it? Its prompts, rules and settings would count, its files be read, and its code may run in the sandbox, also before you approve anything.",
+);
+export const askTry = yesOrNo(
+  "You trust this folder. May its code also run before you approve a solution? It runs in the sandbox: the folder is read-only there, and there is no network.",
+);
+export const askAdopt = yesOrNo(
+  "Adopt it? What it knows and what it cost would count; its approvals and permissions would not, and its journal is kept under another name.",
+);
+export const askRewind = yesOrNo("Go back?");
+export const askMoved = yesOrNo("Did you move this project here? If yes, its chains continue here.");
+export const askModels = yesOrNo("Use the project's models here, at their price?");
+
+function yesOrNo(message: string) {
+  return async (signal: AbortSignal): Said<boolean> => {
+    const clack = await import("@clack/prompts");
+    return said(clack.confirm({ message, initialValue: false, signal }));
+  };
+}
+
+export async function askRecovery({ choices, next }: Offer, signal: AbortSignal): Said<string> {
+  const clack = await import("@clack/prompts");
+  const options = choices.map((value, at) => ({ value, label: next[at]?.why ?? value }));
+  return said(clack.select({ message: "How should it go on?", signal, options }));
+}
+
+/** A terminal that goes away ends the question too. */
+async function said<T>(answer: Promise<T>): Said<Exclude<T, symbol>> {
+  const gone = Promise.withResolvers<undefined>();
+  const leave = () => gone.resolve(undefined);
+  // Node's readline pauses the input when a stopped process goes on (fg), and nobody else resumes it.
+  const resume = () => setImmediate(() => process.stdin.resume());
+  process.stdin.once("end", leave).once("close", leave);
+  process.on("SIGCONT", resume);
+  // Ctrl+D closes the line that is being read, and then nobody would settle the question.
+  const endOfInput = (_: unknown, key?: { ctrl?: boolean; name?: string }) => key?.ctrl && key.name === "d" && leave();
+  process.stdin.on("keypress", endOfInput);
+  try {
+    const value = await Promise.race([answer, gone.promise]);
+    return typeof value === "symbol" ? undefined : (value as Exclude<T, symbol> | undefined);
+  } finally {
+    process.stdin.off("keypress", endOfInput);
+    process.stdin.off("end", leave).off("close", leave).pause();
+    process.off("SIGCONT", resume);
+  }
+}

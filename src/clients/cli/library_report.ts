@@ -1,0 +1,154 @@
+import type { ResultOf } from "../../operations/operations.ts";
+import type { Input } from "../../util/next.ts";
+import { count } from "../../util/count.ts";
+import { quoted } from "../../util/quoting.ts";
+import { wholeReport } from "./report_lines.ts";
+import { nextLines } from "./next.ts";
+import { money, path } from "./values.ts";
+
+/** The library's results as a person reads them. */
+export function listText(data: ResultOf<"prompts list">, flags: Input): string {
+  const { prompts, problems, untrusted } = data;
+  const folders = [...new Set(prompts.map((prompt) => prompt.folder))].sort();
+  const width = Math.max(0, ...prompts.map((prompt) => prompt.name.length));
+  const listed = folders.flatMap((folder) => [
+    folder === "" ? "(no folder)" : `${folder}/`,
+    ...prompts
+      .filter((prompt) => prompt.folder === folder)
+      .map(
+        (prompt) =>
+          `  ${prompt.name.padEnd(width)}  ${prompt.purpose}${prompt.scope === "builtin" ? "" : `  (${prompt.scope})`}`,
+      ),
+  ]);
+  const none = prompts.length === 0 ? ["No prompt is like that. All of them: claude-exec prompts list"] : [];
+  return [
+    ...listed,
+    ...none,
+    ...problems.flatMap((problem) => [
+      `! ${path(problem.message)}`,
+      ...nextLines(problem.next, flags).map((line) => `  ${line}`),
+    ]),
+    ...(untrusted === null ? [] : [`! ${untrusted} is not trusted: its own prompts are left out\n  claude-exec trust`]),
+  ].join("\n");
+}
+
+export function searchText(data: ResultOf<"prompts search">): string {
+  const taken = Object.entries(data.taken_for).map(
+    ([asked, meant]) => `No prompt says "${asked}"; looked for "${meant}".`,
+  );
+  const { hits } = data;
+  const found = hits.flatMap((hit) => [
+    `${hit.name}  ${hit.purpose}${hit.scope === "builtin" ? "" : `  (${hit.scope})`}`,
+    `    ${hit.line}: ${hit.text}`,
+  ]);
+  const none =
+    hits.length > 0 ? [] : [`Nothing fits "${data.query.slice(0, 80)}". All prompts: claude-exec prompts list`];
+  return [...taken, ...found, ...none].join("\n");
+}
+
+export function promptText(data: ResultOf<"prompts show">): string {
+  const caller = data.extra["caller"];
+  return [
+    `${data.name}: ${data.purpose}`,
+    `${data.scope}, ${data.file}`,
+    ...data.hides.map((hidden) => `  hides ${hidden.scope}, ${hidden.file}`),
+    `cost ${data.cost_estimate}, about ${data.tokens} tokens; tools ${data.tools}; model ${data.model}; phases ${data.phases.join(", ") || "any"}`,
+    ...(data.good_for.length > 0 ? [`good for: ${data.good_for.join("; ")}`] : []),
+    ...(typeof caller === "string" ? [`called by: ${caller}`] : []),
+    ...(data.tags.length > 0 ? [`tags ${data.tags.join(", ")}`] : []),
+    ...Object.entries(data.inputs).map(
+      ([name, input]) => `input ${name} (${input.type}${input.required ? ", required" : ""}): ${input.description}`,
+    ),
+    "",
+    data.body.trim(),
+  ].join("\n");
+}
+
+export function openedText(data: ResultOf<"prompts new">, flags: Input): string {
+  const { file, name, generated } = data;
+  const how = generated
+    ? `${generated.summary}\nWritten by a model, for you to judge: ${file}`
+    : data.copied_from
+      ? `A copy of your own, which now stands for the shipped one: ${file}`
+      : "copied_from" in data
+        ? file
+        : `A new prompt; write yours over the example in it: ${file}`;
+  const cost = generated ? `\nCost: ${money(generated.cost.usd)}` : "";
+  const check = `claude-exec prompts lint ${quoted(file)}`;
+  if (generated?.problem) {
+    const wrong = [generated.problem.message, ...nextLines(generated.problem.next, flags)].join("\n");
+    return `${how}\nIt cannot be used as it is: ${wrong}\nThen check it: ${check}${cost}`;
+  }
+  return `${how}\nCheck it: ${check}\nTry it:   claude-exec prompts run ${name}${cost}`;
+}
+
+export function lintText(data: ResultOf<"prompts lint">): string {
+  const lines = data.findings.flatMap((one) => [
+    `${path(one.file)}:${one.line}  ${one.severity}  ${one.rule}  ${path(one.what)}`,
+    `    why:  ${one.why}`,
+    `    mend: ${one.mend}`,
+  ]);
+  const sum = `${count(data.files, "file")}: ${count(data.errors, "error")}, ${count(data.warnings, "warning")}.`;
+  return [...lines, sum].join("\n");
+}
+
+export function ranText(data: ResultOf<"prompts run">): string {
+  const { cost } = data;
+  const lines = wholeReport(data);
+  lines.push("", `Cost: ${money(cost.usd)}, ${cost.tokens.toLocaleString("en")} tokens. Record: ${data.record}`);
+  return lines.join("\n");
+}
+
+export function statsText(data: ResultOf<"prompts stats">): string {
+  const { prompts: rows } = data;
+  const unread = data.unread.map((why) => `! ${why}`);
+  if (rows.length === 0)
+    return [
+      `${data.name || "No prompt"} has ${data.name ? "not " : ""}run in a chain of this home yet.`,
+      ...unread,
+    ].join("\n");
+  const width = Math.max(...rows.map((row) => row.prompt.length));
+  const cell = (text: string, size: number) => text.padStart(size);
+  const signed = (value: number) => `${value >= 0 ? "+" : ""}${value.toFixed(2)}`;
+  return [
+    count(data.chains, "chain"),
+    `${"prompt".padEnd(width)}  ${cell("runs", 5)}  ${cell("tokens a run", 12)}  ${cell("cost", 8)}  ${cell("confidence", 10)}  ${cell("repairs", 7)}`,
+    ...rows.map(
+      (row) =>
+        `${row.prompt.padEnd(width)}  ${cell(String(row.runs), 5)}  ${cell(row.tokens_per_run.toLocaleString("en"), 12)}  ${cell(money(row.usd), 8)}  ${cell(signed(row.confidence_moved), 10)}  ${cell(String(row.repairs), 7)}`,
+    ),
+    ...unread,
+  ].join("\n");
+}
+
+export function importedText({ imported, ...data }: ResultOf<"prompts import">): string {
+  const lines = imported.map(({ file, to, format, unchanged, asked_for }) => {
+    const less = asked_for.length > 0 ? `  (asked for ${asked_for.join(", ")}; may read at most)` : "";
+    return `${file} → ${to}  ${format}${unchanged ? ", unchanged" : ""}${less}`;
+  });
+  return [...lines, ...sumOf(data, imported)].join("\n");
+}
+
+export function exportedText({ exported, ...data }: ResultOf<"prompts export">): string {
+  const lines = exported.map(({ file, files, format, edited, unchanged }) => {
+    const kept = edited ? ", its front matter as it was imported" : "";
+    return `${file} → ${files.join(", ")}  ${format}${kept}${unchanged ? ", unchanged" : ""}`;
+  });
+  const own = data.skipped.some((one) => one.why === "it was never imported");
+  const more = own
+    ? ["What was never imported has no original: name a format to write it in, such as --format ours"]
+    : [];
+  return [...lines, ...sumOf(data, exported), ...more].join("\n");
+}
+
+function sumOf(
+  { skipped, dry_run, to }: Pick<ResultOf<"prompts export">, "skipped" | "dry_run" | "to">,
+  done: readonly { readonly unchanged: boolean }[],
+): string[] {
+  const verb = dry_run ? "would be written" : "written";
+  const same = done.filter((one) => one.unchanged).length;
+  return [
+    ...skipped.map((one) => `- ${one.file}: ${one.why}`),
+    `${done.length - same} ${verb} below ${to}${same > 0 ? `, ${same} there already` : ""}, ${skipped.length} left out.`,
+  ];
+}

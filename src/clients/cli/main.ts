@@ -1,0 +1,395 @@
+import { writeSync } from "node:fs";
+import {
+  openSession,
+  type Caller,
+  type ChainLine,
+  type Session,
+  type SessionOptions,
+} from "../../operations/operation.ts";
+import { operationNamed, operations, perform, type Outcome } from "../../operations/operations.ts";
+import { demoAnswers } from "../../operations/setup.ts";
+import { exitCodeOfStop, exitCodes, messageOf, systemCode, UserError } from "../../util/errors.ts";
+import type { Input } from "../../util/next.ts";
+import { realWorld, userOfSystem, type World } from "../../util/world.ts";
+import { readArguments, usageLine, type Order } from "./arguments.ts";
+import {
+  askAdopt,
+  askApproval,
+  askBudget,
+  askModels,
+  askMoved,
+  askQuestion,
+  askRecovery,
+  askRewind,
+  askTrust,
+  askTry,
+  type Decision,
+} from "./ask.ts";
+import { helpText } from "./help.ts";
+import { narrate } from "./narrate.ts";
+import { flagsAgain, nextLines } from "./next.ts";
+import { askPermission } from "./permission.ts";
+import { openLive } from "./progress.ts";
+import { rewindText, testsLine, type ChainStands } from "./change_report.ts";
+import { approvalLines, headLine } from "./page.ts";
+import { lossText, type Offer } from "./recover_report.ts";
+import { reportText, standing } from "./report.ts";
+import { fit } from "./status_report.ts";
+import { stopOnRequest } from "./stop.ts";
+import { harmless, harmlessJson, openScreen, wrap, type Screen } from "./terminal.ts";
+
+process.stdout.on("error", quietly);
+process.stderr.on("error", quietly);
+
+/** Whether a chain is at work: whoever stops listening to it has interrupted it. */
+let running = false;
+/** What a command has to repeat to go on with the same chain. */
+let again: Input = {};
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const wantsJson = argv.includes("--json") || argv.includes("--stream-json");
+  try {
+    const order = readArguments(argv, operations);
+    if ("help" in order) {
+      process.stdout.write(`${helpText(order.help)}\n`);
+      return exitCodes.done;
+    }
+    again = flagsAgain(order.options);
+    if (order.operation.permission === "run") await keepHeapSmall();
+    return await carryOut(order);
+  } catch (error) {
+    return explain(error, wantsJson);
+  }
+}
+
+/** A chain makes much that is short-lived. On a busy machine Node would let 48 MB of that pile up before it cleans up. */
+async function keepHeapSmall(): Promise<void> {
+  const { setFlagsFromString } = await import("node:v8");
+  setFlagsFromString("--semi-space-growth-factor=1");
+}
+
+async function carryOut(order: Order): Promise<number> {
+  const world = realWorld();
+  const { output } = order;
+  const plain = order.plain || !!world.env["ACCESSIBLE"] || world.env["TERM"] === "dumb";
+  const screen = openScreen(process.stderr, { plain, quiet: output !== "text" });
+  const live = openLive(screen, world.now, currentFolder());
+  const interactive = output === "text" && process.stdin.isTTY && process.stdout.isTTY && !world.env["CI"];
+  const needsNumber = order.operation.name === "approve" || order.operation.name === "allow";
+  if (!interactive && needsNumber && order.input["chain"] === "newest") throw noNumber(order);
+  // The rehearsal answers and approves itself where there is nobody to ask.
+  const isUnseen = order.input["approve_policy"] === "auto" || (order.operation.name === "demo" && !interactive);
+  const stop = new AbortController();
+  const cwd = currentFolder();
+  const caller: Caller = {
+    by: { kind: "person", name: userOfSystem()?.username ?? "unknown", door: "cli" },
+    signal: stop.signal,
+    listen(line, context) {
+      if (output === "stream-json") process.stdout.write(`${harmlessJson(line)}\n`);
+      live.line(line, context);
+      if (!isShownElsewhere(line, interactive, isUnseen)) narrate(line, screen);
+      if (isUnheard(line) && (order.options.replay !== undefined || order.operation.name === "demo"))
+        screen.print(screen.style("yellow", `  ! ${unheardText()}`));
+    },
+    progress: live.sign,
+  };
+  let session: Session | undefined;
+  /** A new session, in place of the one that is open, with what its user said meanwhile. */
+  const reopen = async ({ operation: { prepare }, input, options }: Order) => {
+    await session?.close();
+    session = openSession({ world, progress: live.sign, ...(prepare?.(input, cwd, options) ?? { cwd, options }) });
+    again = flagsAgain(session.options);
+    return session;
+  };
+  const release = stopOnRequest(stop);
+  running = order.operation.permission === "run";
+  try {
+    const rehearsed = order.operation.name === "demo" ? rehearse(order, interactive, screen) : order;
+    const begun = await withTrust(rehearsed, reopen, caller, interactive, screen);
+    live.stop();
+    const { outcome, left } = interactive
+      ? await converse(begun, caller, screen, live.stop)
+      : { outcome: begun.outcome, left: false };
+    const { data } = outcome;
+    if ("ending" in data || "needs" in data) screen.print("");
+    running = false;
+    const opens = outcome.operation === "prompts new" || outcome.operation === "prompts edit";
+    if (interactive && opens) await open(outcome.data.file, world, screen);
+    if (output === "text") {
+      const demo = order.operation.name === "demo" ? begun.session.cwd : undefined;
+      // What another program reads keeps its lines, so that it can look for them.
+      const columns = process.stdout.columns || Infinity;
+      process.stdout.write(`${reportText(outcome, again, { left, demo, columns, now: world.now() })}\n`);
+    } else {
+      const document = { ...(output === "stream-json" ? { type: "answer" } : {}), schema_version: 2, ...data };
+      process.stdout.write(`${harmlessJson(document, output === "json" ? 2 : undefined)}\n`);
+    }
+    return left ? exitCodeOfStop(stop.signal) : outcome.exit;
+  } finally {
+    live.stop();
+    await session?.close();
+    screen.close();
+    release();
+  }
+}
+
+/** What nobody sees waiting is approved or allowed by the number of its chain only. */
+function noNumber({ operation }: Order): UserError {
+  const message = `Without a terminal, ${operation.name} needs the number of the chain.`;
+  return new UserError("wrong_usage", message, `Usage: ${usageLine(operation)}`, exitCodes.usage);
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    const message = "The current folder is not there any more. Nothing was begun.";
+    throw new UserError("no_folder", message, "Go to a folder that exists, then type the same again.", exitCodes.usage);
+  }
+}
+
+async function open(file: string, { env }: World, screen: Screen): Promise<void> {
+  const { openEditor } = await import("./editor.ts");
+  const trouble = await openEditor(file, env);
+  if (trouble) screen.print(trouble);
+}
+
+/** Says that the model is recorded; without a terminal the rehearsal answers and approves itself, and says so. */
+function rehearse(order: Order, interactive: boolean, screen: Screen): Order {
+  screen.print(
+    "A rehearsal: the model's replies are recorded; the engine, the tools, the files and the tests are real.",
+  );
+  if (interactive || (order.given.has("answers") && order.given.has("approve-policy"))) return order;
+  screen.print(`No terminal to ask on: going on with --answers ${demoAnswers} --approve-policy auto`);
+  return { ...order, input: { answers: demoAnswers, ...order.input, approve_policy: "auto" } };
+}
+
+/** The order as its user meant it in the end, and what came of it: what it was refused for may be asked about first. */
+async function withTrust(
+  order: Order,
+  reopen: (order: Order) => Promise<Session>,
+  caller: Caller,
+  interactive: boolean,
+  screen: Screen,
+): Promise<{ order: Order; outcome: Outcome; session: Session }> {
+  const { operation } = order;
+  let meant = order;
+  for (;;) {
+    try {
+      const session = await reopen(meant);
+      if (interactive) await askOldTrust(session, operation, caller);
+      return { order: meant, outcome: await perform(operation, meant.input, session, caller), session };
+    } catch (error) {
+      if (!interactive || !(error instanceof UserError)) throw error;
+      if (error.code === "needs_budget") {
+        screen.print(fit(error.message, screen.columns));
+        const budget_usd = await askBudget(caller.signal);
+        if (budget_usd === undefined) throw error;
+        meant = { ...meant, input: { ...meant.input, budget_usd } };
+        continue;
+      }
+      const said = await askBefore(error, order, caller, screen);
+      if (said === undefined) throw error;
+      const { adopt, ...options } = said;
+      meant = {
+        ...meant,
+        options: { ...meant.options, ...options },
+        input: { ...meant.input, ...(adopt ? { adopt } : {}) },
+      };
+    }
+  }
+}
+
+/** Asks once in a folder that was trusted before trust covered running its code. */
+async function askOldTrust(session: Session, { permission }: Order["operation"], caller: Caller): Promise<void> {
+  if (permission !== "run" || session.options.permission === "read" || session.options.trust) return;
+  if (!session.isTrusted() || session.mayTry() !== undefined) return;
+  session.trust(session.home.workspace, answered(await askTry(caller.signal), caller, []));
+}
+
+function answered(said: boolean | undefined, { signal }: Caller, next: UserError["next"]): boolean {
+  if (said !== undefined) return said;
+  throw new UserError("left", "Left without an answer. Nothing was begun.", next, exitCodeOfStop(signal));
+}
+
+/** What a person is asked before anything begins: their answer as flags; undefined where there is nothing to ask. */
+async function askBefore(
+  error: UserError,
+  { operation }: Order,
+  caller: Caller,
+  screen: Screen,
+): Promise<(SessionOptions & { adopt?: true }) | undefined> {
+  const ask = {
+    untrusted: askTrust,
+    models_cost_more: askModels,
+    moved: askMoved,
+    foreign: operation.name === "resume" ? askAdopt : undefined,
+  }[error.code];
+  if (ask === undefined) return undefined;
+  screen.print(fit(error.message, screen.columns));
+  const said = answered(await ask(caller.signal), caller, error.next);
+  if (ask === askModels) return { project_models: said ? "use" : "ignore" };
+  if (ask === askMoved || ask === askAdopt) return said ? { adopt: true } : undefined;
+  if (said) return { trust: true };
+  if (!operation.options.includes("permission")) return undefined;
+  screen.print("Then it is only looked at (--permission read): nothing in it counts, and nothing is written there.");
+  return { permission: "read" };
+}
+
+/** Asks what a chain waits for, and lets it go on, until it waits for nothing more or the person leaves. */
+async function converse(
+  { order, outcome: first, session }: { order: Order; outcome: Outcome; session: Session },
+  caller: Caller,
+  screen: Screen,
+  quiet: () => void,
+): Promise<{ outcome: Outcome; left: boolean }> {
+  const { budget_usd, budget_tokens, answers, approve_policy } = order.input;
+  const kept = { budget_usd, budget_tokens, answers, approve_policy };
+  const seen: Seen = { operation: order.operation.name, solution: null };
+  let outcome = first;
+  for (;;) {
+    const { data } = outcome;
+    if ("preview" in data && data.preview) {
+      for (const line of rewindText({ ...data, next: [] }, {}).split("\n")) screen.print(harmless(line));
+      const [next] = data.next;
+      if (!(await askRewind(caller.signal)) || next?.input === undefined) return { outcome, left: false };
+      outcome = await perform(operationNamed("rewind"), next.input, session, caller);
+      continue;
+    }
+    if (!("ending" in data) && !("needs" in data)) return { outcome, left: false };
+    if (session.world.env["CLAUDE_EXEC_BELL"] !== "off" && isWaiting(data)) process.stderr.write("\x07");
+    const said = await ask(data, screen, caller.signal, session.world.env, seen);
+    if (said === "nothing to ask") return { outcome, left: false };
+    if (said === "left") return { outcome, left: true };
+    const { operation: name, input, leaving = false, after } = said;
+    seen.operation = name;
+    const operation = operationNamed(name);
+    const given = operation.input.parse({ ...kept, ...input, chain: data.chain_id });
+    outcome = await perform(operation, given, session, caller).finally(after);
+    quiet();
+    if (leaving) return { outcome, left: true };
+  }
+}
+
+function isWaiting(data: ChainStands | Offer): boolean {
+  return "needs" in data || data.ending.type.startsWith("needs_");
+}
+
+async function ask(
+  data: ChainStands | Offer,
+  screen: Screen,
+  signal: AbortSignal,
+  env: World["env"],
+  seen: Seen,
+): Promise<Decision | "left" | "nothing to ask"> {
+  if ("needs" in data) {
+    for (const line of lossText(data)) screen.print(harmless(line));
+    const choice = await askRecovery(data, signal);
+    return choice === undefined ? "left" : { operation: "recover", input: { choice } };
+  }
+  const { ending } = data;
+  switch (ending.type) {
+    case "needs_answers": {
+      screen.print(headLine(data, screen.columns, screen.style));
+      screen.print(
+        screen.style("dim", `  ${standing(data)}\n${wrap(harmless(testsLine(data)), screen.columns, "  ")}`),
+      );
+      const given: string[] = [];
+      for (const question of ending.questions) {
+        const said = await askQuestion(question, screen, signal);
+        if (said === undefined)
+          return given.length === 0 ? "left" : { operation: "answer", input: { answers_given: given }, leaving: true };
+        given.push(`${question.id}=${said}`);
+      }
+      return { operation: "answer", input: { answers_given: given } };
+    }
+    case "needs_approval":
+      return askSolution(data, ending, { screen, signal, seen });
+    case "needs_permission":
+      screen.print(`\n${headLine(data, screen.columns, screen.style)}`);
+      return (await askPermission(ending, { screen, signal, env })) ?? "left";
+    default:
+      return "nothing to ask";
+  }
+}
+
+/** What a person said last, and the solution whose page they have in front of them. */
+interface Seen {
+  operation: string;
+  solution: string | null;
+}
+
+/** Shows the page of a solution, or what is new since its reader saw it, and asks. */
+async function askSolution(
+  data: ChainStands,
+  { presented }: Extract<ChainStands["ending"], { type: "needs_approval" }>,
+  { screen, signal, seen }: { screen: Screen; signal: AbortSignal; seen: Seen },
+): Promise<Decision | "left" | "nothing to ask"> {
+  if (presented.standing === "approved") return "nothing to ask";
+  const lines = approvalLines(data, screen.columns, screen.style, seen);
+  screen.print(["", ...lines].join("\n"));
+  seen.solution = presented.hash;
+  for (;;) {
+    const said = await askApproval(presented.solution.assumptions.length, signal);
+    if (said === undefined) return "left";
+    if (said.type === "show") {
+      screen.print(`\n${wrap(harmless(presented.text), screen.columns, "  ")}\n`);
+      continue;
+    }
+    const { type, ...input } = said;
+    return { operation: type, input: { ...input, ...(type === "approve" ? { hash: presented.hash } : {}) } };
+  }
+}
+
+/** What a person decided about a change or command, other than to allow it as it was proposed. */
+function isUnheard(line: ChainLine): boolean {
+  if (line.type !== "event") return false;
+  return line.event === "permission_refused" || (line.event === "permission_given" && line.edited !== undefined);
+}
+
+/** What is told otherwise: a person at a terminal is asked about it or typed it, or the result at the end shows it. */
+function isShownElsewhere(line: ChainLine, interactive: boolean, isUnseen: boolean): boolean {
+  if (line.type !== "event") return false;
+  if (line.event === "solution_presented") return !isUnseen;
+  const typed = line.event === "more_info_asked" || line.event === "changes_requested";
+  const asked = line.event === "questions_asked" || line.event === "permission_asked";
+  return interactive && (typed || asked || (line.event === "permission_refused" && line.question));
+}
+
+/** What happened, what is kept, what to type next; a bug is told apart from all that. */
+function explain(error: unknown, wantsJson: boolean): number {
+  if (!(error instanceof UserError)) {
+    process.stderr.write(
+      `This is a bug in claude-exec, not a mistake of yours. What was journalled is kept.\n${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    if (wantsJson)
+      process.stdout.write(
+        `${harmlessJson({ schema_version: 2, error: { code: "bug", message: messageOf(error), next: [] } })}\n`,
+      );
+    return exitCodes.failed;
+  }
+  const { code, message, next } = error;
+  if (wantsJson) process.stdout.write(`${harmlessJson({ schema_version: 2, error: { code, message, next } })}\n`);
+  else {
+    const text = harmless([message, ...nextLines(next, again)].join("\n"));
+    process.stderr.write(`${fit(text, process.stderr.columns || Infinity)}\n`);
+  }
+  return error.exitCode;
+}
+
+function quietly(error: unknown): void {
+  const code = systemCode(error);
+  if (code === undefined) throw error;
+  // The terminal is gone, and the run was asked to stop: stop.ts.
+  if (code === "EIO" && process.stderr.isTTY) return;
+  if (code === "EPIPE") process.exit(running ? exitCodes.interrupted : exitCodes.done);
+  writeSync(2, `What was to be printed could not be (${code}). What a chain did is kept all the same.\n`);
+  process.exit(exitCodes.failed);
+}
+
+function unheardText(): string {
+  return "The model is recorded: it does not hear this, and goes on as if you had said yes. What it reports from here on may be wrong.";
+}

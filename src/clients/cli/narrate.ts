@@ -1,0 +1,218 @@
+import type { ChainLine } from "../../operations/operation.ts";
+import { count } from "../../util/count.ts";
+import { quotedLine } from "../../util/quoting.ts";
+import { countsText, inOneLine, lossText, visible } from "./diff_view.ts";
+import { reportLines } from "./report_lines.ts";
+import { cutWords, harmless, wrap, type Screen, type Style } from "./terminal.ts";
+
+/** The story of a chain as it happens, in lines that stay. Nothing is said that is not in the journal. */
+export function narrate(line: ChainLine, screen: Screen): void {
+  const { style } = screen;
+  const say = (mark: string, text: string) => {
+    const colour = colourOf(mark);
+    screen.print(hang(colour === undefined ? mark : style(colour, mark), harmless(text), screen.columns));
+  };
+  if (line.type === "result" && line.effect === "command" && line.told !== undefined)
+    return screen.print(cutWords(harmless(ranText(line.run, line.told)), screen.columns));
+  if (line.type !== "event") return;
+  switch (line.event) {
+    case "chain_started":
+      screen.print(
+        `${style("bold", wrap(harmless(line.goal), screen.columns, ""))}${line.size === "tiny" ? style("dim", "  (tiny)") : ""}`,
+      );
+      if (line.worktree) say("·", `Works in a git worktree of its own: ${line.worktree.path}`);
+      if (line.worktree?.dirty) say("!", "What you have not committed is not in it.");
+      return screen.print(`\n${style("bold", "Requirements clarification")}`);
+    case "imported":
+      return say(
+        "·",
+        line.adopted
+          ? `Adopted. The foreign journal is kept as ${line.adopted.kept_as}.`
+          : "What a context file knows is taken over.",
+      );
+    case "decision_taken":
+      return say("→", line.action.say);
+    case "report_recorded":
+      for (const [mark, text] of reportLines(line)) say(mark, text);
+      return undefined;
+    case "reply_rejected":
+      return say("!", `The reply could not be used: ${line.problems[0] ?? ""}`);
+    case "gap_reported":
+      return say("!", `No prompt fits: ${line.gaps.map(({ description }) => description).join("; ")}`);
+    case "questions_asked":
+      return say("?", line.questions.map(({ question }) => question).join("\n"));
+    case "question_answered":
+      return say("·", `${line.id}: ${line.answer}${line.by.kind === "policy" ? `  (from ${line.by.name})` : ""}`);
+    case "tests_settled":
+      return line.how === "command" ? say("·", `Tests run with ${commandOf(line.argv)} from now on.`) : undefined;
+    case "phase_changed": {
+      const name = title(line.to);
+      const head = wrap(name + (line.focus ? `  focus: ${harmless(line.focus)}` : ""), screen.columns, "");
+      return screen.print(`\n${style("bold", name)}${style("dim", head.slice(name.length))}`);
+    }
+    case "gate_refused":
+      return say("✗", `Refused (${line.to}): ${line.reasons.join(" ")}`);
+    case "area_waived":
+      return say("·", `${line.area.replaceAll("_", " ")} is set aside: ${line.reason}`);
+    case "size_changed":
+      return say("·", `This task now counts as ${line.to}: ${line.reason}`);
+    case "solution_presented":
+      return screen.print(`\n${wrap(harmless(line.text), screen.columns, "  │ ")}\n`);
+    case "approval_given":
+      return say("✓", `Approved ${line.solution} by ${line.by.name}.`);
+    case "approval_refused":
+      return say("✗", `Rejected${line.reason ? `: ${line.reason}` : ""}.`);
+    case "changes_requested":
+      return say("·", `Changes asked for: ${line.request}`);
+    case "more_info_asked":
+      return say("·", `Asked: ${line.question}`);
+    case "assumptions_answered":
+      return say("·", line.answers.map(({ id, answer }) => `${id}: ${answer}`).join("\n"));
+    case "round_begun":
+      say("·", `${line.kind === "change" ? "Changes asked for" : "Asked"}: ${line.text}`);
+      return screen.print(`\n${style("bold", "Requirements clarification")}`);
+    case "approval_voided":
+      return say("!", `The approval no longer holds. ${line.reason}`);
+    case "message_ignored":
+      return say("!", `Not taken in: ${line.reason}`);
+    case "permission_asked":
+      return say("?", askedFor(line.request));
+    case "permission_given":
+      return say(
+        "✓",
+        `Allowed by ${line.by.name}${line.always ? ", and what is like it" : ""}${line.edited === undefined ? "" : ", with changes of their own"}.`,
+      );
+    case "permission_refused":
+      return line.question
+        ? say("·", `Asked: ${line.reason}`)
+        : say("✗", `Refused by ${line.by.name}${line.reason ? `: ${line.reason}` : "."}`);
+    case "file_changed":
+      return say(
+        line.after === null ? "-" : line.before === null ? "+" : "~",
+        `${visible(line.path)} (${line.role})${line.lines ? `  ${countsText(line.lines)}` : ""}`.trimEnd(),
+      );
+    case "files_touched":
+      for (const { path, to } of line.set_aside ?? []) {
+        const moved = `While ${commandOf(line.argv)} ran, ${visible(path)} appeared. That name is closed, so it was moved to ${visible(to)}.`;
+        say("!", `${moved} If you made it, put it back:`);
+        // In one line, so that it can be copied.
+        screen.print(`    mv ${visible(quotedLine([to, path]))}`);
+      }
+      if (line.touched.length === 0) return undefined;
+      return line.unsure
+        ? say("!", `${commandOf(line.argv)} was cut short. Since it began, these changed: ${firstOf(line.touched)}`)
+        : say("!", `${commandOf(line.argv)} also changed ${firstOf(line.touched)}`);
+    case "rewound":
+      return say("·", wentBack(line));
+    case "tests_judged":
+      return say(
+        verdictMarks[line.verdict] ?? "✗",
+        `${verdictWords(line)} (${commandOf(line.argv)}, ${(line.duration_ms / 1000).toFixed(1)} s)`,
+      );
+    case "red_repeated": {
+      const { exit_code: exit, failing } = line;
+      const failed = failing.length > 0 ? count(failing.length, "failing test") : `exit ${exit ?? "none"}`;
+      const came = line.unrepeated ? "It could not run there." : "The tests fail there, as they must.";
+      const counts = line.why === null && !line.unrepeated;
+      const control = line.with_code ? `; with it, on such a copy: exit ${line.with_code.exit_code ?? "none"}` : "";
+      const text = `${commandOf(line.argv)}, without the new code: ${failed}${control}. ${line.why ?? came}`;
+      return say(counts ? "✓" : "!", text);
+    }
+    case "epoch_opened":
+      return line.number > 1 ? say("·", "The record was condensed, so that it fits the model's context.") : undefined;
+    case "context_edited":
+      return say(
+        "·",
+        `Taken over from the edited context file: ${line.changes.map(({ path }) => path.join(".")).join(", ")}`,
+      );
+    case "prompts_queued":
+      // What a model chose was said with its decision. What the engine or a person queued is said here.
+      return line.considered ? undefined : say("·", line.why);
+    case "recovered":
+      return say(
+        "·",
+        line.lost_lines === 0
+          ? "Damaged texts are frozen anew."
+          : `Went on from the last whole line; ${count(line.lost_lines, "line was", "lines were")} lost.`,
+      );
+    case "cost_alerted":
+      return say(
+        "!",
+        `This chain has cost $${line.usd.toFixed(2)}, more than the $${line.threshold.toFixed(2)} you wanted to hear of.`,
+      );
+    case "lost_cost_entered":
+      return say("·", `The lost calls cost $${line.usd.toFixed(2)} together.`);
+    case "completed":
+    case "parked":
+    case "resumed":
+    case "ledger_extended":
+    case "change_shown":
+      return undefined;
+  }
+}
+
+function colourOf(mark: string): Style | undefined {
+  if ("✓+~".includes(mark)) return "green";
+  if ("✗●-".includes(mark)) return "red";
+  return mark === "!" ? "yellow" : mark === "?" ? "cyan" : mark === "→" ? "dim" : undefined;
+}
+
+type Judged = Extract<ChainLine, { event: "tests_judged" }>;
+
+/** "red: 18 of 1,274 tests fail, as planned" */
+function verdictWords({ verdict, why, in_words, exit_code }: Judged): string {
+  if (why !== undefined) return `${verdict}: ${why}`;
+  const came = in_words ?? (exit_code === 0 ? "the tests pass" : `exit ${exit_code ?? "none"}`);
+  return `${verdict}: ${came}${verdictEnds[verdict] ?? ""}`;
+}
+
+const verdictEnds: Partial<Record<Judged["verdict"], string>> = {
+  red: ", as planned",
+  baseline: ", before any change",
+  "failing at baseline": ", before any change",
+  unproven: " before there is any code, so the new tests prove nothing yet",
+  broken: ". The tests did not run as they should, so they prove nothing",
+};
+
+const verdictMarks: Partial<Record<Judged["verdict"], string>> = { green: "✓", red: "●", baseline: "·" };
+
+function askedFor(request: Extract<ChainLine, { event: "permission_asked" }>["request"]): string {
+  if (request.kind === "command") return `Waits for permission to run: ${inOneLine(request.line)}`;
+  if (request.kind === "lost_tests")
+    return `Waits for permission to go on without tests that no longer run: ${request.lost.map(lossText).join(", ")}`;
+  const what = request.after === null ? "delete" : "write";
+  return `Waits for permission to ${what} ${visible(request.path)} (${request.role})${request.unplanned ? ", which is not part of the approved solution" : ""}`;
+}
+
+type CommandRun = Extract<ChainLine, { effect: "command"; run: object }>["run"];
+
+/** What a model's command came to, in one line: the exit code stands first, so that it is never cut off. */
+function ranText({ argv, exit_code, timed_out }: CommandRun, told: string): string {
+  const exit = timed_out ? "timed out" : `exit ${exit_code ?? "none"}`;
+  return `  $ ${exit}: ${commandOf(argv)}${told ? ` · ${told}` : ""}`;
+}
+
+/** Of a command that went through a shell, what was typed. */
+function commandOf(argv: readonly string[]): string {
+  const typed = argv.length === 3 && argv[0] === "sh" && argv[1] === "-c" ? argv[2] : undefined;
+  return inOneLine(typed ?? argv.join(" "));
+}
+
+function firstOf(touched: readonly { path: string }[]): string {
+  const shown = touched.slice(0, 5).map(({ path }) => visible(path));
+  return `${shown.join(", ")}${touched.length > shown.length ? `, and ${touched.length - shown.length} more` : ""}`;
+}
+
+function wentBack({ step, files, files_only: filesOnly }: Extract<ChainLine, { event: "rewound" }>): string {
+  const many = `${count(files.length, "file is", "files are")} as`;
+  return filesOnly ? `${many} before ${step}; what was thought since stays.` : `Back to ${step}; ${many} before it.`;
+}
+
+export function title(phase: string): string {
+  const words = phase.replaceAll("-", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+export function hang(mark: string, text: string, columns: number): string {
+  return `  ${mark} ${wrap(text, columns, "    ").trimStart()}`;
+}

@@ -1,0 +1,113 @@
+import type { ChainLine } from "../../operations/operation.ts";
+import { percent } from "./values.ts";
+
+type Recorded = Extract<ChainLine, { event: "report_recorded" }>;
+type Report = Recorded["report"];
+type Uncertainty = NonNullable<Report["uncertainties"]>[number];
+
+/** A line of the story: its mark, and its text before it is wrapped. */
+export type StoryLine = readonly [mark: string, text: string];
+
+const mostDiscoveries = 3;
+
+/** What a person is told of a report at once: each finding and each open doubt in full, and its three main discoveries. */
+export function reportLines(recorded: Recorded): StoryLine[] {
+  const { prompt, report } = recorded;
+  const { discovered = [], uncertainties = [], findings = [] } = report;
+  const steps = discovered.filter(({ key }) => key === "manual_steps").flatMap(({ value }) => value);
+  const others = discovered.filter(({ key }) => key !== "manual_steps").slice(0, mostDiscoveries);
+  return [
+    [reportMark(recorded), `${prompt}: ${report.summary}${scores(recorded)}`],
+    ...others.map(({ key, value }): StoryLine => ["·", `${inWords(key)}: ${[value].flat().join(", ")}`]),
+    ...uncertainties.filter(({ resolved }) => !resolved).map((open): StoryLine => ["?", doubtText(open, report)]),
+    ...findings.map((finding): StoryLine => [finding.severity === "blocking" ? "✗" : "!", findingText(finding)]),
+    ...(steps.length === 0 ? [] : [["·", stepsText(steps)] as const]),
+    ...uncheckedIn(report).map((text): StoryLine => ["!", `not checked: ${text}`]),
+  ];
+}
+
+/** Every part of a report, so that nothing has to be looked up in the journal. */
+export function wholeReport({ prompt, report }: { readonly prompt: string; readonly report: Report }): string[] {
+  const lines = [`${prompt}: ${report.summary}`];
+  if (report.account) lines.push("", report.account.trim());
+  if (report.solution) lines.push("", plainText(report.solution), "");
+  for (const one of report.findings ?? [])
+    lines.push(`! ${one.id} (${one.severity}) ${one.where}: ${one.what} ${one.trigger}`);
+  for (const one of report.discovered ?? []) {
+    lines.push(`- ${one.key}: ${[one.value].flat().join(", ")}`);
+  }
+  for (const one of report.uncertainties ?? []) {
+    lines.push(`? ${one.area} (${percent(one.confidence)}${one.blocking ? ", blocking" : ""})`);
+  }
+  for (const one of report.decisions ?? []) {
+    lines.push(`→ ${one.key}: ${one.choice}${one.because ? `, because ${one.because}` : ""}`);
+  }
+  for (const one of report.notes ?? []) lines.push(`  ${one.text}`);
+  for (const { name, value } of report.scores ?? []) lines.push(`= ${name}: ${value}`);
+  for (const { area, score } of report.confidence ?? []) lines.push(`= ${area}: ${percent(score)}`);
+  for (const one of report.questions ?? []) lines.push(`? ${one.question}`);
+  for (const one of report.artifacts ?? []) {
+    lines.push("", `--- ${one.name}`, one.content.trim());
+  }
+  return lines;
+}
+
+/** `{a: ["b", "c"]}` → "a:\n- b\n- c" */
+function plainText(value: unknown): string {
+  if (Array.isArray(value)) return value.map((one) => `- ${indented(plainText(one))}`).join("\n");
+  if (typeof value !== "object" || value === null) return String(value);
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined && field !== "");
+  return fields
+    .map(([name, field]) =>
+      typeof field === "object" && field !== null
+        ? `${inWords(name)}:\n  ${indented(plainText(field))}`
+        : `${inWords(name)}: ${indented(plainText(field))}`,
+    )
+    .join("\n");
+}
+
+function indented(text: string): string {
+  return text.replaceAll("\n", "\n  ");
+}
+
+/** A name that a model gave, as a person reads it: "token_lifetime" → "token lifetime". */
+export function inWords(name: string): string {
+  return name.replaceAll("_", " ");
+}
+
+/** ✗: a gate stays shut, or a review stops the work. What was not looked at in full is not ticked off. */
+function reportMark({ key, report, shut }: Recorded): string {
+  const { uncertainties = [], findings = [] } = report;
+  const stops =
+    findings.some(({ severity }) => severity === "blocking") ||
+    (key.startsWith("implementation/") && uncertainties.some(({ blocking, resolved }) => blocking && !resolved));
+  if (shut || stops) return "✗";
+  return uncheckedIn(report).length > 0 ? "!" : "✓";
+}
+
+/** Only the user can settle it: not specified. Something was assumed: unclear. Otherwise nobody knows it yet. */
+function doubtText({ area, confidence, resolution = "" }: Uncertainty, { questions = [] }: Report): string {
+  const isAsked = questions.some(({ id, settles }) => id === area || settles === area);
+  const kind = isAsked ? "NOT SPECIFIED" : confidence < 0.4 ? "UNKNOWN" : "UNCLEAR";
+  return `${kind}: ${inWords(area)}${resolution && !isAsked ? `. Assumed: ${resolution}` : ""}`;
+}
+
+function findingText({ id, severity, where, what, trigger }: NonNullable<Report["findings"]>[number]): string {
+  return `${where}: ${what} Shows when: ${trigger} (${severity}, ${id})`;
+}
+
+function stepsText(steps: readonly string[]): string {
+  return ["Do by hand:", ...steps.map((step, at) => `${at + 1}. ${step.replace(/^\d+[.)]\s*/, "")}`)].join("\n");
+}
+
+function uncheckedIn({ notes = [] }: Report): string[] {
+  return notes.flatMap(({ kind, text }) => (kind === "not_checked" ? [text] : []));
+}
+
+function scores({ counted }: Recorded): string {
+  const parts = counted.map(
+    ({ area, score, claimed }) =>
+      `${inWords(area)} ${percent(score)}${score < claimed ? ` (claimed ${percent(claimed)} without evidence)` : ""}`,
+  );
+  return parts.length > 0 ? `  [${parts.join(", ")}]` : "";
+}

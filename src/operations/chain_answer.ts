@@ -1,0 +1,153 @@
+import type { Context, PresentedSolution } from "../chain/context.ts";
+import { reviewersOf } from "../chain/gates.ts";
+import { pageOf } from "../chain/page.ts";
+import { chainCost } from "../costs/report.ts";
+import type { z } from "zod";
+import type { Blobs } from "../store/blobs.ts";
+import { typed } from "../tools/test_command.ts";
+import { diffSize, unifiedDiff } from "../util/diff.ts";
+import { exitCodes } from "../util/errors.ts";
+import { quoted, quotedLine } from "../util/quoting.ts";
+import type { Answer } from "./operation.ts";
+import type { busy, chainResult, chainStands } from "./results.ts";
+
+export type ChainResult = z.infer<typeof chainResult>;
+export type ShownEnding = z.infer<typeof chainStands>["ending"];
+
+/** How a chain stands, at the end of a turn or as it was left. */
+export function answerOf(context: Context, file: string, ending: ShownEnding, blobs?: Blobs): Answer<ChainResult> {
+  const {
+    chain_id,
+    goal,
+    current_phase,
+    confidence_scores,
+    cost_tracking: costs,
+    session_memory: memory,
+    solution,
+    evidence,
+  } = context;
+  return {
+    exit: exitOf(ending),
+    data: {
+      chain_id,
+      goal,
+      ending,
+      phase: current_phase,
+      confidence: confidence_scores,
+      cost: {
+        usd: costs.estimated_cost,
+        tokens: costs.tokens_used,
+        unpriced_calls: costs.unpriced_calls,
+        lost_calls: costs.lost_calls,
+      },
+      files: memory.files_modified.map((path) => ({
+        path,
+        new: context.engine.files[path]?.before === null,
+        deleted: context.engine.files[path]?.after === null,
+        ...(blobs && { lines: changedLines(context, path, blobs) }),
+      })),
+      mode: context.mode,
+      tests_changed: evidence.changed_after_red,
+      findings: openFindings(context),
+      not_checked: stillUnchecked(context),
+      touched: context.touched,
+      worktree:
+        context.worktree === null
+          ? null
+          : {
+              ...context.worktree,
+              commands: worktreeCommands(context, context.worktree.path),
+              advice: context.git_advice,
+            },
+      tests: {
+        command: context.engine.test_command && typed(context.engine.test_command),
+        found_in: context.engine.tests.found_in,
+        confirmed: context.engine.tests.confirmed,
+      },
+      test_runs: testRunsOf(evidence),
+      solution_hash: solution?.hash ?? null,
+      context_file: file,
+    },
+  };
+}
+
+/** From what a file was at first to what the chain wrote last. */
+function changedLines({ engine }: Context, path: string, blobs: Blobs) {
+  const { before = null, after = null } = engine.files[path] ?? {};
+  const text = (hash: string | null) => (hash === null ? null : blobs.get(hash));
+  return diffSize(unifiedDiff(text(before), text(after), path));
+}
+
+export function openFindings({ findings }: Context) {
+  return findings.flatMap(({ standing, ...finding }) => (standing === "open" ? [finding] : []));
+}
+
+/** In the words of whoever could not look, without those who spoke before the change was made: reviewers looked since. */
+function stillUnchecked({ not_checked: notes, engine: { reported, changes } }: Context): string[] {
+  return notes.flatMap((note) => {
+    const by = note.slice(0, note.indexOf(": "));
+    if (!Object.hasOwn(reported, by)) return [note];
+    return changes > 0 && reported[by] === 0 ? [] : [note.slice(by.length + 2)];
+  });
+}
+
+/** What a person is shown of the solution that waits for them, or that they approved. */
+export function approvalEnding(context: Context, presented: PresentedSolution): ShownEnding {
+  const { engine } = context;
+  const page = engine.page ?? { now: pageOf(presented.solution, presented.base, context), before: null, confirmed: [] };
+  const { now: sections, before, confirmed } = page;
+  const shown = { sections, before, confirmed, asked: engine.asked, expected_usd: expectedCost(context, presented) };
+  return { type: "needs_approval", presented, page: shown };
+}
+
+/** What it takes to build it, at what a call has cost so far: two calls a file, and one for each reviewer. */
+function expectedCost(context: Context, { solution }: PresentedSolution): number | null {
+  const { usd_per_call, calls } = chainCost(context.cost_tracking);
+  const reviews = reviewersOf({ ...context, solution: null }).length;
+  return calls === 0 || usd_per_call === 0 ? null : usd_per_call * (2 * solution.files.length + reviews + 1);
+}
+
+export function testRunsOf({ runs }: Context["evidence"]) {
+  return runs.map(({ verdict, exit_code, why, in_words }) => ({
+    verdict,
+    exit_code,
+    ...(why ? { why } : {}),
+    ...(in_words ? { in_words } : {}),
+  }));
+}
+
+/** Committing is the user's to do: these show how, from wherever they stand. */
+function worktreeCommands({ chain_id: id, workspace, goal }: Context, path: string): string[] {
+  const there = quotedLine(["git", "-C", path]);
+  return [
+    `${there} add --all`,
+    `${there} diff --cached`,
+    `${there} switch --create chain-${id}`,
+    `${there} commit --message ${quoted(goal)}`,
+    quotedLine(["git", "-C", workspace, "worktree", "remove", path]),
+  ];
+}
+
+function exitOf(ending: ShownEnding): number {
+  switch (ending.type) {
+    case "completed":
+    case "answered":
+    case "accepted":
+    case "reached":
+      return exitCodes.done;
+    case "needs_answers":
+    case "needs_approval":
+    case "needs_permission":
+      return exitCodes.waiting;
+    case "parked":
+      return ending.exit;
+    case "interrupted":
+      return exitCodes.interrupted;
+  }
+}
+
+/** Nothing was done: another process works on the chain. */
+export function busyAnswer(id: string): Answer<z.infer<typeof busy>> {
+  const next = [{ operation: "status", input: { chain: id }, why: "Watch it" }];
+  return { exit: exitCodes.conflict, data: { chain_id: id, busy: true, next } };
+}

@@ -1,0 +1,54 @@
+import type { Deps } from "../chain/deps.ts";
+import type { Limits } from "../chain/events.ts";
+import type { Policy } from "../chain/run.ts";
+import type { Config } from "../session/config.ts";
+import { readAnswers } from "./answers.ts";
+import { tellsOfDeployment } from "../tools/deployment.ts";
+import type { Running } from "./flags.ts";
+
+/** What a chain begins with, beside its task. */
+export async function settingsOf(
+  { workspace }: Deps,
+  config: Config,
+  input: Running & { test_command?: string | undefined },
+  remembered?: readonly string[],
+) {
+  const { commandOf, commandOfWords, findTestCommand } = await import("../tools/test_command.ts");
+  const { command } = config.tests;
+  const configured =
+    input.test_command !== undefined
+      ? { argv: commandOf(input.test_command), found_in: "from your option" }
+      : remembered !== undefined
+        ? { argv: remembered, found_in: "as you confirmed before" }
+        : command && { argv: commandOfWords(command), found_in: "from config.json" };
+  const tests = configured ?? (await findTestCommand(workspace));
+  const { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats } = config.limits;
+  const limits = { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats };
+  return {
+    workspace: workspace.root,
+    gates: config.gates,
+    limits: { ...limits, ...limitsOf(input) },
+    test_command: tests?.argv ?? null,
+    ...(tests ? { test_command_from: tests.found_in } : {}),
+    is_deployed: (await workspace.list()).some(tellsOfDeployment),
+  };
+}
+
+export function policyOf(input: Running): Policy {
+  return { answers: input.answers === undefined ? {} : readAnswers(input.answers), approve: input.approve_policy };
+}
+
+export function limitsOf(input: Running): Partial<Limits> {
+  const amount = (name: "budget_usd" | "budget_tokens") => {
+    const text = input[name];
+    if (text === undefined) return {};
+    if (text === "none") return { [name]: null };
+    return { [name]: Number(text) };
+  };
+  return {
+    ...amount("budget_usd"),
+    ...amount("budget_tokens"),
+    ...(input.turns === undefined ? {} : { turns: input.turns }),
+    ...(input.turns_per_prompt === undefined ? {} : { turns_per_prompt: input.turns_per_prompt }),
+  };
+}

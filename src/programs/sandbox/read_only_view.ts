@@ -1,0 +1,127 @@
+import fs from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { World } from "../../util/world.ts";
+import { follow, isInside } from "../../workspace/place.ts";
+
+/** What a command that is tried sees of this machine: nothing but these places, and all of them read-only. */
+export interface ReadOnlyView {
+  readonly root: string;
+  /** Empty at first and writable, or undefined where the workspace holds it. */
+  readonly home: string | undefined;
+  /** Files and folders, without links in their paths. */
+  readonly places: readonly string[];
+  /** Links in the home that lead to one of the places, as [where it leads, its path]. */
+  readonly links: readonly (readonly [string, string])[];
+  /** The PATH, without links. */
+  readonly path: string;
+}
+
+/** Where a command may write, in bytes; together 256 MB. The kernel refuses what goes beyond. */
+const homeBytes = 96 * 2 ** 20;
+const temporaryBytes = 144 * 2 ** 20;
+const sharedMemoryBytes = 16 * 2 ** 20;
+export const writableBytes = homeBytes + temporaryBytes + sharedMemoryBytes;
+
+/** `programs` are files that the sandbox itself needs. */
+export function readOnlyView(root: string, env: World["env"], programs: readonly string[]): ReadOnlyView {
+  const home = realPath(env["HOME"] ?? "");
+  const toolchains = home === undefined ? [] : toolchainsInHome.map((name) => join(home, name));
+  const inPath = [...new Set((env["PATH"] ?? "").split(":").flatMap((folder) => realPath(folder) ?? []))];
+  const ofSystem = system.flatMap((path) => realPath(path) ?? []);
+  const isKnown = (path: string) => [root, ...ofSystem].some((known) => isInside(known, path));
+  const own = inPath.filter((folder) => !isKnown(folder));
+  const wanted = [...toolchains, ...own.flatMap((folder) => [folder, ...besideBin(folder, home)]), ...programs];
+  const places = wanted.flatMap((path) => realPath(path) ?? []);
+  // A folder that holds the home or the workspace would show all that lies in there.
+  const isTooWide = (path: string) => [root, home ?? root].some((inner) => isInside(path, inner));
+  const shown = [...new Set(places.filter((path) => !isKnown(path) && !isTooWide(path)))].sort();
+  return {
+    root,
+    home: home === undefined || home === "/" || home === "/tmp" || isInside(root, home) ? undefined : home,
+    places: shown,
+    links: toolchains.flatMap((path) => {
+      const real = realPath(path);
+      return real === undefined || real === path || [root, ...shown].some((place) => isInside(place, path))
+        ? []
+        : [[real, path] as const];
+    }),
+    path: inPath.join(":"),
+  };
+}
+
+/**
+ * The words of a call of bubblewrap with this view in place of the whole machine. What the call hides or protects in
+ * one of these places stays so.
+ */
+export function withReadOnlyView(words: readonly string[], view: ReadOnlyView, emptyFolder: string): string[] {
+  const { root, home, places, links } = view;
+  const shown = [...system, ...places, root];
+  const isShown = (path: string) => shown.some((place) => isInside(place, path));
+  const kept: string[] = [];
+  const masks: string[] = [];
+  for (let at = 0; at < words.length; at += 1) {
+    const [word = "", first = "", second = ""] = words.slice(at, at + 3);
+    if (word === "--bind" || word === "--ro-bind") {
+      if (word === "--ro-bind" && second !== "/" && isShown(second)) masks.push(word, first, second);
+      at += 2;
+    } else if (word === "--tmpfs") {
+      // Such a folder would be writable without a limit.
+      if (isShown(first)) masks.push("--ro-bind", emptyFolder, first);
+      at += 1;
+    } else kept.push(word);
+  }
+  const limited = (bytes: number, path: string) => ["--size", String(bytes), "--tmpfs", path];
+  return [
+    ...kept,
+    ...limited(sharedMemoryBytes, "/dev/shm"),
+    "--remount-ro",
+    "/dev",
+    ...system.flatMap((path) => ["--ro-bind-try", path, path]),
+    ...limited(temporaryBytes, "/tmp"),
+    ...(home === undefined ? [] : limited(homeBytes, home)),
+    ...[...places, root].flatMap((path) => ["--ro-bind", path, path]),
+    ...links.flatMap(([real, path]) => ["--symlink", real, path]),
+    ...masks,
+    "--remount-ro",
+    "/",
+  ];
+}
+
+function realPath(path: string): string | undefined {
+  const way = path.startsWith("/") ? follow(path) : "is not absolute";
+  return typeof way === "string" || way.missing.length > 0 ? undefined : way.real;
+}
+
+/** What programs in a folder `bin` of PATH need: the folders of their installation next to it, and where links lead. */
+function besideBin(folder: string, home: string | undefined): string[] {
+  const prefix = dirname(folder);
+  // Next to these lies what has nothing to do with their programs, e.g. the user's own code in ~/go/src.
+  const isShared = ["", ".local", "go"].some((name) => prefix === join(home ?? "/", name));
+  const parts = isShared ? ["lib"] : ["lib", "lib64", "libexec", "include", "share", "pkg", "src", "conf"];
+  const beside = basename(folder) === "bin" ? parts.map((name) => join(prefix, name)) : [];
+  const links = entriesOf(folder).flatMap((entry) => (entry.isSymbolicLink() ? [join(folder, entry.name)] : []));
+  return [...beside, ...links];
+}
+
+function entriesOf(folder: string): fs.Dirent[] {
+  try {
+    return fs.readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return []; // What cannot be read has no programs for us.
+  }
+}
+
+const words = (list: string) => list.trim().split(/\s+/);
+
+const system = words(`
+  /usr /bin /sbin /lib /lib32 /lib64 /libx32 /etc /opt /sys /nix/store /gnu/store /snap /run/current-system
+  /home/linuxbrew/.linuxbrew`);
+
+/** Caches of dependencies and installed languages. Credentials in them are hidden as they are from every command. */
+const toolchainsInHome = words(`
+  .cargo .rustup .rye .nvm .fnm .volta .nodenv .pyenv .rbenv .rvm .goenv .jenv .phpenv .asdf .sdkman .bun .deno .ghcup
+  .juliaup .opam .elan go/pkg/mod go/bin .m2/repository .m2/wrapper .gradle/caches .gradle/wrapper .gradle/jdks
+  .npm/_cacache .nuget/packages .gem/ruby .bundle/cache .ivy2/cache .sbt/boot .coursier .cabal/packages .cabal/store
+  .stack .hex/packages .mix .pub-cache .composer/vendor .config/composer/vendor miniconda3 anaconda3 .conda .local/lib
+  .local/share/pnpm .local/share/uv .local/share/mise .local/share/fnm .local/share/pipx .local/share/virtualenvs
+  .cache/pip .cache/uv .cache/composer .cache/coursier .cache/yarn .cache/pypoetry/virtualenvs .cache/deno`);

@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import type { Model } from "../models/types.ts";
+import { exitCodes, UserError } from "../util/errors.ts";
+import type { World } from "../util/world.ts";
+import { userFolders, type Home } from "./places.ts";
+
+/** The model that replies: a recording, or the provider. What would fail at the first call is refused here. */
+export async function chooseModel(
+  world: World,
+  { replay, record }: { replay?: string | undefined; record?: string | undefined },
+  apiKey: string,
+): Promise<Model> {
+  const { openRecorded, recordTo } = await import("../models/recorded.ts");
+  if (replay !== undefined) {
+    if (record === undefined) return openRecorded(replay, world);
+    const message = "A recorded run that is played again has no new replies to record.";
+    throw new UserError("wrong_usage", message, "Either play a run or record one.", exitCodes.usage);
+  }
+  const baseUrl = baseUrlOf(world.env);
+  if (/[^\x21-\x7e]/.test(apiKey)) {
+    const message = "The API key holds a space, a line break or a letter that no key has. Nothing was begun.";
+    throw new UserError("bad_key", message, "Copy the key again.", exitCodes.notConfigured);
+  }
+  const { openAnthropic } = await import("../models/anthropic.ts");
+  const { openLog } = await import("./log.ts");
+  const log = await openLog(world.env, join(userFolders(world.env).state, "claude-exec.log"), apiKey);
+  const live = openAnthropic({ apiKey, baseUrl, world, ...(log ? { log } : {}) });
+  return record === undefined ? live : recordTo(live, record, world);
+}
+
+/** The address of the provider; undefined stands for Anthropic's own. */
+export function baseUrlOf(env: World["env"]): string | undefined {
+  const address = env["ANTHROPIC_BASE_URL"];
+  if (!address) return undefined;
+  const protocol = URL.canParse(address) ? new URL(address).protocol : "";
+  if (protocol === "https:" || protocol === "http:") return address;
+  const message = `ANTHROPIC_BASE_URL is "${address}", which is no address of a server. Nothing was begun.`;
+  const hint = "Write it like http://127.0.0.1:8080, or unset it.";
+  throw new UserError("bad_address", message, hint, exitCodes.notConfigured);
+}
+
+export function noModel(home: Home, known: boolean): UserError {
+  const own = known ? ` or in ${join(home.path, ".env")}` : "";
+  return new UserError(
+    "no_model",
+    "There is no model to think with. Nothing was begun.",
+    [
+      { operation: "demo", why: "See it work first" },
+      { why: `Take a key of your own: export ANTHROPIC_API_KEY=…${own}` },
+      { why: "Take another server: export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any" },
+      { operation: "new", input: { task: "…", replay: "recording.json" }, why: "Play a recorded run" },
+    ],
+    exitCodes.notConfigured,
+  );
+}

@@ -1,0 +1,95 @@
+import { existsSync, realpathSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { Deps } from "../chain/deps.ts";
+import type { Library } from "../library/library.ts";
+import type { Model } from "../models/types.ts";
+import type { World } from "../util/world.ts";
+import { readTextIfThere } from "../util/files.ts";
+import { isInside } from "../workspace/place.ts";
+import { openWorkspace } from "../workspace/workspace.ts";
+import type { Config } from "./config.ts";
+import { contextsOf } from "./home.ts";
+import { keyFolder } from "./key.ts";
+import { promptFolders } from "./library.ts";
+import type { SessionOptions } from "./options.ts";
+import { permissionOf } from "./permission.ts";
+import { ownFolders, packageFolder, rulesFiles, rulesName, userFolders, type Home } from "./places.ts";
+import { rulesOf } from "./project_rules.ts";
+import { deniedBy, sandboxIn } from "./sandbox.ts";
+
+/** All that a chain needs to take its steps, but for whoever listens to them. */
+export interface Engine {
+  readonly config: Config;
+  readonly deps: Omit<Deps, "progress">;
+}
+
+export interface EngineParts {
+  /** With the variables that programs get: what lies in the workspace is not what we mean by git or rg. */
+  readonly world: World;
+  readonly options: SessionOptions;
+  readonly home: Home;
+  /** False where the folder is only looked at: then nothing in it has a say. */
+  readonly isTrusted: boolean;
+  /** Whether code of the folder may run in the sandbox before anything is approved. */
+  readonly mayTry: boolean;
+  /** The environment with the variables of the home's .env. */
+  readonly env: World["env"];
+  readonly config: Config;
+  readonly model: Model;
+  readonly library: Library;
+  /** A worktree that chains work in, in place of the workspace itself. */
+  readonly worktree: string | undefined;
+  readonly progress: Deps["progress"];
+}
+
+export function openEngine(parts: EngineParts): Engine {
+  const { world, options, home, isTrusted, env, config, model, library, worktree, progress } = parts;
+  const hide = alsoIn(worktree, home, ownFolders(home));
+  const hidden = hide.map((path) => relative(home.workspace, path)).filter((path) => !path.startsWith(".."));
+  const permission = permissionOf(config, options, { trusted: isTrusted, hidden, env: world.env });
+  const prompts = promptFolders(home, config, env).map(({ path }) => path);
+  const protect = alsoIn(worktree, home, [...rulesFiles(home), ...prompts]);
+  const key = [keyFolder(world.env)].filter((path) => existsSync(path)).map((path) => realpathSync(path));
+  const root = realpathSync(worktree ?? home.workspace);
+  const isDenied = deniedBy(permission.rules);
+  const denies = (path: string) => isDenied(path) || key.some((closed) => isInside(closed, join(root, path)));
+  const workspace = openWorkspace(root, { hide: [...hide, ...key], protect, denies, env: world.env });
+  const closedToAll = [userFolders(env).config, ...key];
+  const closed = {
+    root: workspace.root,
+    protect: [...hide, ...protect, ...closedToAll],
+    conceal: [contextsOf(home), ...closedToAll],
+  };
+  const route = (name: "fast" | "default" | "smart") => options.model ?? config.models[name];
+  const rules = isTrusted ? rulesOf(home, { world, progress }) : "";
+  return {
+    config,
+    deps: {
+      world,
+      model,
+      routes: { fast: route("fast"), default: route("default"), smart: route("smart") },
+      maxTokens: config.limits.max_tokens_per_prompt,
+      contextWindow: config.limits.context_window,
+      warningThreshold: config.limits.warning_threshold,
+      prices: config.prices,
+      library,
+      catalogueCore: config.prompts.core,
+      workspace,
+      permission,
+      sandbox: sandboxIn(closed, permission.rules, { world, progress }),
+      tries: parts.mayTry ? sandboxIn({ ...closed, tries: true }, permission.rules, { world, progress }) : notToTry,
+      rules: rules || (readTextIfThere(join(packageFolder, rulesName)) ?? ""),
+      testTimeoutMs: config.tests.timeout_seconds * 1000,
+    },
+  };
+}
+
+const notToTry = "A person has not said yet that code of this folder may run. Trusting the folder again says so.";
+
+/** A worktree holds what is committed of a home too: there it is closed as it is in the workspace. */
+function alsoIn(worktree: string | undefined, { workspace }: Home, paths: readonly string[]): readonly string[] {
+  if (worktree === undefined) return paths;
+  return paths.flatMap((path) =>
+    isInside(workspace, path) ? [path, join(worktree, relative(workspace, path))] : [path],
+  );
+}

@@ -1,0 +1,155 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { pageOf, pageText } from "../../../src/chain/page.ts";
+import { solutionSchema, type Solution } from "../../../src/chain/reply.ts";
+import type { ChainStands } from "../../../src/clients/cli/change_report.ts";
+import { verdictOf } from "../../../src/clients/cli/ask.ts";
+import { approvalLines, pageLines } from "../../../src/clients/cli/page.ts";
+import { after, ran } from "../../chain/lines.ts";
+
+const recording = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../../examples/recordings/jwt.json"), "utf8"),
+) as { replies: Record<string, { content: { text: string }[] }> };
+const { content } = recording.replies["uncertainty-analysis/4/1-solution_synthesizer/turn-1"]!;
+const reported = (JSON.parse(content[0]!.text) as { report: { solution: unknown } }).report.solution;
+const whole = solutionSchema.parse(reported);
+/** A long solution of five files. */
+const jwt: Solution = {
+  ...whole,
+  files: [...whole.files.slice(0, 4), { path: "package.json", role: "code", change: "edit", lines: 2 }],
+};
+const context = { ...after(ran("baseline", 0)), goal: "Add JWT authentication to my app" };
+
+type Page = Extract<ChainStands["ending"], { type: "needs_approval" }>["page"];
+
+function stands(solution: Solution, page: Partial<Page> = {}, hash = "abc123abc123"): ChainStands {
+  const base = { "src/tokens.js": null, "test/tokens.test.js": null };
+  const sections = pageOf(solution, base, context);
+  const presented = { solution, text: pageText(solution.title, sections), hash, base, standing: "presented" as const };
+  const shown = { sections, before: null, confirmed: [], asked: null, expected_usd: 0.42, ...page };
+  return {
+    chain_id: "001",
+    goal: context.goal,
+    phase: "solution-approval",
+    confidence: { overall: 0.91, requirements: 0.95 },
+    cost: { usd: 0.31, tokens: 1000, unpriced_calls: 0, lost_calls: [] },
+    ending: { type: "needs_approval", presented, page: shown },
+  } as unknown as ChainStands;
+}
+
+/** A screen as it was looked at by eye. */
+function golden(name: string): string {
+  return readFileSync(join(import.meta.dirname, "screens", `${name}.txt`), "utf8");
+}
+
+const plain = (_: string, text: string) => text;
+const before = pageOf(jwt, { "src/tokens.js": null, "test/tokens.test.js": null }, context);
+const changed: Solution = {
+  ...jwt,
+  steps: [jwt.steps[0]!, "one step more", ...jwt.steps.slice(1)],
+  assumptions: [jwt.assumptions[1]!],
+};
+
+const fresh = { operation: "resume", solution: null };
+
+describe("the page", () => {
+  test.each([100, 60, 160])("at %i columns fits one screen of 40 lines, and says each thing once", (columns) => {
+    const lines = pageLines(stands(jwt), columns);
+    expect(lines.length).toBeLessThanOrEqual(columns >= 100 ? 36 : 38);
+    expect(`${lines.join("\n")}\n`).toBe(golden(`page-${columns}`));
+  });
+
+  test.each([100, 60, 160])("after a change, at %i columns shows only what is different", (columns) => {
+    const lines = approvalLines(stands(changed, { before }), columns, plain, { operation: "change", solution: null });
+    expect(`${lines.join("\n")}\n`).toBe(golden(`difference-${columns}`));
+  });
+
+  test("never folds away what is kept, however much there is", () => {
+    const many = Array.from(
+      { length: 12 },
+      (_, at) => `${at} is not checked, and somebody has to look at it by hand before the release`,
+    );
+    const text = pageLines(stands({ ...jwt, remaining_concerns: many }), 100).join("\n");
+    for (const concern of many) expect(text.replaceAll(/\s+/g, " ")).toContain(concern);
+    expect(text).toContain("package.json (code, about 2 lines)");
+    expect(text).toContain("A2 ");
+  });
+
+  test("offers v only where there is more", () => {
+    const bare = {
+      ...jwt,
+      tradeoffs: [],
+      steps: [],
+      decisions: [],
+      risks: [],
+      success_criteria: [],
+      architecture: "Short.",
+    };
+    expect(pageLines(stands(bare), 100).join("\n")).not.toContain("v shows");
+    expect(pageLines(stands({ ...bare, tradeoffs: ["one"] }), 100).join("\n")).toContain("v shows");
+  });
+});
+
+describe("what is shown before an approval is asked for", () => {
+  test("after a change that is none, that nothing changed", () => {
+    const same = stands(jwt, { before: pageOf(jwt, { "src/tokens.js": null, "test/tokens.test.js": null }, context) });
+    expect(approvalLines(same, 100, plain, { operation: "change", solution: null })).toContain(
+      "  Nothing changed since the last page.",
+    );
+  });
+
+  test("after a question whose answer changed nothing, the answer alone", () => {
+    const asked = { solution: "abc123abc123", question: "Why?", answer: "Because sum stays." };
+    expect(approvalLines(stands(jwt, { asked, before }), 100, plain, { operation: "ask", solution: null })).toEqual([
+      "  │ Because sum stays.",
+      "",
+      "  Cost $0.31 so far, about $0.42 more expected · confidence 91%",
+    ]);
+  });
+
+  test("after a question whose answer changed the solution, the answer and what is different", () => {
+    const asked = { solution: "an earlier one", question: "Why?", answer: "You are right." };
+    const lines = approvalLines(stands(changed, { asked, before }), 100, plain, { operation: "ask", solution: "x" });
+    expect(lines.slice(0, 4)).toEqual([
+      "  │ You are right.",
+      "",
+      "  Chain 001 · Solution approval · Add JWT authentication to my app",
+      "  Changed since the last page:",
+    ]);
+  });
+
+  test("after assumptions were confirmed, which", () => {
+    const lines = approvalLines(stands(jwt, { confirmed: ["A1"] }), 100, plain, {
+      operation: "answer",
+      solution: "abc123abc123",
+    });
+    expect(lines[0]).toBe("  Confirmed: A1");
+  });
+
+  test("when a chain is taken up, the whole page again", () => {
+    const again = stands(changed, { before });
+    expect(approvalLines(again, 100, plain, fresh)).toEqual(pageLines(again, 100));
+  });
+});
+
+test.each([
+  ["", { type: "approve" }],
+  ["ok", { type: "approve" }],
+  ["Sure.", { type: "approve" }],
+  ["yes!", { type: "approve" }],
+  ["no", "no"],
+  ["stop", "stop"],
+  ["v", { type: "show" }],
+  ["more-info", "more"],
+  ["hm", "again"],
+  ["/status", "again"],
+  ["Why not Redis?", { type: "ask", question: "Why not Redis?" }],
+  ["Use Redis instead", { type: "change", request: "Use Redis instead" }],
+  ["all ok", { type: "answer", answers_given: ["all=ok"] }],
+  ["A2: no, they stay", { type: "answer", answers_given: ["A2=no, they stay"] }],
+  ["a1: ok, A2: no, they stay", { type: "answer", answers_given: ["A1=ok", "A2=no, they stay"] }],
+  ["See A2: it is wrong", { type: "change", request: "See A2: it is wrong" }],
+])("%j at an approval means %j", (typed, verdict) => {
+  expect(verdictOf(typed, 2)).toEqual(verdict);
+});
