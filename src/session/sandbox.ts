@@ -18,8 +18,13 @@ export function sandboxIn(
     progress({ type: "sandbox", line: sandboxLine(opened) });
     return opened;
   };
+  // Whoever asked is told why it did not open; there is nothing to close, and the next one may try again.
+  const forget = (error: unknown): never => {
+    opening = undefined;
+    throw error;
+  };
   return {
-    open: () => (opening ??= open()),
+    open: () => (opening ??= open().catch(forget)),
     async close() {
       await (await opening)?.close();
       opening = undefined;
