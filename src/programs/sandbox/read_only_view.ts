@@ -1,7 +1,7 @@
 import fs from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { World } from "../../util/world.ts";
-import { follow, isInside } from "../../workspace/place.ts";
+import { follow, isInside, statsOf } from "../../workspace/place.ts";
 
 /** What a command that is tried sees of this machine: nothing but these places, and all of them read-only. */
 export interface ReadOnlyView {
@@ -10,7 +10,7 @@ export interface ReadOnlyView {
   readonly home: string | undefined;
   /** Files and folders, without links in their paths. */
   readonly places: readonly string[];
-  /** Links in the home that lead to one of the places, as [where it leads, its path]. */
+  /** Links outside these places that lead to one of them, as [where it leads, its path]. */
   readonly links: readonly (readonly [string, string])[];
   /** The PATH, without links. */
   readonly path: string;
@@ -27,10 +27,13 @@ export function readOnlyView(root: string, env: World["env"], programs: readonly
   const home = realPath(env["HOME"] ?? "");
   const toolchains = home === undefined ? [] : toolchainsInHome.map((name) => join(home, name));
   const inPath = [...new Set((env["PATH"] ?? "").split(":").flatMap((folder) => realPath(folder) ?? []))];
-  const ofSystem = system.flatMap((path) => realPath(path) ?? []);
-  const isKnown = (path: string) => [root, ...ofSystem].some((known) => isInside(known, path));
+  const known = [root, ...system, ...system.flatMap((path) => realPath(path) ?? [])];
+  const isKnown = (path: string) => known.some((place) => isInside(place, path));
   const own = inPath.filter((folder) => !isKnown(folder));
-  const wanted = [...toolchains, ...own.flatMap((folder) => [folder, ...besideBin(folder, home)]), ...programs];
+  // Also what a link in a folder of the system leads to: /usr/local/bin/node → /srv/node/bin/node.
+  const linked = inPath.flatMap(linksIn).filter((path) => !isKnown(path));
+  const beside = [...own, ...linked.map((path) => dirname(path))].flatMap((folder) => besideBin(folder, home));
+  const wanted = [...toolchains, ...own, ...beside, ...linked, ...programs];
   const places = wanted.flatMap((path) => realPath(path) ?? []);
   // A folder that holds the home or the workspace would show all that lies in there.
   const isTooWide = (path: string) => [root, home ?? root].some((inner) => isInside(path, inner));
@@ -39,7 +42,7 @@ export function readOnlyView(root: string, env: World["env"], programs: readonly
     root,
     home: home === undefined || home === "/" || home === "/tmp" || isInside(root, home) ? undefined : home,
     places: shown,
-    links: toolchains.flatMap((path) => {
+    links: [...new Set([...toolchains, ...linked])].flatMap((path) => {
       const real = realPath(path);
       return real === undefined || real === path || [root, ...shown].some((place) => isInside(place, path))
         ? []
@@ -92,15 +95,26 @@ function realPath(path: string): string | undefined {
   return typeof way === "string" || way.missing.length > 0 ? undefined : way.real;
 }
 
-/** What programs in a folder `bin` of PATH need: the folders of their installation next to it, and where links lead. */
+/** What programs in a folder `bin` need: the folders of their installation next to it. */
 function besideBin(folder: string, home: string | undefined): string[] {
   const prefix = dirname(folder);
   // Next to these lies what has nothing to do with their programs, e.g. the user's own code in ~/go/src.
   const isShared = ["", ".local", "go"].some((name) => prefix === join(home ?? "/", name));
   const parts = isShared ? ["lib"] : ["lib", "lib64", "libexec", "include", "share", "pkg", "src", "conf"];
-  const beside = basename(folder) === "bin" ? parts.map((name) => join(prefix, name)) : [];
+  return basename(folder) === "bin" ? parts.map((name) => join(prefix, name)) : [];
+}
+
+/** All paths on the way of each link in a folder of PATH: tools/run → /srv/run → v2/run gives /srv/run and /srv/v2/run. */
+function linksIn(folder: string): string[] {
   const links = entriesOf(folder).flatMap((entry) => (entry.isSymbolicLink() ? [join(folder, entry.name)] : []));
-  return [...beside, ...links];
+  // A link to another one in the same folder adds nothing: that one is looked at by itself.
+  return links.flatMap((link) => (fs.readlinkSync(link).includes("/") ? wayOf(link) : []));
+}
+
+function wayOf(link: string, most = 40): string[] {
+  if (most === 0 || !statsOf(link)?.isSymbolicLink()) return [];
+  const next = resolve(realPath(dirname(link)) ?? "/", fs.readlinkSync(link));
+  return [next, ...wayOf(next, most - 1)];
 }
 
 function entriesOf(folder: string): fs.Dirent[] {

@@ -36,8 +36,19 @@ function machine() {
     "tools/bin/hello": "#!/bin/sh\ncat ${0%/*}/../lib/words\n",
     "tools/lib/words": "hello from PATH\n",
     "tools/secret.txt": secret,
+    "installed/v2/bin/real": '#!/bin/sh\ncat "$(dirname "$(readlink -f "$0")")/../lib/words"\n',
+    "installed/v2/lib/words": "hello through links\n",
+    "installed/v2/secret.txt": secret,
+    "home/my/tool": "#!/bin/sh\necho my tool\n",
+    "home/my/notes.txt": secret,
   });
-  fs.chmodSync(join(base, "tools/bin/hello"), 0o755);
+  for (const name of ["tools/bin/hello", "installed/v2/bin/real", "home/my/tool"]) fs.chmodSync(join(base, name), 0o755);
+  // tools/bin/real → installed/now/bin/real, where now → v2; and tools/bin/run → ../run → ../installed/v2/bin/real.
+  fs.symlinkSync("v2", join(base, "installed/now"));
+  fs.symlinkSync(join(base, "installed/now/bin/real"), join(base, "tools/bin/real"));
+  fs.symlinkSync("installed/v2/bin/real", join(base, "run"));
+  fs.symlinkSync("../../run", join(base, "tools/bin/run"));
+  fs.symlinkSync(join(base, "home/my/tool"), join(base, "tools/bin/mine"));
   fs.mkdirSync(join(base, "home/go/pkg"), { recursive: true });
   fs.symlinkSync(join(base, "elsewhere/store"), join(base, "home/go/pkg/mod"));
   fs.symlinkSync(join(base, "elsewhere"), join(base, "home/ws/link"));
@@ -84,6 +95,16 @@ test.skipIf(lacking)(`programs, toolchains and dependencies are there${unlessLac
   );
 });
 
+test.skipIf(lacking)(`a link in PATH leads to its program, with the folder lib beside it${unlessLacking}`, async () => {
+  const { base, home, run } = await trying();
+  expect(await run("real && run && mine")).toMatchObject({
+    exit_code: 0,
+    output: "hello through links\nhello through links\nmy tool\n",
+  });
+  const hidden = [`${base}/installed/v2/secret.txt`, `${home}/my/notes.txt`];
+  expect((await run(`cat ${hidden.join(" ")}`)).output).not.toContain(secret);
+});
+
 const writing = [
   "echo x > new.txt",
   "echo x >> src/a.js",
@@ -128,7 +149,7 @@ test.skipIf(lacking)(`nothing else of the user can be read, and no credentials${
     "cat /proc/[0-9]*/environ /proc/1/root/etc/shadow | tr '\\0' '\\n' | grep -i secret",
   ];
   for (const line of reads) expect((await run(line)).output).not.toContain(secret);
-  expect((await run("ls -A ~")).output.trim().split("\n").sort()).toEqual([".cargo", "go", "ws"]);
+  expect((await run("ls -A ~")).output.trim().split("\n").sort()).toEqual([".cargo", "go", "my", "ws"]);
 });
 
 test.skipIf(lacking)(`there is no network${unlessLacking}`, async () => {
