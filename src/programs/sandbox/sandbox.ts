@@ -141,7 +141,7 @@ function sandboxOf(runtime: Runtime, options: SandboxOptions, session: SessionFo
   };
   return {
     on: true,
-    detail: detailOf(session, tries),
+    detail: detailOf(session),
     hint: null,
     async wrap(argv) {
       const script = scriptOf(argv, options, session);
@@ -216,9 +216,9 @@ function scriptOf(argv: readonly string[], options: SandboxOptions, session: Ses
   ].join("\n");
 }
 
-function detailOf(session: SessionFolder, tries: boolean): string {
+/** The same for both sandboxes, so that it is told once. */
+function detailOf(session: SessionFolder): string {
   const by = process.platform === "linux" ? "bubblewrap" : "seatbelt";
   const unbounded = process.getuid?.() === 0 && session.group === null ? ", number of processes not bounded" : "";
-  const writes = tries ? "writes only 256 MB of temporary files" : "writes only in the workspace";
-  return `${by}, network off, ${writes}${unbounded}`;
+  return `${by}, no network; commands write nothing before you approve, and then only in this folder${unbounded}`;
 }

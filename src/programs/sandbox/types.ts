@@ -3,7 +3,7 @@ import type { Inside } from "../run_command.ts";
 
 /** Where commands run without network, writing to the workspace only. */
 export interface Sandbox extends Inside {
-  /** "bubblewrap, network off, writes only in the workspace" or why there is none. */
+  /** What it is, "bubblewrap, no network; …", or why there is none. */
   readonly detail: string;
   /** How to get one; null where it is on. */
   readonly hint: string | null;
