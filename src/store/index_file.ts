@@ -51,7 +51,7 @@ export interface Hit {
   readonly changed: boolean;
 }
 
-const version = 1;
+const version = 2;
 
 export function openIndexFile(path: string, now: () => number = Date.now): IndexFile {
   let trouble: string | undefined;
@@ -77,27 +77,25 @@ export function openIndexFile(path: string, now: () => number = Date.now): Index
   async function syncOnce(kind: string, { files, folders }: Sources, make: Make) {
     const places = folders.map((folder) => ({ folder, ...stampOf(folder, now(), true) }));
     const rows = use(({ load }) => load(kind));
-    const stale: { index: number; stamp: string }[] = [];
-    const values = files.map((file, index) => {
+    const values: Json[] = [];
+    const add: Added[] = [];
+    for (const [index, file] of files.entries()) {
       const { stamp, fresh } = stampOf(file, now());
       const row = rows.get(file);
-      if (row?.stamp === stamp) return row.value;
-      // What changed a moment ago may change again unnoticed: it can be found, but is read anew next time.
-      stale.push({ index, stamp: fresh ? unsettled : stamp });
-      return null;
-    });
-    const add: Changes["add"][number][] = [];
-    for (const { index, stamp } of stale) {
+      if (row?.stamp === stamp) {
+        values.push(row.value);
+        continue;
+      }
       const entry = await make(index);
-      add.push({ file: files[index]!, stamp, entry });
-      values[index] = entry.value;
+      // What changed a moment ago may change again unnoticed: it can be found, but is read anew next time.
+      add.push({ file, stamp: fresh ? unsettled : stamp, entry });
+      values.push(entry.value);
     }
-    const unknown = add.filter(({ file }) => !rows.has(file)).length;
-    const there = rows.size + unknown > files.length ? new Set(files) : undefined;
-    const remove = there ? [...rows.keys()].filter((file) => !there.has(file)) : [];
+    const there = new Set(files);
+    const remove = [...rows.keys()].filter((file) => !there.has(file));
     const settled = places.some(({ fresh }) => fresh) ? [] : places;
-    const whole = use(({ write }) => write(kind, { remove, add, folders: settled, total: files.length }));
-    return { values, whole };
+    const changes = { isNew: rows.size === 0, remove, add, folders: settled, total: files.length };
+    return { values, whole: use(({ write }) => write(kind, changes)) };
   }
 
   return {
@@ -156,12 +154,19 @@ function removed(path: string): boolean {
 interface Row {
   readonly stamp: string;
   readonly value: Json;
-  readonly chunk: number;
+}
+
+interface Added {
+  readonly file: string;
+  readonly stamp: string;
+  readonly entry: Entry;
 }
 
 interface Changes {
+  /** Nothing was loaded of this kind, so whatever is there of its family gives way. */
+  readonly isNew: boolean;
   readonly remove: readonly string[];
-  readonly add: readonly { readonly file: string; readonly stamp: string; readonly entry: Entry }[];
+  readonly add: readonly Added[];
   readonly folders: readonly Place[];
   /** How many files there are now; where an index holds fewer, its folders say nothing. */
   readonly total: number;
@@ -184,6 +189,13 @@ interface Opened {
   words(kind: string): string[];
 }
 
+interface Stored {
+  readonly file: string;
+  readonly stamp: string;
+  readonly value: string;
+  readonly sum: number;
+}
+
 function openAt(path: string): Opened {
   if (path !== inMemory && !existsSync(path)) {
     makeFolder(dirname(path));
@@ -203,100 +215,46 @@ function openAt(path: string): Opened {
     statements.set(text, known);
     return known;
   };
-  // What this process read or wrote itself need not be read again, as long as nobody else wrote.
-  const memory = new Map<string, { readonly version: number; readonly rows: Map<string, Row> }>();
-  const dataVersion = () => (sql("PRAGMA data_version").get() as { data_version: number }).data_version;
-  const transaction = <Result>(work: () => Result): Result => {
-    // What a lost write would cost is reading a few files again.
-    db.exec("PRAGMA synchronous = OFF; BEGIN IMMEDIATE");
-    try {
-      const result = work();
-      db.exec("COMMIT");
-      return result;
-    } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
-  };
   const placesOf = (kind: string) =>
     sql("SELECT folder, stamp FROM folders WHERE kind = ?").all(kind) as unknown as Place[];
-  const countOf = (kind: string) =>
-    (sql("SELECT count(*) AS held FROM files WHERE kind = ?").get(kind) as { held: number }).held;
-  const forgetFamily = (kind: string) => {
-    const family = `${kind.split(":")[0]}:*`;
-    for (const table of ["files", "chunks", "words", "folders"]) {
-      if (table === "files")
-        sql("DELETE FROM texts WHERE rowid IN (SELECT id FROM files WHERE kind GLOB ?)").run(family);
-      sql(`DELETE FROM ${table} WHERE kind GLOB ?`).run(family);
-    }
-  };
   return {
     path,
     close: () => db.close(),
     load(kind) {
-      const known = memory.get(kind);
-      if (known?.version === dataVersion()) return known.rows;
       const rows = new Map<string, Row>();
-      for (const { chunk, list, sum } of sql("SELECT chunk, list, sum FROM chunks WHERE kind = ?").iterate(kind)) {
-        if (typeof list !== "string" || crc32(list) !== sum) continue;
-        for (const [file, stamp, value] of JSON.parse(list) as Listed[]) {
-          rows.set(file, { stamp, value, chunk: Number(chunk) });
-        }
+      for (const row of sql("SELECT file, stamp, value, sum FROM files WHERE kind = ?").all(kind)) {
+        const { file, stamp, value } = row as unknown as Stored;
+        if (isWhole(row as unknown as Stored)) rows.set(file, { stamp, value: JSON.parse(value) as Json });
       }
-      memory.set(kind, { version: dataVersion(), rows });
       return rows;
     },
-    write(kind, { remove, add, folders, total }) {
+    write(kind, { isNew, remove, add, folders, total }) {
       const kept = new Map(placesOf(kind).map(({ folder, stamp }) => [folder, stamp]));
       const same = kept.size === folders.length && folders.every(({ folder, stamp }) => kept.get(folder) === stamp);
       if (remove.length === 0 && add.length === 0 && same) return true;
-      const { rows, version: loaded } = memory.get(kind) ?? { rows: new Map<string, Row>(), version: undefined };
-      // It is remembered only once it is written.
-      memory.delete(kind);
-      const held = transaction(() => {
-        const words = new Set<string>();
-        const added = add.filter(({ file }) => !rows.has(file)).length;
-        if (rows.size === 0) forgetFamily(kind);
+      return inTransaction(db, () => {
+        if (isNew) forgetFamily(db, `${kind.split(":")[0]}:*`);
         for (const file of [...remove, ...add.map((one) => one.file)]) {
-          const row = sql("SELECT id FROM files WHERE kind = ? AND file = ?").get(kind, file) as
-            | { id: number }
-            | undefined;
-          if (!row) continue;
-          sql("DELETE FROM texts WHERE rowid = ?").run(row.id);
-          sql("DELETE FROM files WHERE id = ?").run(row.id);
+          sql("DELETE FROM texts WHERE rowid = (SELECT id FROM files WHERE kind = ? AND file = ?)").run(kind, file);
+          sql("DELETE FROM files WHERE kind = ? AND file = ?").run(kind, file);
         }
+        const words = new Set<string>();
         for (const { file, stamp, entry } of add) {
           const value = JSON.stringify(entry.value);
-          const sum = sumOf(file, value);
-          const { lastInsertRowid } = sql(
-            "INSERT INTO files (kind, file, stamp, value, sum) VALUES (?, ?, ?, ?, ?)",
-          ).run(kind, file, stamp, value, sum);
+          const put = sql("INSERT INTO files (kind, file, stamp, value, sum) VALUES (?, ?, ?, ?, ?)");
+          const { lastInsertRowid } = put.run(kind, file, stamp, value, sumOf(file, value));
           sql("INSERT INTO texts (rowid, a, b, c, d) VALUES (?, ?, ?, ?, ?)").run(lastInsertRowid, ...entry.texts);
           for (const text of entry.texts)
             for (const [word] of text.matchAll(wordPattern)) words.add(word.toLowerCase());
         }
-        const put = sql("INSERT OR REPLACE INTO chunks (kind, chunk, list, sum) VALUES (?, ?, ?, ?)");
-        for (const [chunk, files] of chunksAfter(rows, remove, add, total)) {
-          const list = JSON.stringify(files);
-          put.run(kind, chunk, list, crc32(list));
-        }
-        const keep = sql("INSERT OR IGNORE INTO words (kind, word) VALUES (?, ?)");
-        for (const word of words) keep.run(kind, word);
+        for (const word of words) sql("INSERT OR IGNORE INTO words (kind, word) VALUES (?, ?)").run(kind, word);
         sql("DELETE FROM folders WHERE kind = ?").run(kind);
-        // Where nobody else wrote, what was loaded and what came and went adds up.
-        const alone = loaded === dataVersion() && rows.size > 0;
-        const held = alone ? rows.size - remove.length + added : countOf(kind);
+        const { held } = sql("SELECT count(*) AS held FROM files WHERE kind = ?").get(kind) as { held: number };
         for (const { folder, stamp } of held === total ? folders : []) {
           sql("INSERT INTO folders (kind, folder, stamp) VALUES (?, ?, ?)").run(kind, folder, stamp);
         }
-        return held;
+        return held === total;
       });
-      if (held !== total) return false;
-      for (const file of remove) rows.delete(file);
-      for (const { file, stamp, entry } of add)
-        rows.set(file, { stamp, value: entry.value, chunk: chunkOf(file, total) });
-      memory.set(kind, { version: dataVersion(), rows });
-      return true;
     },
     folders(kind) {
       const { same } = sql(sameRows).get() as { same: number };
@@ -322,46 +280,28 @@ function openAt(path: string): Opened {
       return sql(query).get(quoted(word), kind) !== undefined;
     },
     words(kind) {
-      const rows = sql("SELECT word FROM words WHERE kind = ? AND typeof(word) = 'text'").all(kind) as {
-        word: string;
-      }[];
-      return rows.map(({ word }) => word);
+      const query = "SELECT word FROM words WHERE kind = ? AND typeof(word) = 'text'";
+      return (sql(query).all(kind) as { word: string }[]).map(({ word }) => word);
     },
   };
 }
 
-interface Stored {
-  readonly file: string;
-  readonly stamp: string;
-  readonly value: string;
-  readonly sum: number;
-}
-
-/** A file, its stamp and its value. To list all, a few long texts are read ten times as fast as a row a file. */
-type Listed = readonly [string, string, Json];
-
-function chunkOf(file: string, total: number): number {
-  return crc32(file) % (total < 1000 ? 4 : total < 5000 ? 64 : 256);
-}
-
-/** What the chunks that a change touches hold after it. */
-function chunksAfter(
-  rows: ReadonlyMap<string, Row>,
-  remove: Changes["remove"],
-  add: Changes["add"],
-  total: number,
-): Map<number, Listed[]> {
-  const changed = new Set([...remove, ...add.map(({ file }) => file)]);
-  const touched = [...changed].flatMap((file) => {
-    const now = chunkOf(file, total);
-    return [rows.get(file)?.chunk ?? now, now];
-  });
-  const after = new Map(touched.map((chunk): [number, Listed[]] => [chunk, []]));
-  for (const [file, { stamp, value, chunk }] of rows) {
-    if (!changed.has(file)) after.get(chunk)?.push([file, stamp, value]);
+/** Either all of the work is written or nothing. What a lost write would cost is reading a few files again. */
+function inTransaction<Result>(db: DatabaseSync, work: () => Result): Result {
+  db.exec("PRAGMA synchronous = OFF; BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    if (db.isTransaction) db.exec("ROLLBACK");
+    throw error;
   }
-  for (const { file, stamp, entry } of add) after.get(chunkOf(file, total))!.push([file, stamp, entry.value]);
-  return after;
+}
+
+function forgetFamily(db: DatabaseSync, kinds: string): void {
+  db.prepare("DELETE FROM texts WHERE rowid IN (SELECT id FROM files WHERE kind GLOB ?)").run(kinds);
+  for (const table of ["files", "words", "folders"]) db.prepare(`DELETE FROM ${table} WHERE kind GLOB ?`).run(kinds);
 }
 
 function damaged(): Error {
@@ -378,7 +318,7 @@ function isWhole({ file, value, sum }: { file: unknown; value: unknown; sum: unk
 }
 
 function sumOf(file: string, value: string): number {
-  return crc32(`${value} ${file}`);
+  return crc32(file, crc32(value));
 }
 
 function quoted(word: string): string {
@@ -404,9 +344,6 @@ function prepare(db: DatabaseSync): void {
     CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(
       a, b, c, d, content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
     );
-    CREATE TABLE IF NOT EXISTS chunks (
-      kind TEXT NOT NULL, chunk INTEGER NOT NULL, list TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (kind, chunk)
-    ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS words (kind TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (kind, word)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS folders (kind TEXT NOT NULL, folder TEXT NOT NULL, stamp TEXT NOT NULL);
     PRAGMA user_version = ${version}`);

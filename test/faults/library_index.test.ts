@@ -83,7 +83,7 @@ test.each<[string, (path: string) => void]>([
     "another program's",
     (path) => {
       rmSync(path);
-      sql(path, "CREATE TABLE files (mine TEXT); INSERT INTO files VALUES ('precious'); PRAGMA user_version = 1");
+      sql(path, "CREATE TABLE files (mine TEXT); INSERT INTO files VALUES ('precious'); PRAGMA user_version = 2");
     },
   ],
 ])("an index that was %s changes no answer, and lies where it should again", async (_, abuse) => {
