@@ -211,7 +211,7 @@ async function rewind(
         filesOnly
           ? { operation: "resume", input: { chain: id }, why: "Go on" }
           : { operation: "status", input: { chain: id }, why: "See where it stands" },
-        { operation: "rewind", input: { chain: id, undo: true }, why: "Take this back" },
+        ...(undone ? [] : [{ operation: "rewind", input: { chain: id, undo: true }, why: "Take this back" }]),
       ],
     };
     return { exit: exitCodes.done, data };

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placeWith, type Place } from "../support/cli.ts";
+import { placeWith, program, type Place } from "../support/cli.ts";
 import { wholeWay } from "../support/script.ts";
+import { asked, hasPython, typeInto } from "../support/terminal.ts";
 import { productCode, productTest, quickApp, quickTests, task, tiny, tinyWay } from "../support/ways.ts";
 
 const there = (place: Place) =>
@@ -148,6 +149,16 @@ test("without --yes it is only shown what would go, and nothing is changed", asy
   expect(same.stdout).toContain("Do it: claude-exec rewind 001 --to implementation/3 --files-only --yes");
 });
 
+test("a person who says no to a rewind has seen once what would go, and nothing is changed", async ({ skip }) => {
+  skip(!hasPython, "Without python3 there is no terminal to type into.");
+  const { place } = await built();
+  const before = place.journal().length;
+  const no = await typeInto(place, [process.execPath, program, "rewind", "1"], [[asked("Go back?"), "n"]]);
+  expect([no.code, place.journal().length]).toEqual([10, before]);
+  expect(no.output.split("would go back to before the approval")).toHaveLength(2);
+  expect(no.output).toMatch(/Nothing was changed\.\s*$/);
+});
+
 test("what a rewind took away is brought back, if nothing was done in between", async () => {
   const { place, replay } = await built();
   const view = () => {
@@ -162,6 +173,7 @@ test("what a rewind took away is brought back, if nothing was done in between", 
     expect(there(place)).toEqual([false, false]);
     const undone = await place.run(["rewind", "1", "--undo"]);
     expect([undone.code, there(place), view()]).toEqual([0, [true, true], whole]);
+    expect(undone.stdout).not.toContain("--undo");
     expect((await place.run(["rewind", "1", "--to", "implementation/2", "--yes"])).code).toBe(0);
     expect((await place.run(["rewind", "1", "--undo"])).code).toBe(0);
   }

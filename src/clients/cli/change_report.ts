@@ -16,8 +16,8 @@ interface Waiting {
 }
 
 /** What a chain waits for leave to do, and every way to answer; `same` names the chain and its flags. */
-export function permissionText({ request, diff }: Waiting, id: string, same: string): string[] {
-  const said = request.said.trim() ? [wrap(request.said.trim(), 100, "  │ "), ""] : [];
+export function permissionText({ request, diff }: Waiting, id: string, same: string, columns: number): string[] {
+  const said = request.said.trim() ? [wrap(request.said.trim(), columns, "  │ "), ""] : [];
   return [
     `Chain ${id} waits for leave:`,
     ...said,
@@ -161,9 +161,9 @@ export function openText(data: ChainStands, columns: number, flags: Input): stri
 }
 
 /** Where the changes lie, and how to take them from there. */
-export function worktree({ worktree: beside }: ChainStands): string[] {
+export function worktree({ worktree: beside }: ChainStands, columns: number): string[] {
   if (beside === null) return [];
   const shown = beside.commands.map((command) => `  ${command}`);
-  const advised = beside.advice === null ? [] : ["", wrap(beside.advice.trim(), 100, "  │ ")];
+  const advised = beside.advice === null ? [] : ["", wrap(beside.advice.trim(), columns, "  │ ")];
   return ["", `Its changes lie uncommitted in a git worktree: ${path(beside.path)}`, ...shown, ...advised];
 }

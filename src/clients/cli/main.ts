@@ -126,7 +126,7 @@ async function carryOut(order: Order): Promise<number> {
       const document = { ...(output === "stream-json" ? { type: "answer" } : {}), schema_version: 2, ...data };
       process.stdout.write(`${harmlessJson(document, output === "json" ? 2 : undefined)}\n`);
     }
-    return left ? exitCodeOfStop(stop.signal) : outcome.exit;
+    return left && !("preview" in data) ? exitCodeOfStop(stop.signal) : outcome.exit;
   } finally {
     live.stop();
     await session?.close();
@@ -255,7 +255,7 @@ async function converse(
     if ("preview" in data && data.preview) {
       for (const line of rewindText({ ...data, next: [] }, {}).split("\n")) screen.print(harmless(line));
       const [next] = data.next;
-      if (!(await askRewind(caller.signal)) || next?.input === undefined) return { outcome, left: false };
+      if (!(await askRewind(caller.signal)) || next?.input === undefined) return { outcome, left: true };
       outcome = await perform(operationNamed("rewind"), next.input, session, caller);
       continue;
     }

@@ -3,7 +3,6 @@ import type { Input } from "../../util/next.ts";
 import { count } from "../../util/count.ts";
 import { title } from "./narrate.ts";
 import { commandLine, nextLines } from "./next.ts";
-import { wrap } from "./terminal.ts";
 import { money } from "./values.ts";
 
 type Recovery = ResultOf<"recover">;
@@ -44,6 +43,6 @@ export function lossText({ chain_id, goal, problem, phase, done, lost, known }: 
     `Done:  ${count(done.calls, "answered call")} and ${count(done.prompts, "report")}, for ${money(done.usd)}${changed}`,
     `Lost:  ${lost.lines > 0 ? `${count(lost.lines, "line")}, among them ${calls}` : "no line"}`,
     ...(known ? ["       What was found out in them is still in the context file, and is taken over."] : []),
-    ...lost.reports.map(({ prompt, summary }) => wrap(`Still readable: ${prompt}: ${summary}`, 100, "       ")),
+    ...lost.reports.map(({ prompt, summary }) => `       Still readable: ${prompt}: ${summary}`),
   ];
 }

@@ -61,7 +61,7 @@ function textOf(outcome: Outcome, flags: Input, { left = false, demo, columns = 
     return `Nothing was changed. Choose later: ${commandLine("recover", { chain: data.chain_id }, flags)}`;
   if ("needs" in data) return offerText(data, flags);
   if ("next_chain" in data) return recoveredText(data, flags);
-  if ("files_only" in data) return rewindText(data, flags);
+  if ("files_only" in data) return left ? "Nothing was changed." : rewindText(data, flags);
   if (outcome.operation === "status") return statusText(outcome.data, flags, columns, now);
   return otherText(outcome, flags, columns);
 }
@@ -69,7 +69,7 @@ function textOf(outcome: Outcome, flags: Input, { left = false, demo, columns = 
 function otherText(outcome: Outcome, flags: Input, columns: number): string {
   switch (outcome.operation) {
     case "log":
-      return logText(outcome.data, flags);
+      return logText(outcome.data, flags, columns);
     case "chain-cost":
       return "goal" in outcome.data
         ? fit([...problemText(outcome.data, flags), costText(outcome.data, flags)].join("\n"), columns)
@@ -127,7 +127,7 @@ function chainText(
       lines.push(...changes(data));
       if (ending.type === "accepted" && ending.unproved.length > 0)
         lines.push("Not proved:", ...ending.unproved.map((text) => `  - ${text}`), "");
-      lines.push(...tests(data), ...openText(data, columns, flags), ...worktree(data));
+      lines.push(...tests(data), ...openText(data, columns, flags), ...worktree(data, columns));
       if (ending.type === "completed" && data.mode === "plan-only")
         lines.push(`Build it: claude-exec resume ${same} --mode tdd`);
       break;
@@ -142,13 +142,13 @@ function chainText(
       break;
     case "needs_approval": {
       const presented = ending.presented;
-      const head = headLine(data, 100);
+      const head = headLine(data, columns);
       const { before, asked } = ending.page;
       const isTold = before !== null || (operation === "ask" && asked !== null);
       if (isTold && ["ask", "change", "answer"].includes(operation)) {
-        const news = approvalLines(data, 100, (_, text) => text, { operation, solution: null });
+        const news = approvalLines(data, columns, (_, text) => text, { operation, solution: null });
         lines.push(...(news.includes(head) ? news : [head, "", ...news]));
-      } else lines.push(head, "", wrap(presented.text, 100, "  "));
+      } else lines.push(head, "", wrap(presented.text, columns, "  "));
       if (presented.standing === "approved") {
         lines.push("", `It was approved. Go on: ${commandLine("resume", { chain: id }, flags)}`);
         break;
@@ -165,7 +165,7 @@ function chainText(
       break;
     }
     case "needs_permission":
-      lines.push(...permissionText(ending, id, same));
+      lines.push(...permissionText(ending, id, same, columns));
       break;
     case "parked":
       lines.push(`Chain ${id} is paused. ${ending.message}`, ...nextLines(ending.next, flags));
@@ -232,10 +232,10 @@ function bar(value: number): string {
 }
 
 /** The story of a chain from its journal, with every report in full below the name of its step. */
-function logText(data: ResultOf<"log">, flags: Input): string {
+function logText(data: ResultOf<"log">, flags: Input, columns: number): string {
   const printed: string[] = [];
   const plain = {
-    columns: 100,
+    columns,
     style: (_: string, text: string) => text,
     live: () => undefined,
     close: () => undefined,
@@ -243,7 +243,7 @@ function logText(data: ResultOf<"log">, flags: Input): string {
   const screen: Screen = { ...plain, print: (text) => printed.push(text) };
   for (const line of data.lines as unknown as ChainLine[]) {
     if (line.type !== "event" || line.event !== "report_recorded") narrate(line, screen);
-    else printed.push("", `  ${line.key}`, wrap(wholeReport(line).join("\n"), 100, "    "), "");
+    else printed.push("", `  ${line.key}`, wrap(wholeReport(line).join("\n"), columns, "    "), "");
   }
   const head = [...foreignLines(data), ...problemText(data, flags), `Chain ${data.chain_id}: ${data.goal}`];
   return [...head, ...printed].join("\n");

@@ -16,7 +16,8 @@ export function openScreen(stream: NodeJS.WriteStream, { plain, quiet }: { plain
   const alive = stream.isTTY && !plain && !quiet;
   let shown = 0;
   let now: readonly string[] = [];
-  const columns = () => stream.columns || 100;
+  // A log collector wants whole lines.
+  const columns = () => stream.columns || (stream.isTTY ? 100 : Infinity);
 
   const draw = (text: string) => {
     const up = shown > 0 ? `\x1b[${shown}A\r\x1b[J` : "";

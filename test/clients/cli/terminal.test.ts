@@ -70,6 +70,15 @@ test.each([
   expect(written()).toBe("stays\n");
 });
 
+test("without a terminal nothing is wrapped, so that a log collector gets whole lines", () => {
+  const log = terminal(false);
+  Object.assign(log.stream, { columns: undefined });
+  expect(openScreen(log.stream, { plain: false, quiet: false }).columns).toBe(Infinity);
+  const unsized = terminal(true);
+  Object.assign(unsized.stream, { columns: 0 });
+  expect(openScreen(unsized.stream, { plain: false, quiet: false }).columns).toBe(100);
+});
+
 test("a quiet screen says nothing", () => {
   const { stream, written } = terminal();
   const screen = openScreen(stream, { plain: false, quiet: true });
