@@ -99,10 +99,12 @@ export const schemaName = "claude-exec.schema.json";
 
 /** A project may commit its settings, rules, patterns and prompts; chains and keys stay on this machine. */
 const ignored = `# Chains, caches, prompts on trial and keys are not for git; settings, rules, patterns and prompts may be.
+# This file is made again in each checkout, so git need not take it either.
 /contexts/
 /cache/
 /prompts/trial/
 .env*
+/.gitignore
 `;
 
 /**
@@ -122,11 +124,12 @@ export function refuseLinks({ path, exists }: Home): void {
 
 /** Makes a project's home, and sees to it that git never takes its chains, whatever the project's own files say. */
 export function makeHome(home: Home): void {
-  const { path, exists } = home;
+  const { path, workspace, exists } = home;
   refuseLinks(home);
   try {
     makeFolder(join(path, "contexts"));
-    if (!exists) writeAtomic(join(path, ".gitignore"), ignored, { mode: 0o644 });
+    const rules = join(path, ".gitignore");
+    if (path !== workspace && !existsSync(rules)) writeAtomic(rules, ignored, { mode: 0o644 });
     const chains = join(path, "contexts", ".gitignore");
     if (readTextIfThere(chains) !== "*\n") writeAtomic(chains, "*\n", { mode: 0o644 });
   } catch (error) {

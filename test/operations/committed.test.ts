@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { trust } from "../../src/session/trust.ts";
@@ -8,7 +8,7 @@ import { placeWith, type Place } from "../support/cli.ts";
 import { callerAt, operate } from "../support/inside.ts";
 import { firstKey, opening, productSolution, recordingAt, report, uses, wholeWay } from "../support/script.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { quickApp, task, tiny, tinyWay } from "../support/ways.ts";
+import { productCode, productTest, quickApp, task, tiny, tinyWay } from "../support/ways.ts";
 
 const closing: (() => Promise<void>)[] = [];
 afterAll(() => Promise.all(closing.map((close) => close())));
@@ -39,7 +39,13 @@ const machinesOwn = {
 test("of a home whose chain has run git takes what a team shares, and no chain, key or cache", async () => {
   const place = placeWith(quickApp);
   git(place.workspace, "init", "--quiet");
+  git(place.workspace, "add", "--all");
+  git(place.workspace, "commit", "--quiet", "--message", "All");
   expect((await place.run([...tiny, place.replay(tinyWay), "--approve-policy=auto"])).code).toBe(0);
+  expect(git(place.workspace, "status", "--porcelain", "--untracked-files=all").trim().split("\n")).toEqual([
+    `?? ${productCode.path}`,
+    `?? ${productTest.path}`,
+  ]);
   const beside = { ...ours, ...machinesOwn };
   for (const [path, text] of Object.entries(beside)) {
     execFileSync("mkdir", ["-p", join(place.workspace, path, "..")]);
@@ -48,7 +54,19 @@ test("of a home whose chain has run git takes what a team shares, and no chain, 
   for (const found of ["journal/001.jsonl", "blobs"])
     expect(existsSync(join(place.home, "contexts", found))).toBe(true);
   const taken = staged(place.workspace).filter((path) => path.startsWith(".claude-exec"));
-  expect(taken).toEqual([".claude-exec/.gitignore", ...Object.keys(ours)].toSorted());
+  expect(taken).toEqual(Object.keys(ours).toSorted());
+});
+
+test("a home that came with a project's commit keeps the keys, caches and chains of whoever works there out of git", async () => {
+  const place = placeWith({ ...quickApp, ...ours });
+  git(place.workspace, "init", "--quiet");
+  expect((await place.run([...tiny, place.replay(tinyWay), "--approve-policy=auto"])).code).toBe(0);
+  for (const [path, text] of Object.entries(machinesOwn)) {
+    mkdirSync(join(place.workspace, path, ".."), { recursive: true });
+    writeFileSync(join(place.workspace, path), text);
+  }
+  const taken = staged(place.workspace).filter((path) => path.startsWith(".claude-exec"));
+  expect(taken).toEqual(Object.keys(ours).toSorted());
 });
 
 test.each([
@@ -165,13 +183,13 @@ test.each([".claude-exec/config.json", "project_rules.md"])(
   },
 );
 
-test("a home that git does not ignore is no work of its user's that a worktree would lack", async () => {
+test("a home is no work of its user's that a worktree would lack", async () => {
   const place = placeWith(quickApp);
   git(place.workspace, "init", "--quiet");
   git(place.workspace, "add", "--all");
   git(place.workspace, "commit", "--quiet", "--message", "All");
   await place.run([...tiny, "--worktree", place.replay(tinyWay), "--approve-policy=auto"]);
-  expect(git(place.workspace, "status", "--porcelain")).toBe("?? .claude-exec/\n");
+  expect(git(place.workspace, "status", "--porcelain")).toBe("");
   expect(place.events("chain_started")[0]?.worktree?.dirty).toBe(false);
   writeFileSync(join(place.workspace, "new.js"), "");
   await place.run([...tiny, "--worktree", place.replay(tinyWay), "--approve-policy=auto"]);

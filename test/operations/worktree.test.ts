@@ -39,7 +39,7 @@ test("in a worktree the user's own files stay as they are, and nothing is commit
     false,
     false,
   ]);
-  expect([git(place, "rev-parse", "HEAD"), git(place, "status", "--porcelain")]).toEqual([head, "?? .claude-exec/\n"]);
+  expect([git(place, "rev-parse", "HEAD"), git(place, "status", "--porcelain")]).toEqual([head, ""]);
   const there = execFileSync("git", ["-C", worktree.path, "status", "--porcelain"], { encoding: "utf8" });
   expect(there).toBe("?? src/product.js\n?? test/\n");
   expect(worktree.commands[0]).toBe(`git -C ${worktree.path} add --all`);

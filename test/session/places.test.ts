@@ -123,6 +123,7 @@ test("a home that is made is the user's alone, and keeps its chains and keys out
     "/cache/",
     "/prompts/trial/",
     ".env*",
+    "/.gitignore",
   ]);
   expect(readFileSync(join(home.path, "contexts", ".gitignore"), "utf8")).toBe("*\n");
   expect(statSync(home.path).mode & 0o777).toBe(0o700);

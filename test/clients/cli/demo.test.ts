@@ -44,7 +44,10 @@ test("the README shows what it prints, as a terminal wraps it", () => {
   const shown = /```text\n(.*?)```/s.exec(readFileSync("README.md", "utf8"))?.[1] ?? "";
   const printed = inOneLine(`${demo.stderr}\n${demo.stdout}`);
   let at = 0;
-  for (const part of shown.split("\n").map(inOneLine).filter((line) => line !== "…" && line !== "")) {
+  for (const part of shown
+    .split("\n")
+    .map(inOneLine)
+    .filter((line) => line !== "…" && line !== "")) {
     const words = part.split("…").map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
     const found = new RegExp(words.join(".{1,80}?")).exec(printed.slice(at));
     expect(found?.[0], `the run prints: ${part}`).toBeTruthy();
