@@ -105,9 +105,7 @@ function judgeReport(context: Context, item: Item, given: Report): Judged {
   const after = recordReport(context, recorded);
   const isMeasurement = item.prompt === triggers.fresh_measurement.prompt;
   if (isUnsatisfied(after, item.prompt) || (isMeasurement && confidenceGate(after).length > 0)) recorded.shut = true;
-  return asked.length > 0 && context.current_phase !== "implementation"
-    ? [recorded, event("questions_asked", { questions: asked })]
-    : [recorded];
+  return asked.length > 0 ? [recorded, event("questions_asked", { questions: asked })] : [recorded];
 }
 
 /** Without a network nobody asks for advisories, whether or not the prompt says so. */

@@ -6,7 +6,7 @@ export const variable = /\{\{ *([\w-]+) *\}\}/g;
 
 /**
  * The prompt's text with its inputs filled in. A value is data: it goes in once, as it is, is never looked through
- * for variables, and cannot close the fence it stands in. `{{ … }}` around anything but a single word is plain text.
+ * for variables, and cannot close the fence it stands in. A fence of data without any is left out. `{{ … }}` around anything but a single word is plain text.
  */
 export function renderPrompt(prompt: Prompt, values: Readonly<Record<string, string>>): string {
   const { name: title, file, body, bodyLine, inputs } = prompt;
@@ -38,7 +38,9 @@ export function renderPrompt(prompt: Prompt, values: Readonly<Record<string, str
   const parts = partsOf.get(prompt) ?? fencedParts(body);
   partsOf.set(prompt, parts);
   return parts
-    .map(({ text, from, fence }) => (fence === undefined ? fill(text, from) : widened(fill(text, from), fence)))
+    .map(({ text, from, fence, info = "" }) =>
+      fence === undefined ? fill(text, from) : filledFence(fill(text, from), fence, info),
+    )
     .join("");
 }
 
@@ -64,8 +66,9 @@ export function misfit({ inputs }: Pick<Prompt, "inputs">, name: string, value: 
   }
 }
 
-function widened(block: string, fence: string): string {
+function filledFence(block: string, fence: string, info: string): string {
   const lines = block.split("\n");
+  if (info.startsWith("data") && lines.slice(1, -1).every((line) => line.trim() === "")) return "";
   const mark = fence[0] === "~" ? /~+/g : /`+/g;
   const inside = lines.slice(1, -1).flatMap((line) => line.match(mark) ?? []);
   const longest = Math.max(0, ...inside.map(({ length }) => length));

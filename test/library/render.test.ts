@@ -157,6 +157,13 @@ test("a line is folded to one line, and other types take only what they are", ()
   ]);
 });
 
+test("a fence of data is left out where there is none", () => {
+  const body = "Look:\n```data focus\n{{ focus }}\n```\n```\n{{ focus }}\n```\nThen go.";
+  const text = prompt(body, { focus: optional() });
+  expect(renderPrompt(text, {})).toBe("Look:\n\n```\n\n```\nThen go.");
+  expect(renderPrompt(text, { focus: "x" })).toBe(body.replaceAll("{{ focus }}", "x"));
+});
+
 test("a value cannot close the fence it stands in", () => {
   const fenced = prompt("Look:\n\n```data log\n{{ log }}\n```\nThen {{ log }}\n~~~\n{{ log }}\n~~~\n", {
     log: required(""),
@@ -166,7 +173,8 @@ test("a value cannot close the fence it stands in", () => {
   );
   expect(renderPrompt(fenced, { log: "fine" })).toBe(fenced.body.replaceAll("{{ log }}", "fine"));
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom("`", "~", "\n", "a", " ") }), (log) => {
+    fc.property(fc.string({ unit: fc.constantFrom("`", "~", "\n", "a", " ") }), (text) => {
+      const log = `a${text}`;
       const [open = "", ...lines] = renderPrompt(prompt("```data log\n{{ log }}\n```", fenced.inputs), { log }).split(
         "\n",
       );
