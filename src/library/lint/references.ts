@@ -57,44 +57,17 @@ function remark(word: string, line: number, near: string | undefined): Remark {
 
 /** The nearest name at most two letters away (one, where the word is short). */
 function nearestIn(known: ReadonlySet<string>): (word: string) => string | undefined {
-  const sorted = [...known].filter((name) => name.includes("_")).sort();
-  const byLength = Map.groupBy(
-    sorted.map((name) => ({ name, letters: lettersOf(name) })),
-    ({ name }) => name.length,
-  );
+  const names = [...known].filter((name) => name.includes("_")).sort();
   const answers = new Map<string, string | undefined>();
-  const search = (word: string) => {
-    const letters = lettersOf(word);
-    let near: string | undefined;
-    let limit = word.length < 8 ? 1 : 2;
-    for (const apart of [0, 1, -1, 2, -2]) {
-      for (const candidate of byLength.get(word.length + apart) ?? []) {
-        if (limit < Math.abs(apart) || bitsIn(letters ^ candidate.letters) > 2 * limit) continue;
-        const distance = editDistance(word, candidate.name, limit);
-        if (distance > limit) continue;
-        near = candidate.name;
-        limit = distance - 1;
-      }
-    }
-    return near;
-  };
   return (word) => {
-    if (!answers.has(word)) answers.set(word, search(word));
+    if (!answers.has(word)) {
+      const limit = word.length < 8 ? 1 : 2;
+      const distances = names.map((name) => ({ name, distance: editDistance(word, name, limit) }));
+      const near = distances.filter(({ distance }) => distance <= limit).sort((a, b) => a.distance - b.distance);
+      answers.set(word, near[0]?.name);
+    }
     return answers.get(word);
   };
-}
-
-/** One bit for each letter a word has: an edit changes two of them at most, and comparing them is quick. */
-function lettersOf(word: string): number {
-  let letters = 0;
-  for (let at = 0; at < word.length; at++) letters |= 1 << (word.charCodeAt(at) & 31);
-  return letters;
-}
-
-function bitsIn(letters: number): number {
-  let count = 0;
-  for (let rest = letters; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }
 
 interface Section {

@@ -6,11 +6,10 @@ type Class = Prompt["cost_estimate"];
 /** Whether what a run adds, the prompt and a usual report, is what the front matter says it is. */
 export function costClass(prompt: Prompt, front: string, tokens: number): Remark[] {
   const said = prompt.cost_estimate;
-  if (fits(said, tokens)) return [];
-  const at = classes.indexOf(said);
-  const nearest = classes
-    .filter((name) => fits(name, tokens))
-    .sort((a, b) => Math.abs(classes.indexOf(a) - at) - Math.abs(classes.indexOf(b) - at))[0]!;
+  const fitting = classes.filter((name) => fits(name, tokens));
+  if (fitting.includes(said)) return [];
+  const isBelow = classes.indexOf(said) < classes.indexOf(fitting[0]!);
+  const nearest = isBelow ? fitting[0]! : fitting.at(-1)!;
   const measured = `${number(tokens + reply)} tokens: ${number(tokens)} of text and ${reply} for a usual report`;
   return [
     {
