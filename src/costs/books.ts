@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Attempt, Usage } from "../models/types.ts";
 
 export const noUsage: Usage = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 };
@@ -32,40 +33,40 @@ export function tokensOf({ input, output, cacheRead, cacheWrite5m, cacheWrite1h 
   return input + output + cacheRead + cacheWrite5m + cacheWrite1h;
 }
 
-export interface Costs {
-  readonly tokens_used: number;
-  readonly estimated_cost: number;
-  /** Calls whose price is not known: what they cost is not in `estimated_cost`. */
-  readonly unpriced_calls: number;
-  readonly by_phase: Readonly<Record<string, number>>;
-  readonly by_prompt: Readonly<
-    Record<string, { readonly calls: number; readonly tokens: number; readonly usd: number }>
-  >;
-  readonly by_kind: {
-    readonly input: number;
-    readonly output: number;
-    readonly cache_read: number;
-    readonly cache_write: number;
-  };
-  /** Calls that were sent and whose answer was lost: counted at what was expected of them. */
-  readonly unknown_calls: number;
-  readonly unknown_cost: number;
-  /** What was expected of them in tokens; not in `tokens_used`, and spent as far as a budget goes. */
-  readonly unknown_tokens: number;
-  /** Those of them whose real cost no person has entered yet. */
-  readonly lost_calls: readonly (Lost & { readonly phase: string; readonly prompt: string; readonly key?: string })[];
-}
+const amount = z.number();
+const amounts = z.record(z.string(), amount).readonly();
 
 /** What lost calls of one booking are expected to have cost, which is booked, and what they can have cost at most. */
-export interface Lost {
-  readonly calls: number;
-  readonly usd: number | null;
-  readonly most_usd: number | null;
-  readonly tokens: number;
-  readonly most_tokens: number;
+const lostSchema = z.object({
+  calls: amount,
+  usd: amount.nullable(),
+  most_usd: amount.nullable(),
+  tokens: amount,
+  most_tokens: amount,
   /** The chain was completed since, so a budget reserves no more than what is booked. */
-  readonly released?: true;
-}
+  released: z.exactOptional(z.literal(true)),
+});
+export type Lost = Readonly<z.infer<typeof lostSchema>>;
+
+export const costsSchema = z.object({
+  tokens_used: amount,
+  estimated_cost: amount,
+  /** Calls whose price is not known: what they cost is not in `estimated_cost`. */
+  unpriced_calls: amount,
+  by_phase: amounts,
+  by_prompt: z.record(z.string(), z.object({ calls: amount, tokens: amount, usd: amount })).readonly(),
+  by_kind: z.object({ input: amount, output: amount, cache_read: amount, cache_write: amount }),
+  /** Calls that were sent and whose answer was lost: counted at what was expected of them. */
+  unknown_calls: amount,
+  unknown_cost: amount,
+  /** What was expected of them in tokens; not in `tokens_used`, and spent as far as a budget goes. */
+  unknown_tokens: amount,
+  /** Those of them whose real cost no person has entered yet. */
+  lost_calls: z
+    .array(lostSchema.extend({ phase: z.string(), prompt: z.string(), key: z.exactOptional(z.string()) }))
+    .readonly(),
+});
+export type Costs = Readonly<z.infer<typeof costsSchema>>;
 
 /** One call, as it was booked: `usd` null where the model's price is not known. */
 export interface Booking {

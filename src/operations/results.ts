@@ -2,6 +2,9 @@ import { z } from "zod";
 import { recoveryChoices } from "../chain/recover.ts";
 import { workModes } from "../chain/modes.ts";
 import { findingSchema, questionSchema, reportSchema, solutionSchema } from "../chain/reply.ts";
+import { costsSchema } from "../costs/books.ts";
+import { exportedSchema, importedSchema, skippedSchema } from "../library/exchange/outcome.ts";
+import { findingSchema as lintFindingSchema } from "../library/lint/finding.ts";
 import { phases, scopes } from "../library/prompt.ts";
 
 /** A list that whoever gets it only reads. */
@@ -45,21 +48,7 @@ const request = z.intersection(
   ]),
 );
 
-const lostCalls = listOf(
-  z.object({
-    phase: z.string(),
-    prompt: z.string(),
-    key: z.exactOptional(z.string()),
-    calls: amount,
-    usd: amount.nullable(),
-    most_usd: amount.nullable(),
-    tokens: amount,
-    most_tokens: amount,
-    released: z.exactOptional(z.literal(true)),
-  }),
-);
-
-const tokenKinds = z.object({ input: amount, output: amount, cache_read: amount, cache_write: amount });
+const { lost_calls: lostCalls, by_kind: tokenKinds } = costsSchema.shape;
 
 const lost = z.object({
   lines: amount,
@@ -192,18 +181,7 @@ export const chainKnown = z.object({
   current_phase: z.string(),
   phase_history: listOf(visit),
   confidence_scores: known(amount),
-  cost_tracking: z.object({
-    tokens_used: amount,
-    estimated_cost: amount,
-    unpriced_calls: amount,
-    by_phase: known(amount),
-    by_prompt: known(z.object({ calls: amount, tokens: amount, usd: amount })),
-    by_kind: tokenKinds,
-    unknown_calls: amount,
-    unknown_cost: amount,
-    unknown_tokens: amount,
-    lost_calls: lostCalls,
-  }),
+  cost_tracking: costsSchema,
   status: z.object({ state: z.string(), waiting_for: z.string().nullable(), next }),
   uncertainties: listOf(
     z.object({
@@ -376,17 +354,7 @@ export const promptsLintResult = z.object({
   files: amount,
   errors: amount,
   warnings: amount,
-  findings: listOf(
-    z.object({
-      file: z.string(),
-      line: amount,
-      rule: z.string(),
-      severity: z.enum(["error", "warning"]),
-      what: z.string(),
-      why: z.string(),
-      mend: z.string(),
-    }),
-  ),
+  findings: listOf(lintFindingSchema),
 });
 const spent = z.object({ usd: amount, tokens: amount });
 export const promptsRunResult = z.object({
@@ -429,38 +397,18 @@ export const openedResult = z.object({
     }),
   ),
 });
-const skipped = listOf(z.object({ file: z.string(), why: z.string() }));
+const skipped = listOf(skippedSchema);
 export const importedResult = z.object({
   scope: z.enum(scopes),
   to: z.string(),
   dry_run: z.boolean(),
-  imported: listOf(
-    z.object({
-      file: z.string(),
-      siblings: texts,
-      name: z.string(),
-      to: z.string(),
-      format: z.string(),
-      rule: z.string(),
-      asked_for: texts,
-      unchanged: z.boolean(),
-    }),
-  ),
+  imported: listOf(importedSchema),
   skipped,
 });
 export const exportedResult = z.object({
   to: z.string(),
   dry_run: z.boolean(),
-  exported: listOf(
-    z.object({
-      file: z.string(),
-      files: texts,
-      how: z.string(),
-      format: z.string(),
-      edited: z.boolean(),
-      unchanged: z.boolean(),
-    }),
-  ),
+  exported: listOf(exportedSchema),
   skipped,
 });
 

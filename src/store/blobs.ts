@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../util/hash.ts";
-import { makeFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
+import { makeFolder, writeAtomic } from "../util/files.ts";
 import { systemCode, UserError } from "../util/errors.ts";
 
 export interface Blobs {
@@ -20,63 +20,50 @@ export interface Blobs {
  * name and is written again.
  */
 export function openBlobs(folder: string): Blobs {
-  const read = new Map<string, string>();
+  const texts = new Map<string, string>();
   const kept = new Set<string>();
   const unsynced = new Set<string>();
+  const keep = async (hash: string, bytes: Uint8Array, durable: boolean) => {
+    makeFolder(folder);
+    const path = join(folder, hash);
+    if (!existsSync(path)) await create(path, bytes, durable);
+    else if (!readFileSync(path).equals(bytes)) writeAtomic(path, bytes);
+    else if (durable && unsynced.delete(hash)) await syncFile(path);
+    else return;
+    if (!durable) unsynced.add(hash);
+  };
+  const bytesOf = (hash: string, what: string) => {
+    const bytes = readBytesIfThere(join(folder, hash));
+    if (bytes !== undefined && sha256(bytes) === hash) return bytes;
+    throw new UserError(
+      "blob_damaged",
+      `${what} is ${bytes === undefined ? "missing" : "damaged"} (blobs/${hash.slice(0, 12)}…). The journal is whole.`,
+      { operation: "recover", why: "Restore that file from a backup, or choose how to go on" },
+    );
+  };
   return {
     async put(text) {
       const hash = sha256(text);
-      if (read.has(hash)) return hash;
-      makeFolder(folder);
-      const path = join(folder, hash);
-      if (existsSync(path)) {
-        if (readTextIfThere(path) !== text) writeAtomic(path, text);
-        else if (unsynced.delete(hash)) await syncFile(path);
-      } else {
-        await create(path, Buffer.from(text), true);
-      }
-      read.set(hash, text);
+      if (!texts.has(hash)) await keep(hash, Buffer.from(text), true);
+      texts.set(hash, text);
       return hash;
     },
     get(hash) {
-      const known = read.get(hash);
-      if (known !== undefined) return known;
-      const text = readTextIfThere(join(folder, hash));
-      if (text === undefined || sha256(text) !== hash) throw damaged("A text of this chain", text, hash);
-      read.set(hash, text);
+      const text = texts.get(hash) ?? bytesOf(hash, "A text of this chain").toString();
+      texts.set(hash, text);
       return text;
     },
     async putBytes(bytes) {
       const hash = sha256(bytes);
-      if (kept.has(hash)) return hash;
-      if (kept.size === 0) makeFolder(folder);
-      const path = join(folder, hash);
-      if (!existsSync(path)) {
-        await create(path, bytes, false);
-        unsynced.add(hash);
-      } else if (sha256(readFileSync(path)) !== hash) {
-        writeAtomic(path, bytes);
-      }
+      if (!kept.has(hash)) await keep(hash, bytes, false);
       kept.add(hash);
       return hash;
     },
-    getBytes(hash) {
-      const bytes = readBytesIfThere(join(folder, hash));
-      if (bytes === undefined || sha256(bytes) !== hash) throw damaged("A file that this chain kept", bytes, hash);
-      return bytes;
-    },
+    getBytes: (hash) => bytesOf(hash, "A file that this chain kept"),
   };
 }
 
-function damaged(what: string, found: unknown, hash: string): UserError {
-  return new UserError(
-    "blob_damaged",
-    `${what} is ${found === undefined ? "missing" : "damaged"} (blobs/${hash.slice(0, 12)}…). The journal is whole.`,
-    { operation: "recover", why: "Restore that file from a backup, or choose how to go on" },
-  );
-}
-
-function readBytesIfThere(path: string): Uint8Array | undefined {
+function readBytesIfThere(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (error) {

@@ -1,18 +1,21 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../../util/errors.ts";
-import { decode, listFolder, readPlain, refuse, type Skipped } from "./folder.ts";
+import { decode, listFolder, readPlain, refuse } from "./folder.ts";
 import { type Format, isListed } from "./format.ts";
 import { restore, translate } from "./foreign.ts";
 import { keysMark, originalText, type Ours, readOurs, recordOf } from "./original.ts";
+import type { Exported, Skipped } from "./outcome.ts";
 
 /** What one prompt of ours becomes elsewhere. */
-export interface Back {
-  readonly file: string;
-  readonly files: readonly { readonly path: string; readonly bytes: Buffer; readonly mode: number }[];
-  readonly format: Format;
-  readonly how: "given back" | "copied" | "translated";
-  readonly edited: boolean;
+export interface Back extends Pick<Exported, "file" | "format" | "how" | "edited"> {
+  readonly files: readonly Written[];
+}
+
+interface Written {
+  readonly path: string;
+  readonly bytes: Buffer;
+  readonly mode: number;
 }
 
 export interface PromptFile {
@@ -42,12 +45,6 @@ export async function promptFiles(named: readonly string[]): Promise<{ found: Pr
     }
   }
   return { found: [...found.values()], skipped };
-}
-
-interface Kept {
-  readonly path: string;
-  readonly bytes: Buffer;
-  readonly mode: number;
 }
 
 export async function backOf({ file, path }: PromptFile, wanted: Format | "original"): Promise<Back> {
@@ -85,7 +82,7 @@ function keptFolder(path: string): string {
   return path.replace(/\.md$/i, ".files");
 }
 
-async function keptBeside(file: string): Promise<Kept[]> {
+async function keptBeside(file: string): Promise<Written[]> {
   const folder = keptFolder(file);
   if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
   const { found } = await listFolder(folder);

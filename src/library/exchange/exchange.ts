@@ -3,8 +3,9 @@ import { basename, dirname, resolve } from "node:path";
 import { UserError } from "../../util/errors.ts";
 import { type Back, backOf, promptFiles } from "./back.ts";
 import { type Draft, draftOf } from "./draft.ts";
-import { listFolder, lookBelow, refuse, type Skipped, whyNot, writeBelow } from "./folder.ts";
+import { listFolder, lookBelow, refuse, whyNot, writeBelow } from "./folder.ts";
 import { type Format, groupFiles } from "./format.ts";
+import type { Exported, Imported, Skipped } from "./outcome.ts";
 import { place, put, readShelf } from "./shelf.ts";
 
 export interface ImportOptions {
@@ -16,22 +17,6 @@ export interface ImportOptions {
   readonly taken?: readonly string[];
   /** How many tokens a text has. */
   readonly count: (text: string) => Promise<number>;
-}
-
-export interface Imported {
-  /** Below `from`, as are `siblings`. */
-  readonly file: string;
-  readonly siblings: readonly string[];
-  readonly name: string;
-  /** Below `to`. */
-  readonly to: string;
-  readonly format: Format;
-  /** What decided the format. */
-  readonly rule: string;
-  /** The tools it wanted and does not get. */
-  readonly asked_for: readonly string[];
-  /** It was there already, to the byte. */
-  readonly unchanged: boolean;
 }
 
 /**
@@ -77,17 +62,6 @@ export async function importPrompts(
   return { imported: imported.sort(byFile), skipped: skipped.sort(byFile) };
 }
 
-export interface Exported {
-  readonly file: string;
-  /** Below `to`. */
-  readonly files: readonly string[];
-  readonly how: Back["how"];
-  readonly format: Format;
-  /** Our keys were changed since the import; the original's front matter is given back as it was. */
-  readonly edited: boolean;
-  readonly unchanged: boolean;
-}
-
 /**
  * The way back. A prompt that came in the wanted format becomes the file it was, with what its text says now; any
  * other is translated and keeps our keys in `claude-exec`, so that importing it restores it to the byte. "original"
@@ -116,13 +90,10 @@ export async function exportPrompts(
   for (const { file, files, ...back } of backs) {
     try {
       const twice = files.find(({ path }) => claims.get(path)!.length > 1);
-      if (twice)
-        throw refuse(
-          `${twice.path} is claimed twice: ${claims
-            .get(twice.path)!
-            .map((it) => it.file)
-            .join(", ")}`,
-        );
+      if (twice) {
+        const claimants = claims.get(twice.path)!.map((claim) => claim.file);
+        throw refuse(`${twice.path} is claimed twice: ${claimants.join(", ")}`);
+      }
       const missing = files.filter(({ path, bytes }) => {
         const there = lookBelow(to, path);
         const differs = there !== undefined && !there.equals(bytes);

@@ -1,14 +1,9 @@
-import { constants, type Dirent, lstatSync, readFileSync, statSync } from "node:fs";
-import { chmodSync } from "node:fs";
+import { chmodSync, constants, type Dirent, lstatSync, readFileSync, statSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { messageOf, systemCode, UserError } from "../../util/errors.ts";
 import { makeFolder, writeAtomic } from "../../util/files.ts";
-
-export interface Skipped {
-  readonly file: string;
-  readonly why: string;
-}
+import type { Skipped } from "./outcome.ts";
 
 export interface Found {
   /** Below the folder that was listed, with `/`. */

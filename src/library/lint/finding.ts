@@ -1,13 +1,16 @@
+import { z } from "zod";
+
 /** What is wrong with a file, why it matters, and how to mend it: each in words that stand alone. */
-export interface Finding {
-  readonly file: string;
-  readonly line: number;
-  readonly rule: string;
-  readonly severity: "error" | "warning";
-  readonly what: string;
-  readonly why: string;
-  readonly mend: string;
-}
+export const findingSchema = z.object({
+  file: z.string(),
+  line: z.number(),
+  rule: z.string(),
+  severity: z.enum(["error", "warning"]),
+  what: z.string(),
+  why: z.string(),
+  mend: z.string(),
+});
+export type Finding = Readonly<z.infer<typeof findingSchema>>;
 
 /** A finding of which the file is known anyway. */
 export type Remark = Omit<Finding, "file">;
