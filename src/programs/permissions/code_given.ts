@@ -98,61 +98,52 @@ function isPlainSed(words: readonly string[]): boolean {
   return /^[\d,$]+[pdq]$/.test(script) || /^s([/|#,])(?:(?!\1)[^\n])*\1(?:(?!\1)[^\n])*\1[gpIi0-9]*$/.test(script);
 }
 
+/** Options that start other programs: their long names, and their letters. */
 interface Starting {
-  /** Long names; `abbreviates` says that the beginning of one is enough. */
   readonly names: string;
-  readonly abbreviates?: boolean;
-  readonly letters?: string;
+  readonly letters: string;
+  /** The beginning of a long name is enough. */
+  readonly abbreviates: boolean;
 }
 
-const npm: Starting = {
-  names:
-    "script-shell shell node-options prefix userconfig globalconfig init-module editor viewer git call dir cwd " +
-    "scripts-prepend-node-path",
-  abbreviates: true,
-  letters: "cC",
-};
+const npm =
+  "script-shell shell node-options prefix userconfig globalconfig init-module editor viewer git call dir cwd scripts-prepend-node-path";
+const git =
+  "output ext-diff textconv open-files-in-pager upload-pack receive-pack exec exec-path extcmd paginate show-signature config-env git-dir work-tree";
+const make = "eval directory file makefile include-dir";
+const tar =
+  "checkpoint-action to-command use-compress-program rsh-command rmt-command info-script new-volume-script index-file";
 
-const starting = new Map<string, Starting>([
-  [
-    "git",
-    {
-      names:
-        "output ext-diff textconv open-files-in-pager upload-pack receive-pack exec exec-path extcmd paginate " +
-        "show-signature config-env git-dir work-tree",
-      abbreviates: true,
-      letters: "O",
-    },
-  ],
-  ["npm", npm],
-  ["pnpm", npm],
-  ["yarn", npm],
-  ["make", { names: "eval directory file makefile include-dir", abbreviates: true, letters: "CEfI" }],
-  ["gmake", { names: "eval directory file makefile include-dir", abbreviates: true, letters: "CEfI" }],
-  [
-    "tar",
-    {
-      names:
-        "checkpoint-action to-command use-compress-program rsh-command rmt-command info-script new-volume-script " +
-        "index-file",
-      abbreviates: true,
-      letters: "IF",
-    },
-  ],
-  ["bsdtar", { names: "use-compress-program", abbreviates: true }],
-  ["sort", { names: "compress-program output", abbreviates: true, letters: "o" }],
-  ["split", { names: "filter", abbreviates: true }],
-  ["man", { names: "pager html", abbreviates: true, letters: "PH" }],
-  ["zip", { names: "unzip-command", abbreviates: true, letters: "T" }],
-  ["rg", { names: "pre hostname-bin" }],
-  ["go", { names: "exec toolexec vettool overlay modfile ldflags gcflags o C" }],
-  ["cargo", { names: "config", letters: "CZ" }],
-  ["pytest", { names: "rootdir confcutdir override-ini", letters: "pco" }],
-  ["tree", { names: "", letters: "o" }],
-  ["xxd", { names: "", letters: "r" }],
-  ["yq", { names: "inplace", letters: "i" }],
-  ["date", { names: "set", abbreviates: true, letters: "s" }],
-]);
+const abbreviating: readonly (readonly [programs: string, names: string, letters: string])[] = [
+  ["git", git, "O"],
+  ["npm pnpm yarn", npm, "cC"],
+  ["make gmake", make, "CEfI"],
+  ["tar", tar, "IF"],
+  ["bsdtar", "use-compress-program", ""],
+  ["sort", "compress-program output", "o"],
+  ["split", "filter", ""],
+  ["man", "pager html", "PH"],
+  ["zip", "unzip-command", "T"],
+  ["date", "set", "s"],
+];
+const exact: typeof abbreviating = [
+  ["rg", "pre hostname-bin", ""],
+  ["go", "exec toolexec vettool overlay modfile ldflags gcflags o C", ""],
+  ["cargo", "config", "CZ"],
+  ["pytest", "rootdir confcutdir override-ini", "pco"],
+  ["tree", "", "o"],
+  ["xxd", "", "r"],
+  ["yq", "inplace", "i"],
+];
+
+const starting = new Map(
+  [abbreviating, exact].flatMap((table) =>
+    table.flatMap(([programs, names, letters]) => {
+      const options: Starting = { names, letters, abbreviates: table === abbreviating };
+      return programs.split(" ").map((program) => [program, options] as const);
+    }),
+  ),
+);
 
 function startsOther(program: string, words: readonly string[]): boolean {
   const risk = starting.get(program);
@@ -163,7 +154,7 @@ function startsOther(program: string, words: readonly string[]): boolean {
     if (!/^-./.test(word)) return false;
     const name = word.replace(/^-+/, "").replace(/=.*/s, "").toLowerCase();
     const isNamed = names.some((known) => known === name || (risk.abbreviates && isBeginning(word, name, known)));
-    return isNamed || (/^-[^-]/.test(word) && Array.from(risk.letters ?? "").some((letter) => word.includes(letter)));
+    return isNamed || (/^-[^-]/.test(word) && Array.from(risk.letters).some((letter) => word.includes(letter)));
   });
 }
 

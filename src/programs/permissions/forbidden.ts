@@ -106,51 +106,34 @@ const writesLast = new Set(["cp", "ln", "install", "rsync"]);
 
 function publishes(program: string, words: readonly string[]): boolean {
   const names = words.filter((word) => !word.startsWith("-"));
-  switch (program) {
-    case "npm":
-    case "pnpm":
-    case "yarn":
-    case "bun": {
-      // npm knows its commands by their beginnings; a script may bear any name.
-      const script = names.findIndex((name) =>
-        /^(?:run|run-script|rum|urn|exec|x|test|t|dlx|start|explore)$/.test(name),
-      );
-      const own = script < 0 ? names : names.slice(0, script);
-      return (
-        isOneOf(own[0] ?? "", "publish unpublish deprecate undeprecate dist-tag owner access token") ||
-        own.some((name) => /^(?:un)?publish$/.test(name))
-      );
-    }
-    case "gh":
-      return (
-        /^(?:release|pr|repo|gist|issue)$/.test(names[0] ?? "") &&
-        /^(?:create|delete|merge|edit|close|upload)$/.test(names[1] ?? "")
-      );
-    case "cargo":
-      return names.some((name) => /^(?:publish|yank|owner)$/.test(name));
-    case "gem":
-    case "docker":
-    case "podman":
-    case "nuget":
-      return names.some((name) => name === "push");
-    case "twine":
-      return names[0] === "upload";
-    case "poetry":
-    case "uv":
-    case "hatch":
-    case "flit":
-    case "vsce":
-      return names[0] === "publish";
-    case "mvn":
-    case "mvnw":
-      return names.includes("deploy");
-    default:
-      return false;
+  const [first = "", second = ""] = names;
+  if (/^(?:npm|pnpm|yarn|bun)$/.test(program)) return publishesPackage(names);
+  if (program === "gh") {
+    const isShared = /^(?:release|pr|repo|gist|issue)$/.test(first);
+    return isShared && /^(?:create|delete|merge|edit|close|upload)$/.test(second);
   }
+  return publishing.some(([programs, command, isFirst]) => {
+    return programs.test(program) && (isFirst ? [first] : names).some((name) => command.test(name));
+  });
 }
 
-function isOneOf(name: string, commands: string): boolean {
-  return name.length > 3 && commands.split(" ").some((command) => command.startsWith(name));
+/** Programs, their commands that publish, and whether such a command stands first. */
+const publishing: readonly (readonly [programs: RegExp, command: RegExp, isFirst: boolean])[] = [
+  [/^cargo$/, /^(?:publish|yank|owner)$/, false],
+  [/^(?:gem|docker|podman|nuget)$/, /^push$/, false],
+  [/^twine$/, /^upload$/, true],
+  [/^(?:poetry|uv|hatch|flit|vsce)$/, /^publish$/, true],
+  [/^mvnw?$/, /^deploy$/, false],
+];
+
+/** npm knows its commands by their beginnings; a script may bear any name. */
+function publishesPackage(names: readonly string[]): boolean {
+  const script = names.findIndex((name) => /^(?:run|run-script|rum|urn|exec|x|test|t|dlx|start|explore)$/.test(name));
+  const own = script < 0 ? names : names.slice(0, script);
+  const [command = ""] = own;
+  const known = "publish unpublish deprecate undeprecate dist-tag owner access token".split(" ");
+  const isKnown = command.length > 3 && known.some((name) => name.startsWith(command));
+  return isKnown || own.some((name) => /^(?:un)?publish$/.test(name));
 }
 
 function deletesRoot(program: string, words: readonly string[]): boolean {
