@@ -2,8 +2,8 @@ import { called } from "./called.ts";
 import { gate, isFinished, isRepeatDue } from "./gates.ts";
 import { controller, decision, itemAt } from "./item.ts";
 import type { AskedQuestion, Context, Item, PresentedSolution, State } from "./context.ts";
-import type { QueuedPrompt, Request } from "./events.ts";
-import { hasNoBaseline } from "./test_question.ts";
+import type { ChainEvent, QueuedPrompt, Request } from "./events.ts";
+import { askAboutBaseline, hasNoBaseline, isAboutTests } from "./test_question.ts";
 import { ownStep } from "./own_list.ts";
 
 export type Step =
@@ -20,6 +20,7 @@ export type Step =
   | { readonly type: "settle"; readonly keys: readonly string[] }
   | { readonly type: "run_tool"; readonly key: string; readonly call: { readonly id: string; readonly tool: string } }
   | { readonly type: "run_tests"; readonly key: string }
+  | { readonly type: "ask_about_tests"; readonly question: readonly ChainEvent[] }
   /** Today's tests on a copy in which the code is as it was when they failed. */
   | { readonly type: "repeat_red"; readonly key: string }
   | { readonly type: "queue"; readonly why: string; readonly prompts: readonly QueuedPrompt[] }
@@ -140,23 +141,25 @@ function baselineIsDue(context: Context): boolean {
 }
 
 /**
- * Before a person is asked anything, and before anything is designed, the tests run once where nothing can be written:
- * what they say today belongs to what is designed, and to what a person judges.
+ * Before the first call, the tests run once where nothing can be written, so that the model and the person know what
+ * they say today. If they fail, the person is asked about it together with the first questions, or before the design:
+ * a task that is only a question ends before that.
  */
 export function earlyBaseline(context: Context, next: Step): Step | undefined {
   const { engine, evidence, solution, current_phase: phase } = context;
-  const isDesigning = phase === "context-building" || phase === "uncertainty-analysis";
-  const isBetween = (next.type === "queue" || next.type === "call_model") && !engine.item && engine.queue.length === 0;
-  const isAsking = next.type === "wait_for_answers" || next.type === "wait_for_approval" || next.type === "settle";
-  const isDue =
-    phase !== "implementation" &&
-    engine.test_command !== null &&
-    engine.tests.question === null &&
-    evidence.runs.length === evidence.since &&
-    (solution?.solution.verification.kind ?? "tests") === "tests";
-  return isDue && (isAsking || (isDesigning && isBetween))
-    ? { type: "run_tests", key: `${phase}/baseline` }
-    : undefined;
+  const isBetween = (next.type === "queue" || next.type === "call_model") && !engine.item;
+  const isAsking = next.type === "wait_for_answers" || next.type === "wait_for_approval";
+  const byTests = (solution?.solution.verification.kind ?? "tests") === "tests";
+  if (phase === "implementation" || engine.test_command === null || engine.tests.question !== null || !byTests)
+    return undefined;
+  if (evidence.runs.length === evidence.since)
+    return isAsking || isBetween || next.type === "settle"
+      ? { type: "run_tests", key: `${phase}/baseline` }
+      : undefined;
+  const isDesigning = isBetween && phase !== "requirements-clarification";
+  const isAsked = context.questions.some(({ id }) => isAboutTests(id));
+  const question = (isAsking || isDesigning) && !isAsked ? askAboutBaseline(context, evidence.runs.at(-1)!) : [];
+  return question.length > 0 ? { type: "ask_about_tests", question } : undefined;
 }
 
 function testRun({ engine }: Context): Step {

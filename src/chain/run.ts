@@ -67,11 +67,11 @@ export async function runTurn(
       if (until(chain)) return { type: "reached" };
       const next = nextStep(chain.context);
       const early = earlyBaseline(chain.context, next);
-      const step = early && (await mayRunEarly(work)) ? early : next;
+      const step = early && (early.type !== "run_tests" || (await mayRunEarly(work))) ? early : next;
       const ending = endingOf(step, policy);
       if (ending) return ending;
       await perform(work, step, policy);
-      if (step === early && chain.context.solution?.standing === "presented")
+      if (step === early && step.type === "run_tests" && chain.context.solution?.standing === "presented")
         await chain.append(withLedger(engineActor, [presentAgain(chain.context, deps.workspace)]));
       chain.writeView(false);
     }
@@ -119,6 +119,7 @@ function endingOf(step: Step, policy: Policy): Ending | undefined {
     case "settle":
     case "run_tool":
     case "run_tests":
+    case "ask_about_tests":
     case "repeat_red":
     case "queue":
     case "complete":
@@ -176,6 +177,8 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<unknown>
       return settleAll(work, step.keys);
     case "run_tests":
       return runTests(work, step.key);
+    case "ask_about_tests":
+      return chain.append(withLedger(engineActor, step.question));
     case "repeat_red":
       return repeatRed(work, step.key);
     case "run_tool":

@@ -1,6 +1,7 @@
 import { commandIn, commandOf, testCommandIn, typed } from "../tools/test_command.ts";
 import type { Context } from "./context.ts";
 import { event, type ChainEvent, type EventNamed, type TestsSettled } from "./events.ts";
+import { hasNoTests } from "./proof.ts";
 import type { Question } from "./reply.ts";
 
 /** Where a command comes from that the approved solution makes: nothing can be run with it before tests are written. */
@@ -18,10 +19,12 @@ export function askAboutTests(
   asked: Omit<Question, "id">,
   proposed: readonly string[] | null,
 ): ChainEvent {
-  const before = questions.filter(({ id }) => /^test_command(_\d+)?$/.test(id)).length;
+  const before = questions.filter(({ id }) => isAboutTests(id)).length;
   const id = before === 0 ? "test_command" : `test_command_${before + 1}`;
   return event("questions_asked", { questions: [{ id, ...asked }], about_tests: { proposed } });
 }
+
+export const isAboutTests = (id: string) => /^test_command(_\d+)?$/.test(id);
 
 /** A command that a model proposes. It counts at once if the user named it; else the user is asked. */
 export function proposeCommand(context: Context, command: string, reason: string): ChainEvent {
@@ -32,57 +35,63 @@ export function proposeCommand(context: Context, command: string, reason: string
   return askAboutTests(context, { question, ...why, options: ["Yes", "No"] }, argv);
 }
 
+/** An answer that ends in "…" has its words typed by the person. */
 const answers = {
+  other: "Use another command …",
   in_workspace: "Run them once in the workspace itself, where they may write",
   go_on: "Go on, and count only new failures",
-  go_on_untested: "Go on all the same",
+  go_on_untested: "Go on without knowing how the tests stand now",
   again: "Run them again",
 };
 
+type Judged = Omit<EventNamed<"tests_judged">, "type" | "event">;
+
 /** Asks what to do about tests that do not pass before anything is changed. Nothing: that is settled already. */
-export function askAboutBaseline(
-  context: Context,
-  { verdict, failing, in_words, tried, output }: Omit<EventNamed<"tests_judged">, "type" | "event">,
-): ChainEvent[] {
+export function askAboutBaseline(context: Context, judged: Judged): ChainEvent[] {
+  const { verdict, failing: names = [], in_words, tried, output } = judged;
   const { tests, test_command } = context.engine;
-  const names = failing ?? [];
-  if (verdict !== "failing at baseline" && verdict !== "broken") return [];
+  if ((verdict !== "failing at baseline" && verdict !== "broken") || hasNoTests(judged)) return [];
   if (tests.known_failing && names.every((name) => tests.known_failing!.includes(name))) return [];
-  const canCount = verdict === "failing at baseline" && names.length > 0 && in_words !== undefined;
-  const came = verdict === "broken" ? "no test ran" : (in_words ?? "the tests fail");
-  const which =
-    names.length === 0
-      ? ""
-      : `: ${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`;
-  const said = reasonIn(output);
-  const reason = said === "" ? "" : `It says: ${said}${/[.!?]$/.test(said) ? "" : "."} `;
-  const where = tried ? "That was where nothing can be written and without a network. " : "";
-  const counted =
-    canCount || verdict === "broken"
-      ? ""
-      : "No names of failing tests could be read, so new failures could not be counted. ";
-  return [
-    askAboutTests(
-      context,
-      {
-        question: `Before any change, ${came} with \`${typed(test_command ?? [])}\`${which}. How should it go on?`,
-        why: `${reason}${where}${counted}You can also type another command, such as \`make check\`.`,
-        options: [
-          ...(tried ? [answers.in_workspace] : []),
-          ...(canCount ? [answers.go_on] : verdict === "broken" ? [answers.go_on_untested] : []),
-          ...(tried ? [] : [answers.again]),
-        ],
-      },
-      null,
-    ),
-  ];
+  const command = `\`${typed(test_command ?? [])}\``;
+  const reason = (/^- .+?: (.+)$/m.exec(output)?.[1] ?? (names.length > 0 ? "" : tellingLine(output))).slice(0, 200);
+  const said = reason === "" || /[.!?]$/.test(reason) ? reason : `${reason}.`;
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
+  const which = names.length === 0 ? "" : `: ${names.slice(0, 3).join(", ")}${more}`;
+  const canCount = names.length > 0 && in_words !== undefined;
+  const question =
+    verdict === "broken"
+      ? `No test ran with ${command}: ${said || `it ended with exit code ${judged.exit_code ?? "none"}.`} How should it go on?`
+      : `Before any change, ${in_words ?? "the tests fail"} with ${command}${which}. How should it go on?`;
+  const why = [
+    ...(verdict === "broken" || said === "" ? [] : [`The first reason: ${said}`]),
+    ...(tried ? ["They ran where nothing can be written, and without a network."] : []),
+    ...(verdict === "broken" || canCount
+      ? []
+      : ["No names of failing tests could be read, so new failures could not be counted."]),
+    "Answer in any words, for example: the tests run with `make check`.",
+  ].join(" ");
+  return [askAboutTests(context, { question, why, options: optionsFor(judged, canCount) }, null)];
 }
 
-/** Why the first test failed, or else what the run said last: "sh: 1: nyc: not found". */
-function reasonIn(output: string): string {
-  const first = /^- .+?: (.+)$/m.exec(output)?.[1];
-  const last = output.split("\n").findLast((line) => line.trim() !== "");
-  return (first ?? last ?? "").trim().slice(0, 200);
+/** The best answer to what went wrong comes first. */
+function optionsFor({ verdict, exit_code: exit, passed, tried, output }: Judged, canCount: boolean): string[] {
+  const isCommandWrong = exit === 126 || exit === 127 || (canCount && passed === 0);
+  const goOn = verdict === "broken" ? [answers.go_on_untested] : canCount ? [answers.go_on] : [];
+  const where = tried ? [answers.in_workspace] : [answers.again];
+  if (isCommandWrong) return [answers.other, ...where, ...goOn];
+  const isDenied = tried && (verdict === "broken" || !canCount || needsMore.test(output));
+  return isDenied ? [...where, answers.other, ...goOn] : [...goOn, answers.other, ...where];
+}
+
+/** What programs print that may not write, or have no network. */
+const needsMore =
+  /read-only file system|EROFS|EACCES|permission denied|ENETUNREACH|EAI_AGAIN|ENOTFOUND|network is unreach/i;
+
+/** The first line that speaks of an error, or else the last: "sh: 1: nyc: not found". */
+function tellingLine(output: string): string {
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const telling = lines.find((line) => /not found|no such|no module|cannot|can't|denied|error/i.test(line));
+  return (telling ?? lines.at(-1) ?? "").trim();
 }
 
 /** What an answer settles about the tests, whatever it was an answer to. Nothing: its words are for the model. */
@@ -98,7 +107,7 @@ export function settledBy(context: Context, id: string, answer: string): ChainEv
   if (question.proposed !== null) return [];
   const settled = settledByChoice(context, text);
   if (settled) return [event("tests_settled", settled)];
-  if (context.current_phase !== "implementation") return [];
+  if (context.current_phase !== "implementation" && text !== answers.other) return [];
   // Nothing may be written before this is settled, so no model can be asked what the words mean.
   const asked = context.questions.find((one) => one.id === id)!;
   const why = "The last answer named neither a command nor a choice. A command can be written in backticks.";

@@ -106,8 +106,7 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const told = `Test run ${context.evidence.runs.length + 1} (${quotedLine(argv)}): ${ending(ran)}, recorded as ${proved}${why}\n${excerpt}${effectsText(effects)}`;
   const answers = step ? [await answerTo(work, step, told, false, [])] : [];
   const isFirst = Object.keys(context.engine.files).length === 0;
-  const isAsked = isFirst && !hasNoTests(ran) && (expectsRed(context) || !isApproved(context));
-  const stop = isAsked ? askAboutBaseline(context, judged) : [];
+  const stop = isFirst && (expectsRed(context) || !isApproved(context)) ? askAboutBaseline(context, judged) : [];
   const events = [judged, ...(proof?.events ?? []), ...stop];
   const { bodies } = withLedger(engineActor, events, { isSaid: step !== undefined });
   return chain.append({ by: engineActor, bodies: [...answers, ...bodies] });
@@ -156,7 +155,8 @@ async function tryTests(work: Work, key: string): Promise<unknown> {
     tried: true,
     printed: await chain.blobs.put(printed.slice(-keptOutput)),
   });
-  const asked = hasNoTests(ran) ? [] : askAboutBaseline(context, judged);
+  // Nobody is asked before the model has read the task: it may be a question only.
+  const asked = context.prompts_executed.length === 0 ? [] : askAboutBaseline(context, judged);
   const { bodies } = withLedger(engineActor, [judged, ...asked]);
   return chain.append({ by: engineActor, bodies: [ended(key, null, ran), ...bodies] });
 }
@@ -356,10 +356,11 @@ function askAboutLost({ evidence }: Context, key: string, lost: readonly string[
   ];
 }
 
-/** Whether new tests are to fail first; where the old ones fail already, nobody could tell. */
+/** Whether failures before any change matter: without new tests, the old ones may be what is to be repaired. */
 function expectsRed({ mode, solution, evidence }: Context): boolean {
   const { files = [], verification } = solution?.solution ?? {};
-  return mode === "tdd" && !evidence.red && verification?.kind === "tests" && files.some(({ role }) => role === "test");
+  const hasTests = verification?.kind === "tests" && files.some(({ role }) => role === "test");
+  return mode === "direct" || (hasTests && !evidence.red);
 }
 
 function untested(because: string): ChainEvent {

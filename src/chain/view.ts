@@ -173,6 +173,7 @@ export function statusOf(context: Context, isRunning = false): Status {
     case "settle":
     case "run_tool":
     case "run_tests":
+    case "ask_about_tests":
     case "repeat_red":
     case "queue":
     case "complete":

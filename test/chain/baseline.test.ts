@@ -105,9 +105,11 @@ test.skipIf(lacking)(
         {
           id: "test_command",
           question: "Before any change, 1 of 2 tests fails with `sh check.sh`: flaky. How should it go on?",
+          why: "They ran where nothing can be written, and without a network. Answer in any words, for example: the tests run with `make check`.",
           options: [
-            "Run them once in the workspace itself, where they may write",
             "Go on, and count only new failures",
+            "Use another command …",
+            "Run them once in the workspace itself, where they may write",
           ],
         },
       ],
@@ -161,13 +163,48 @@ test.skipIf(lacking)(
   },
 );
 
-test.skipIf(lacking)(`a question about tests that cannot run says why${unlessLacking}`, async () => {
-  const { bench, run } = await tiny("nyc sh quick.sh\n");
-  expect(await run()).toMatchObject({
-    questions: [{ why: expect.stringMatching(/nyc: (?:command )?not found/) as string }],
-  });
-  await bench.chain.close();
+test.skipIf(lacking)(`the best answer to what went wrong comes first${unlessLacking}`, async () => {
+  const other = "Use another command …";
+  const inWorkspace = "Run them once in the workspace itself, where they may write";
+  const causes: [script: string, question: RegExp, first: string][] = [
+    [
+      "nyc sh quick.sh\n",
+      /^No test ran with `sh check.sh`: .*nyc: (?:command )?not found\. How should it go on\?$/,
+      other,
+    ],
+    ["echo > cache.tmp || exit 2\n", /^Before any change, the tests fail with `sh check.sh`\. /, inWorkspace],
+    [
+      `${tap("not ok 1 - adds", "not ok 2 - divides")}exit 1\n`,
+      /2 of 2 tests fail with `sh check.sh`: adds, divides\./,
+      other,
+    ],
+  ];
+  for (const [script, question, first] of causes) {
+    const { bench, run } = await tiny(script);
+    const ending = await run();
+    expect(ending).toMatchObject({ questions: [{ question: expect.stringMatching(question) as string }] });
+    expect(ending.type === "needs_answers" && ending.questions[0]?.options?.[0]).toBe(first);
+    await bench.chain.close();
+  }
 });
+
+test.skipIf(lacking)(
+  `the tests have run before the first call, and a task that is only a question asks nothing about them${unlessLacking}`,
+  async () => {
+    const { bench, run, runs } = await tiny(
+      "exit 127\n",
+      [],
+      {},
+      {
+        [Object.keys(tinyWay)[0]!]: report("It is a question.", {}, { type: "answer", text: "It adds." }),
+      },
+    );
+    expect(await run()).toMatchObject({ type: "answered" });
+    expect(runs()).toEqual([["broken", true]]);
+    expect(JSON.stringify(bench.requests[0]?.messages)).toContain("recorded as broken");
+    await bench.chain.close();
+  },
+);
 
 test.skipIf(lacking)(`another command is run at once${unlessLacking}`, async () => {
   const { bench, run, runs, answer } = await tiny("exit 127\n");

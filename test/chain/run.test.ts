@@ -264,8 +264,8 @@ test("where tests are planned and the old ones fail already, the person is asked
   const question = {
     id: "test_command",
     question: "Before any change, the tests fail with `sh check.sh`. How should it go on?",
-    why: "No names of failing tests could be read, so new failures could not be counted. You can also type another command, such as `make check`.",
-    options: ["Run them again"],
+    why: "No names of failing tests could be read, so new failures could not be counted. Answer in any words, for example: the tests run with `make check`.",
+    options: ["Use another command …", "Run them again"],
     answer: null,
   };
   expect(await bench.run({ approve: "auto" })).toEqual({ type: "needs_answers", questions: [question] });
@@ -296,6 +296,16 @@ test("where tests are planned and the old ones fail already, the person is asked
     ["red", 2, "quick.sh"],
     ["green", 0, "quick.sh"],
   ]);
+});
+
+test("in direct mode too the person is asked about tests that fail before any change", async () => {
+  const files = { ...quickApp, "check.sh": "printf 'ok 1 - adds\\nnot ok 2 - flaky\\n'; exit 1\n" };
+  const bench = await workbench(tinyWay, { size: "tiny", mode: "direct", files });
+  expect(await bench.run({ approve: "auto" })).toMatchObject({
+    type: "needs_answers",
+    questions: [{ question: "Before any change, 1 of 2 tests fails with `sh check.sh`: flaky. How should it go on?" }],
+  });
+  await bench.chain.close();
 });
 
 test("a solution without a test file goes on where the tests fail already", async () => {

@@ -36,7 +36,11 @@ async function trying(lines: readonly string[], deps: Partial<Deps> = {}, prompt
     uses(["try_command", { command, why: "To see it." }]),
   ]);
   const replies = { ...Object.fromEntries(turns), [`${at}/turn-${lines.length + 1}`]: report("Done.") };
-  const bench = await workbench(replies, { files: quickApp, deps: { permission: permission("ask"), ...deps } });
+  const bench = await workbench(replies, {
+    files: quickApp,
+    test_command: null,
+    deps: { permission: permission("ask"), ...deps },
+  });
   const root = bench.folder;
   const tries = { open: () => sandboxAt(root, { tries: true }), close: () => Promise.resolve() };
   const queued = event("prompts_queued", {

@@ -32,24 +32,22 @@ export async function askQuestion(question: Question, screen: Screen, signal: Ab
     harmless(question.question) + (question.why ? `\n${screen.style("dim", harmless(question.why))}` : "");
   const options = (question.options ?? []).map(harmless);
   if (options.length > 0) {
-    const own = "\u0000own";
-    const chosen = await said(
-      clack.select({
-        message,
-        signal,
-        options: [...options.map((value) => ({ value, label: value })), { value: own, label: "Something else" }],
-      }),
-    );
-    if (chosen !== own) return chosen;
+    const offered = options.some(isOpen) ? options : [...options, "Something else …"];
+    const labels = offered.map((value) => ({ value, label: value }));
+    const chosen = await said(clack.select({ message, signal, options: labels }));
+    if (chosen === undefined || !isOpen(chosen)) return chosen;
   }
   return said(
     clack.text({
-      message: options.length > 0 ? "What then?" : message,
+      message: options.length > 0 ? "What then? Say it in any words" : message,
       signal,
       validate: (value) => noAnswer(value ?? ""),
     }),
   );
 }
+
+/** Whether an option asks for words of one's own: "Use another command …". */
+const isOpen = (option: string) => option.endsWith(" …");
 
 /** Why what was typed is no answer. */
 export function noAnswer(typed: string): string | undefined {
