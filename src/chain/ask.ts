@@ -3,6 +3,7 @@ import type { Model, ModelRequest, Outcome } from "../models/types.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { renderPrompt } from "../library/render.ts";
 import { budgetLeft, countInput, mayRetry, outOfBudget, reserveCall, roomFor, turnsUsedUp } from "./afford.ts";
+import { citedLines } from "./cited_lines.ts";
 import type { Context, Item } from "./context.ts";
 import type { Deps, Work } from "./deps.ts";
 import { isOutdated, openEpoch, otherEngine } from "./epoch.ts";
@@ -32,7 +33,8 @@ export async function callModel(work: Work, step: CallStep): Promise<unknown> {
   const { context } = chain;
   const item = itemAt(context, step.key) ?? newItem(step.key, step.item, context);
   const prompt = item.tail === null ? await deps.library.find(step.item.prompt) : undefined;
-  const tail = prompt ? await freshTail(context, item, prompt, deps) : (item.tail ?? "");
+  const fresh = prompt && (await freshTail(context, item, prompt, deps));
+  const tail = fresh?.text ?? item.tail ?? "";
   const source = prompt ? sourceOf(prompt) : item.source;
   if (!source) throw new Error(`${step.key} has a text and no prompt.`);
   const room = roomFor(context, item, source.tools, deps.maxTokens);
@@ -61,6 +63,7 @@ export async function callModel(work: Work, step: CallStep): Promise<unknown> {
         turn: step.turn,
         prompt: source,
         request: { ...frozen, max_tokens: reserved.maxTokens, ...(prompt ? { tail } : {}) },
+        ...(fresh?.seen.length ? { seen: fresh.seen } : {}),
         expected: expectCall(now, source.name, sent, frozen, most, deps),
         reserved: most,
       };
@@ -106,10 +109,11 @@ async function ask(model: Model, request: ModelRequest, { deps, signal }: Work, 
   throw new Error(`The model ${model.name} ended without an outcome.`);
 }
 
-async function freshTail(context: Context, item: Item, prompt: Prompt, deps: Deps): Promise<string> {
+async function freshTail(context: Context, item: Item, prompt: Prompt, deps: Deps) {
   const body = renderPrompt(prompt, { ...engineInputs(context, prompt), ...item.inputs });
   const { prompts } = isOffered(context, item) ? await deps.library.lately() : { prompts: [] };
-  return tailText(context, item, prompt, body.trim(), prompts, budgetLeft(context));
+  const { text, seen } = citedLines(context, item, deps.workspace);
+  return { text: tailText(context, item, prompt, text + body.trim(), prompts, budgetLeft(context)), seen };
 }
 
 function sourceOf({ name, scope, sha256, model, tools }: Prompt) {

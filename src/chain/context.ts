@@ -190,6 +190,8 @@ export type Engine = Readonly<{
   /** The lines read of each file. */
   seen: Readonly<Record<string, readonly (readonly [number, number])[]>>;
   searched: readonly string[];
+  /** Lines of files that reports cited, those of the newest report first. */
+  cited: readonly string[];
   /** Prompts whose report rests on something held. */
   grounded: readonly string[];
   /** How often each prompt was asked for since anything last changed. */
@@ -378,6 +380,7 @@ export const emptyContext: Context = {
     taken: [],
     seen: {},
     searched: [],
+    cited: [],
     grounded: [],
     repeats: {},
     rounds: [],

@@ -44,6 +44,8 @@ export type Intent =
       turn: number;
       prompt: Source;
       request: FrozenRequest;
+      /** The lines of files that its text shows. */
+      seen?: readonly Seen[];
       /** What it will probably cost. */
       expected: Reserve;
       /** The most it can cost. */

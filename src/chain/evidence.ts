@@ -9,12 +9,9 @@ export function holds(context: Context, { kind, ref }: Evidence): boolean {
   if (isTask({ kind, ref })) return true;
   switch (kind) {
     case "file": {
-      const at = /^(.*?):(\d+)(?:-(\d+))?$/.exec(ref.trim());
-      const ranges = rangesOf(context, normal(at?.[1] ?? ref));
-      if (!at) return ranges.length > 0;
-      const first = Number(at[2]);
-      const last = Number(at[3] ?? at[2]);
-      return ranges.some(([from, to]) => first <= to && last >= from);
+      const { path, from: first, to: last } = linesIn(ref);
+      const ranges = linesRead(context, path);
+      return ranges.some(([from, to]) => last === Infinity || (first <= to && last >= from));
     }
     case "search":
     case "git":
@@ -88,10 +85,14 @@ export function isGrounded(context: Context, report: Report): boolean {
   return pieces.some((piece) => !isTask(piece) && holds(context, piece));
 }
 
-function rangesOf({ engine: { seen } }: Context, path: string) {
+/** The lines of a file that were read. */
+export function linesRead({ engine: { seen } }: Context, path: string) {
   return Object.hasOwn(seen, path) ? (seen[path] ?? []) : [];
 }
 
-function normal(path: string): string {
-  return path.trim().replace(/^\.\//, "");
+/** "src/a.js:10-42" → that file and its lines 10 to 42. A path alone means all its lines. */
+export function linesIn(ref: string): { path: string; from: number; to: number } {
+  const at = /^(.*?):(\d+)(?:-(\d+))?$/.exec(ref.trim());
+  const path = (at?.[1] ?? ref).trim().replace(/^\.\//, "");
+  return { path, from: Number(at?.[2] ?? 1), to: Number(at?.[3] ?? at?.[2] ?? Infinity) };
 }

@@ -17,7 +17,10 @@ export function applyIntent(context: Context, intent: Extract<ChainLine, Intent>
         note: request.note ?? null,
       }));
       const { model, epoch, ledger } = request;
-      return begun(asked, intent, { turns: turns + 1, sent: { ...sent, [model]: { at: intent.at, epoch, ledger } } });
+      return begun((intent.seen ?? []).reduce(see, asked), intent, {
+        turns: turns + 1,
+        sent: { ...sent, [model]: { at: intent.at, epoch, ledger } },
+      });
     }
     case "change":
       return begun(context, intent);

@@ -70,8 +70,14 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
     proposed: report.solution
       ? [...engine.proposed.filter((one) => one.prompt !== prompt), { prompt, solution: report.solution }]
       : engine.proposed,
+    cited: [...new Set([...citedIn(report), ...engine.cited])].slice(0, 60),
     grounded: event.grounded && !engine.grounded.includes(prompt) ? [...engine.grounded, prompt] : engine.grounded,
   });
+}
+
+function citedIn({ confidence = [], discovered = [] }: Report): string[] {
+  const pieces = [...confidence, ...discovered].flatMap(({ evidence = [] }) => evidence);
+  return pieces.flatMap(({ kind, ref }) => (kind === "file" ? [ref] : []));
 }
 
 export function withNoted(engine: Context["engine"], texts: readonly string[]): Context["engine"] {

@@ -45,20 +45,26 @@ export const readFileTool = tool({
     if (lines.length === 0) return look(`${name} is empty.`, `${name}:0-0`);
     if (from > to) return { type: "refused", text: `from (${from}) lies behind to (${to}).` };
     if (from > lines.length) return { type: "refused", text: `${name} has only ${count(lines.length, "line")}.` };
-    const wanted = Math.min(to, lines.length);
-    const shown: string[] = [];
-    for (let size = 0, at = from; at <= wanted && shown.length < limits.lines; at += 1) {
-      const line = `${at}\t${shorten(lines[at - 1] ?? "", limits.lineCharacters)}`;
-      size += Buffer.byteLength(line) + 1;
-      if (size > limits.readBytes) break;
-      shown.push(line);
-    }
-    const last = from + shown.length - 1;
-    const cut = last < wanted ? ` Cut here; read on with from: ${last + 1}.` : "";
-    const title = `${name}, lines ${from} to ${last} of ${lines.length}.${cut}`;
-    return look([title, ...shown].join("\n"), `${name}:${from}-${last}`);
+    const { text, last } = numberedLines(name, lines, [from, to]);
+    return look(text, `${name}:${from}-${last}`);
   },
 });
+
+/** Lines of a file as a model reads them, as many as there is room for (in bytes). */
+export function numberedLines(name: string, lines: string[], [from, to]: [number, number], room = limits.readBytes) {
+  const wanted = Math.min(to, lines.length);
+  const shown: string[] = [];
+  for (let size = 0, at = from; at <= wanted && shown.length < limits.lines; at += 1) {
+    const line = `${at}\t${shorten(lines[at - 1] ?? "", limits.lineCharacters)}`;
+    size += Buffer.byteLength(line) + 1;
+    if (size > room) break;
+    shown.push(line);
+  }
+  const last = from + shown.length - 1;
+  const cut = last < wanted ? ` Cut here; read on with from: ${last + 1}.` : "";
+  const title = `${name}, lines ${from} to ${last} of ${lines.length}.${cut}`;
+  return { text: [title, ...shown].join("\n"), last };
+}
 
 export const searchFilesTool = tool({
   name: "search_files",
