@@ -170,6 +170,7 @@ test("Ctrl+C at the approval pauses and is never an approval", async () => {
   const { code, output } = await type(place, [...tiny, replay], [approval, ctrlC]);
   expect(code).toBe(130);
   expect(output).toContain(paused(replay.replace("=", " ")));
+  expect(output).not.toContain("Yes");
   expect(place.context()).toMatchObject({ approval_history: [], solution: { standing: "presented" } });
   expect((await type(place, ["resume", "1", replay], [approval, `y${enter}`])).code).toBe(0);
 });

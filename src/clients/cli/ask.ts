@@ -75,7 +75,6 @@ export async function askApproval(assumptions: number, signal: AbortSignal): Sai
     clack.text({
       message: `Approve this approach? [Y/n/more-info], or say what should change${more}`,
       placeholder: "Y",
-      defaultValue: "Yes",
       signal,
       validate: (value) => problemOf(value ?? "", assumptions),
     }),
@@ -147,7 +146,6 @@ export async function askLeave(
     clack.text({
       message: `${question} [Y/n/${words.join("/")}], or say what should be different${meant.join("")}`,
       placeholder: "Y",
-      defaultValue: "Yes",
       signal,
       validate: (value) =>
         leaveOf(value ?? "", words) ? undefined : `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`,

@@ -293,10 +293,11 @@ async function ask(
   const { ending } = data;
   switch (ending.type) {
     case "needs_answers": {
-      screen.print(headLine(data, screen.columns, screen.style));
-      screen.print(
-        screen.style("dim", `  ${standing(data)}\n${wrap(harmless(testsLine(data)), screen.columns, "  ")}`),
-      );
+      if (!isInStory(seen.operation)) {
+        screen.print(headLine(data, screen.columns, screen.style));
+        screen.print(screen.style("dim", `  ${standing(data)}`));
+      }
+      screen.print(screen.style("dim", wrap(harmless(testsLine(data)), screen.columns, "  ")));
       const given: string[] = [];
       for (const question of ending.questions) {
         const said = await askQuestion(question, screen, signal);
@@ -314,6 +315,11 @@ async function ask(
     default:
       return "nothing to ask";
   }
+}
+
+/** Whether the story of the chain, with its goal and phase, stands right above a question. */
+function isInStory(operation: string): boolean {
+  return ["new", "demo", "answer", "ask", "change", "reject"].includes(operation);
 }
 
 /** What a person said last, and the solution whose page they have in front of them. */
@@ -350,13 +356,30 @@ function isUnheard(line: ChainLine): boolean {
   return line.event === "permission_refused" || (line.event === "permission_given" && line.edited !== undefined);
 }
 
-/** What is told otherwise: a person at a terminal is asked about it or typed it, or the result at the end shows it. */
+/** What is told otherwise: a person at a terminal is asked about it or typed it, or a question or the result shows it. */
 function isShownElsewhere(line: ChainLine, interactive: boolean, isUnseen: boolean): boolean {
   if (line.type !== "event") return false;
   if (line.event === "solution_presented") return !isUnseen;
-  const typed = line.event === "more_info_asked" || line.event === "changes_requested";
-  const asked = line.event === "questions_asked" || line.event === "permission_asked";
-  return interactive && (typed || asked || (line.event === "permission_refused" && line.question));
+  if (!interactive) return false;
+  switch (line.event) {
+    case "more_info_asked":
+    case "changes_requested":
+    case "assumptions_answered":
+    case "questions_asked":
+    case "permission_asked":
+      return true;
+    case "question_answered":
+      return line.by.kind === "person";
+    case "permission_refused":
+      return line.question;
+    // The page names its phase, and what the tests say today.
+    case "phase_changed":
+      return !isUnseen && line.to === "solution-approval";
+    case "tests_judged":
+      return !isUnseen && line.verdict === "baseline";
+    default:
+      return false;
+  }
 }
 
 /** What happened, what is kept, what to type next; a bug is told apart from all that. */

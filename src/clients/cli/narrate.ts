@@ -2,11 +2,11 @@ import type { ChainLine } from "../../operations/operation.ts";
 import { count } from "../../util/count.ts";
 import { quotedLine } from "../../util/quoting.ts";
 import { countsText, inOneLine, lossText, visible } from "./diff_view.ts";
-import { reportLines } from "./report_lines.ts";
+import { inOneRow, reportLines } from "./report_lines.ts";
 import { cutWords, harmless, wrap, type Screen, type Style } from "./terminal.ts";
 
 /** The story of a chain as it happens, in lines that stay. Nothing is said that is not in the journal. */
-export function narrate(line: ChainLine, screen: Screen): void {
+export function narrate(line: ChainLine, screen: Screen, isWhole = false): void {
   const { style } = screen;
   const say = (mark: string, text: string) => {
     const colour = colourOf(mark);
@@ -31,9 +31,9 @@ export function narrate(line: ChainLine, screen: Screen): void {
           : "What a context file knows is taken over.",
       );
     case "decision_taken":
-      return say("→", line.action.say);
+      return say("→", isWhole ? line.action.say : inOneRow(line.action.say, screen.columns - 4));
     case "report_recorded":
-      for (const [mark, text] of reportLines(line)) say(mark, text);
+      for (const [mark, text] of reportLines(line, screen.columns - 4)) say(mark, text);
       return undefined;
     case "reply_rejected":
       return say("!", `The reply could not be used: ${line.problems[0] ?? ""}`);

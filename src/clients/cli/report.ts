@@ -242,7 +242,7 @@ function logText(data: ResultOf<"log">, flags: Input, columns: number): string {
   };
   const screen: Screen = { ...plain, print: (text) => printed.push(text) };
   for (const line of data.lines as unknown as ChainLine[]) {
-    if (line.type !== "event" || line.event !== "report_recorded") narrate(line, screen);
+    if (line.type !== "event" || line.event !== "report_recorded") narrate(line, screen, true);
     else printed.push("", `  ${line.key}`, wrap(wholeReport(line).join("\n"), columns, "    "), "");
   }
   const head = [...foreignLines(data), ...problemText(data, flags), `Chain ${data.chain_id}: ${data.goal}`];

@@ -1,4 +1,5 @@
 import type { ChainLine } from "../../operations/operation.ts";
+import { cutWords } from "./terminal.ts";
 import { percent } from "./values.ts";
 
 type Recorded = Extract<ChainLine, { event: "report_recorded" }>;
@@ -10,20 +11,40 @@ export type StoryLine = readonly [mark: string, text: string];
 
 const mostDiscoveries = 3;
 
-/** What a person is told of a report at once: each finding and each open doubt in full, and its three main discoveries. */
-export function reportLines(recorded: Recorded): StoryLine[] {
-  const { prompt, report } = recorded;
-  const { discovered = [], uncertainties = [], findings = [] } = report;
+/**
+ * What a person is told of a report at once. Findings and steps to do by hand are told in full. All else is told in one
+ * row of so many columns, because `log` shows the whole report.
+ */
+export function reportLines(recorded: Recorded, columns: number): StoryLine[] {
+  const { prompt, report, counted } = recorded;
+  const { discovered = [], findings = [] } = report;
   const steps = discovered.filter(({ key }) => key === "manual_steps").flatMap(({ value }) => value);
   const others = discovered.filter(({ key }) => key !== "manual_steps").slice(0, mostDiscoveries);
+  const found = others.map(({ key, value }) => `${inWords(key)}: ${[value].flat().join(", ")}`);
+  const lowered = counted.filter(({ score, claimed }) => score < claimed);
+  const row = (mark: string, text: string): StoryLine => [mark, inOneRow(text, columns)];
   return [
-    [reportMark(recorded), `${prompt}: ${report.summary}${scores(recorded)}`],
-    ...others.map(({ key, value }): StoryLine => ["·", `${inWords(key)}: ${[value].flat().join(", ")}`]),
-    ...uncertainties.filter(({ resolved }) => !resolved).map((open): StoryLine => ["?", doubtText(open, report)]),
+    row(reportMark(recorded), `${prompt}: ${report.summary}`),
+    ...(found.length === 0 ? [] : [row("·", besideEachOther(found, columns))]),
+    ...doubtTexts(report).map((text) => row("·", text)),
+    ...lowered.map(({ area, score, claimed }) =>
+      row("!", `${inWords(area)} counts as ${percent(score)}: the report says ${percent(claimed)} without evidence`),
+    ),
     ...findings.map((finding): StoryLine => [finding.severity === "blocking" ? "✗" : "!", findingText(finding)]),
     ...(steps.length === 0 ? [] : [["·", stepsText(steps)] as const]),
-    ...uncheckedIn(report).map((text): StoryLine => ["!", `not checked: ${text}`]),
+    ...uncheckedIn(report).map((text) => row("!", `not checked: ${text}`)),
   ];
+}
+
+/** "stack: node · clock: moved by tests". Only as many of the longest are cut as it takes to fit into one row. */
+function besideEachOther(texts: readonly string[], columns: number): string {
+  let room = columns;
+  while (texts.reduce((sum, { length }) => sum + Math.min(length, room) + 3, -3) > columns && room > 10) room -= 1;
+  return texts.map((text) => cutWords(text, room)).join(" · ");
+}
+
+export function inOneRow(text: string, columns: number): string {
+  return cutWords(text.trim().replaceAll(/\s+/g, " "), columns);
 }
 
 /** Every part of a report, so that nothing has to be looked up in the journal. */
@@ -37,7 +58,8 @@ export function wholeReport({ prompt, report }: { readonly prompt: string; reado
     lines.push(`- ${one.key}: ${[one.value].flat().join(", ")}`);
   }
   for (const one of report.uncertainties ?? []) {
-    lines.push(`? ${one.area} (${percent(one.confidence)}${one.blocking ? ", blocking" : ""})`);
+    const said = one.resolution ? `: ${one.resolution}` : "";
+    lines.push(`? ${one.area} (${percent(one.confidence)}${one.blocking ? ", blocking" : ""})${said}`);
   }
   for (const one of report.decisions ?? []) {
     lines.push(`→ ${one.key}: ${one.choice}${one.because ? `, because ${one.because}` : ""}`);
@@ -86,10 +108,19 @@ function reportMark({ key, report, shut }: Recorded): string {
 }
 
 /** Only the user can settle it: not specified. Something was assumed: unclear. Otherwise nobody knows it yet. */
-function doubtText({ area, confidence, resolution = "" }: Uncertainty, { questions = [] }: Report): string {
-  const isAsked = questions.some(({ id, settles }) => id === area || settles === area);
-  const kind = isAsked ? "NOT SPECIFIED" : confidence < 0.4 ? "UNKNOWN" : "UNCLEAR";
-  return `${kind}: ${inWords(area)}${resolution && !isAsked ? `. Assumed: ${resolution}` : ""}`;
+function doubtTexts({ uncertainties = [], questions = [] }: Report): string[] {
+  const open = uncertainties.filter(({ resolved }) => !resolved);
+  const isAsked = ({ area }: Uncertainty) => questions.some(({ id, settles }) => id === area || settles === area);
+  const asked = open.filter(isAsked).map(({ area }) => inWords(area));
+  const others = open.filter((one) => !isAsked(one));
+  return [
+    ...(asked.length === 0 ? [] : [`NOT SPECIFIED: ${asked.join(", ")}`]),
+    ...others.map(({ area, confidence, blocking, resolution }) => {
+      const kind = confidence < 0.4 ? "UNKNOWN" : "UNCLEAR";
+      if (blocking || !resolution) return `${kind}${blocking ? ", to be settled first" : ""}: ${inWords(area)}`;
+      return `${kind}, so assumed: ${resolution} (${inWords(area)})`;
+    }),
+  ];
 }
 
 function findingText({ id, severity, where, what, trigger }: NonNullable<Report["findings"]>[number]): string {
@@ -102,12 +133,4 @@ function stepsText(steps: readonly string[]): string {
 
 function uncheckedIn({ notes = [] }: Report): string[] {
   return notes.flatMap(({ kind, text }) => (kind === "not_checked" ? [text] : []));
-}
-
-function scores({ counted }: Recorded): string {
-  const parts = counted.map(
-    ({ area, score, claimed }) =>
-      `${inWords(area)} ${percent(score)}${score < claimed ? ` (claimed ${percent(claimed)} without evidence)` : ""}`,
-  );
-  return parts.length > 0 ? `  [${parts.join(", ")}]` : "";
 }

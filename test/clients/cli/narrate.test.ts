@@ -83,7 +83,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
         moved: true,
         grounded: true,
       }),
-      `  ✓ p: ${words}  [requirements 60% (claimed 95% without\n    evidence), ${words} 70%]`,
+      `  ✓ p: ${words}\n  ! requirements counts as 60%: the report says 95%…`,
     ],
     "a report of what could not be looked at": [
       event("report_recorded", {
@@ -117,7 +117,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
           notes: [{ kind: "not_checked", text: "the network" }],
         },
       }),
-      `  ✗ p: ${words}\n  ? UNKNOWN: secrets\n  ! not checked: the network`,
+      `  ✗ p: ${words}\n  · UNKNOWN, to be settled first: secrets\n  ! not checked: the network`,
     ],
     "a review with a finding that must be fixed": [
       event("report_recorded", {
@@ -155,7 +155,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
           ],
         },
       }),
-      `  ✓ p: ${words}\n  ? UNKNOWN: speed`,
+      `  ✓ p: ${words}\n  · UNKNOWN: speed`,
     ],
     "a report of what is not clear": [
       event("report_recorded", {
@@ -169,7 +169,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
           ],
         },
       }),
-      `  ✓ p: ${words}\n  ? NOT SPECIFIED: key order\n  ? UNCLEAR: page size. Assumed: ten rows`,
+      `  ✓ p: ${words}\n  · NOT SPECIFIED: key order\n  · UNCLEAR, so assumed: ten rows (page size)`,
     ],
     "a discovery with its three main findings": [
       event("report_recorded", {
@@ -184,7 +184,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
           ],
         },
       }),
-      `  ✓ p: ${words}\n  · entry points: a.js, b.js\n  · stack: ${words}\n  · clock: moved by tests`,
+      `  ✓ p: ${words}\n  · entry points:… · stack: ${words} · clock: moved by…`,
     ],
     "a deployment check with its manual steps": [
       event("report_recorded", {
