@@ -290,7 +290,7 @@ interface Events {
     printed?: string;
     /** What the run itself changed in the workspace. */
     touched?: readonly Touched[];
-    /** Why tests that passed prove nothing. */
+    /** Why tests that passed prove nothing, or why some may fail still. */
     why?: string;
   };
   /** Today's tests and runner ran on a copy in which the code is as it was at red. `why` null: what passed counts. */

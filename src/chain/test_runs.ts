@@ -1,6 +1,7 @@
 import { mkdtempSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { count } from "../util/count.ts";
 import { exitCodes } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { quotedLine } from "../util/quoting.ts";
@@ -84,6 +85,7 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const proof = drift && (await prove(work, `${key}/copy`, drift, effects.touched, renewIfChanged));
   if (drift && !proof) return undefined;
   const proved = proof?.why === undefined ? first : "unproven";
+  const because = proof?.why ?? (first === "failing" ? laterSteps(context, failing) : undefined);
   const judged = event("tests_judged", {
     verdict: proved,
     argv,
@@ -99,10 +101,10 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
     ...(read.counts ? { in_words: countsText(read.counts), passed: read.counts.passed ?? 0 } : {}),
     printed: await chain.blobs.put(printed.slice(-keptOutput)),
     ...(effects.touched.length > 0 ? { touched: effects.touched } : {}),
-    ...(proof?.why === undefined ? {} : { why: proof.why }),
+    ...(because === undefined ? {} : { why: because }),
   });
   const disturbance = disturbed ? "\nThe run changed approved files, so it proves nothing about them." : "";
-  const why = proof?.why === undefined ? disturbance : `\n${proof.why}`;
+  const why = because === undefined ? disturbance : `\n${because}`;
   const told = `Test run ${context.evidence.runs.length + 1} (${quotedLine(argv)}): ${ending(ran)}, recorded as ${proved}${why}\n${excerpt}${effectsText(effects)}`;
   const answers = step ? [await answerTo(work, step, told, false, [])] : [];
   const isFirst = Object.keys(context.engine.files).length === 0;
@@ -195,7 +197,7 @@ export async function repeatRed(work: Work, key: string): Promise<unknown> {
   const leave = await mayRun(work, key, typed(argv), "", { known: true });
   if (!leave) return undefined;
   if (leave.type === "refused") return chain.append({ by: engineActor, bodies: [untested(leave.text)] });
-  deps.progress({ type: "using", key, tool: "run_tests", input: `${typed(argv)} (without the new code)` });
+  deps.progress({ type: "using", key, tool: "run_tests", input: `${typed(argv)} (once more, without the new code)` });
   const last = context.evidence.runs.at(-1);
   const now = await deps.workspace.snapshot(chain.blobs.putBytes);
   const drift = drifted(work, [setupOf(work, now)], last?.skipped ?? 0);
@@ -266,7 +268,7 @@ async function prove(
   let why = isExcused ? undefined : whyUnproven(context, { ...drift, lost }, outcome);
   let control: CommandRun | undefined;
   if (outcome === "failed" && why === undefined) {
-    const input = `${typed(argv)} (on a copy with the new code)`;
+    const input = `${typed(argv)} (once more, with the new code)`;
     work.deps.progress({ type: "using", key, tool: "run_tests", input });
     const today: Code = ({ states }) => productOf(context.engine).map(({ path }) => [path, states.get(path) ?? null]);
     const withCode = await runOnCopy(`${key}/with-code`, today);
@@ -288,7 +290,7 @@ async function prove(
     why: why ?? null,
     ...(isExcused
       ? {
-          unrepeated: `We could not check that the tests fail without the new code: they could not run on a copy (${ending(ran)}).`,
+          unrepeated: `We could not check that the tests fail without the new code: they could not run in a copy of the folder (${ending(ran)}).`,
         }
       : {}),
     ...(control ? { with_code: { exit_code: control.exit_code ?? null, output: control.output.slice(-2_000) } } : {}),
@@ -354,6 +356,19 @@ function askAboutLost({ evidence }: Context, key: string, lost: readonly string[
   return [
     event("permission_asked", { request: proposal<"lost_tests">({ kind: "lost_tests", key, said: "", lost: open }) }),
   ];
+}
+
+/** Why tests may fail still: files of the solution are to be written, and no test fails that passed before. */
+function laterSteps({ solution, engine, evidence, mode }: Context, failing: readonly string[]): string | undefined {
+  const isWritten = solution?.solution.files.every(({ path }) => Object.hasOwn(engine.files, path)) ?? true;
+  if (isWritten || (mode === "tdd" && !evidence.red)) return undefined;
+  const known = engine.tests.known_failing ?? [];
+  const red = evidence.runs.findLast(({ verdict: word }) => word === "red")?.failing ?? [];
+  if (failing.length === 0 || red.length === 0) return "as expected until all steps are done";
+  if (failing.some((name) => !red.includes(name) && !known.includes(name))) return undefined;
+  const fresh = red.filter((name) => !known.includes(name));
+  const passing = fresh.filter((name) => !failing.includes(name)).length;
+  return `${passing} of ${count(fresh.length, "new test")} ${passing === 1 ? "passes" : "pass"}; the rest belong to later steps`;
 }
 
 /** Whether failures before any change matter: without new tests, the old ones may be what is to be repaired. */

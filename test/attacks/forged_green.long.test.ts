@@ -444,7 +444,7 @@ test("what cannot run on a copy counts, and is named as not checked, where nothi
   expect((await bench.run({ approve: "auto" })).type).toBe("completed");
   await bench.chain.close();
   expect(bench.chain.context.not_checked).toEqual([
-    "We could not check that the tests fail without the new code: they could not run on a copy (exit 127).",
+    "We could not check that the tests fail without the new code: they could not run in a copy of the folder (exit 127).",
   ]);
 });
 

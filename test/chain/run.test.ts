@@ -298,6 +298,40 @@ test("where tests are planned and the old ones fail already, the person is asked
   ]);
 });
 
+test("a failing run says that the rest belongs to later steps, as long as files are still to be written", async () => {
+  const readme = { path: "README.md", content: "# product\n" };
+  const artifact = {
+    ...productSolution,
+    files: [...productSolution.files, { path: "README.md", role: "doc", change: "new", lines: 1 }],
+  };
+  const says = (name: string, word: string) =>
+    `if grep -qs ${word} src/product.js; then echo "ok - ${name}"; else echo "not ok 1 - ${name}"; bad=1; fi\n`;
+  const check = `test -e test/product.test.js || exit 0\n${says("multiplies", "product")}${says("rounds", "round")}exit $bad\n`;
+  const step = "implementation/1/1-tdd_flow_controller";
+  const bench = await workbench(
+    {
+      [`${firstKey}/turn-1`]: opening("This.", { type: "present_solution", artifact }),
+      [`${step}/turn-1`]: uses(["write_file", productTest], ["run_tests", {}]),
+      [`${step}/turn-2`]: uses(["write_file", productCode], ["run_tests", {}]),
+      [`${step}/turn-3`]: uses(["write_file", readme], ["run_tests", {}]),
+      [`${step}/turn-4`]: uses(
+        ["write_file", { ...productCode, content: "export const product = Math.round;\n" }],
+        ["run_tests", {}],
+      ),
+      [`${step}/turn-5`]: report("It is written."),
+    },
+    { size: "tiny", files: { ...quickApp, "check.sh": check } },
+  );
+  await bench.run({ approve: "auto" });
+  await bench.chain.close();
+  expect(bench.chain.context.evidence.runs.slice(1).map(({ verdict, why }) => [verdict, why])).toEqual([
+    ["red", undefined],
+    ["failing", "1 of 2 new tests passes; the rest belong to later steps"],
+    ["failing", undefined],
+    ["green", undefined],
+  ]);
+});
+
 test("in direct mode too the person is asked about tests that fail before any change", async () => {
   const files = { ...quickApp, "check.sh": "printf 'ok 1 - adds\\nnot ok 2 - flaky\\n'; exit 1\n" };
   const bench = await workbench(tinyWay, { size: "tiny", mode: "direct", files });

@@ -143,9 +143,11 @@ export function fixing({ chain_id: chain, findings }: Findings, flags: Input): s
 export function openText(data: ChainStands, columns: number, flags: Input): string[] {
   const { findings, not_checked, tests_changed } = data;
   const found = findingLines(findings, columns);
-  const unchecked = [...new Set(not_checked)].map((text) => hang("!", `not checked: ${text}`, columns));
-  const open = [...found, ...unchecked];
-  const shown = [...firstOf(found, mostFindings), ...fixing(data, flags), ...firstOf(unchecked, mostUnchecked)];
+  const unchecked = [...new Set(not_checked)];
+  const named = unchecked.slice(0, mostUnchecked).join("; ");
+  const more = unchecked.length > mostUnchecked ? `; and ${unchecked.length - mostUnchecked} more` : "";
+  const doubts = named === "" ? [] : [hang("!", `not checked: ${named}${more}`, columns)];
+  const shown = [...firstOf(found, mostFindings), ...fixing(data, flags), ...doubts];
   const all =
     found.length > mostFindings || unchecked.length > mostUnchecked
       ? [`  All of it: ${commandLine("log", { chain: data.chain_id }, flags)}`]
@@ -155,7 +157,7 @@ export function openText(data: ChainStands, columns: number, flags: Input): stri
     mostFiles,
   );
   return [
-    ...(open.length === 0 ? [] : ["", "Open:", ...shown, ...all]),
+    ...(shown.length === 0 ? [] : ["", "Open:", ...shown, ...all]),
     ...(rewritten.length === 0 ? [] : ["", "Tests changed after they had been seen to fail:", ...rewritten]),
   ];
 }

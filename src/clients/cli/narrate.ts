@@ -106,17 +106,17 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false): void 
       return say("·", wentBack(line));
     case "tests_judged":
       return say(
-        verdictMarks[line.verdict] ?? "✗",
+        isExpected(line) ? "·" : (verdictMarks[line.verdict] ?? "✗"),
         `${verdictWords(line)} (${commandOf(line.argv)}, ${(line.duration_ms / 1000).toFixed(1)} s)`,
       );
     case "red_repeated": {
-      const { exit_code: exit, failing } = line;
-      const failed = failing.length > 0 ? count(failing.length, "failing test") : `exit ${exit ?? "none"}`;
-      const came = line.unrepeated ? "It could not run there." : "The tests fail there, as they must.";
-      const counts = line.why === null && !line.unrepeated;
-      const control = line.with_code ? `; with it, on such a copy: exit ${line.with_code.exit_code ?? "none"}` : "";
-      const text = `${commandOf(line.argv)}, without the new code: ${failed}${control}. ${line.why ?? came}`;
-      return say(counts ? "✓" : "!", text);
+      const { failing, why, unrepeated } = line;
+      const failed = failing.length > 0 ? ` (${count(failing.length, "failing test")})` : "";
+      if (why !== null) return say("!", `Ran the tests once more without the new code. ${why}`);
+      if (unrepeated)
+        return say("!", "The tests could not run once more without the new code, in a copy of the folder.");
+      const passes = line.with_code ? ", and with it they pass" : "";
+      return say("✓", `Checked in copies of the folder: without the new code the tests fail${failed}${passes}.`);
     }
     case "epoch_opened":
       return line.number > 1 ? say("·", "The record was condensed, so that it fits the model's context.") : undefined;
@@ -158,6 +158,9 @@ function colourOf(mark: string): Style | undefined {
 }
 
 type Judged = Extract<ChainLine, { event: "tests_judged" }>;
+
+/** Some steps are still to be written. */
+const isExpected = ({ verdict, why }: Judged) => verdict === "failing" && why !== undefined;
 
 /** "red: 18 of 1,274 tests fail, as planned" */
 function verdictWords({ verdict, why, in_words, exit_code }: Judged): string {

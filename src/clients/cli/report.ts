@@ -122,7 +122,7 @@ function chainText(
   switch (ending.type) {
     case "completed":
     case "accepted":
-      if (ending.type === "completed") lines.push(paragraphs(`Chain ${id} is done. ${ending.summary}`), "");
+      if (ending.type === "completed") lines.push(paragraphs(`Chain ${id} is done. ${ending.summary}`, data), "");
       else lines.push(`Chain ${id} is accepted as it is: ${ending.reason}`, "");
       lines.push(...changes(data));
       if (ending.type === "accepted" && ending.unproved.length > 0)
@@ -197,9 +197,10 @@ function chainText(
   return lines.join("\n");
 }
 
-/** A summary of several sentences is a list of them, if its author made no lines. */
-function paragraphs(text: string): string {
-  const [head = "", ...sentences] = text.trim().split(/(?<=[.!?])\s+(?=\p{Lu})/u);
+/** A summary of several sentences is a list of them, if its author made no lines. What was not checked is said below. */
+function paragraphs(text: string, { not_checked }: Pick<ChainStands, "not_checked">): string {
+  const [head = "", ...all] = text.trim().split(/(?<=[.!?])\s+(?=\p{Lu})/u);
+  const sentences = all.filter((sentence) => not_checked.length === 0 || !/^not checked\b/i.test(sentence));
   const isList = sentences.length > 1 && !text.trim().includes("\n");
   return isList ? [head, ...sentences.map((sentence) => `  - ${sentence}`)].join("\n") : text;
 }

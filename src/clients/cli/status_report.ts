@@ -112,10 +112,32 @@ export function lostCalls(lost: ChainStands["cost"]["lost_calls"], chain: string
   ];
 }
 
+/** "Tests: before: 18 of 1,292 tests fail · the new tests failed first, as planned · now: all 1,310 pass but …" */
 export function tests({ test_runs: runs }: Pick<ChainStands, "test_runs">): string[] {
-  const why = runs.at(-1)?.why;
-  const words = runs.length === 0 ? [] : [`Tests: ${runs.map((run) => run.verdict).join(" → ")}`];
-  return typeof why === "string" ? [...words, `  ${why}`] : words;
+  const [first, last] = [runs[0], runs.at(-1)];
+  if (!first || !last) return [];
+  const before = beforeWords[first.verdict];
+  const story = [
+    ...(before === undefined ? [] : [`before: ${first.in_words ?? before}`]),
+    ...(runs.some(({ verdict }) => verdict === "red") ? ["the new tests failed first, as planned"] : []),
+    ...(last.verdict === "red" || (last === first && before !== undefined) ? [] : [`now: ${nowText(last)}`]),
+  ];
+  return [`Tests: ${story.join(" · ")}`, ...(last.why === undefined ? [] : [`  ${last.why}`])];
+}
+
+const beforeWords: Record<string, string> = {
+  baseline: "the tests pass",
+  "failing at baseline": "the tests fail",
+  broken: "no test ran",
+};
+
+function nowText({ verdict, exit_code: exit, in_words: counts }: ChainStands["test_runs"][number]): string {
+  if (verdict === "green" && exit) {
+    const [, failed, all] = /^([\d,]+) of ([\d,]+) /.exec(counts ?? "") ?? [];
+    return all ? `all ${all} pass but the ${failed} that failed before` : "all pass but those that failed before";
+  }
+  if (verdict === "unproven") return "the tests pass, but that proves nothing yet";
+  return counts ?? beforeWords[verdict] ?? (verdict === "green" ? "all pass" : "the tests fail");
 }
 
 const doneWords: Record<string, string> = {

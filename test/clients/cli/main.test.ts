@@ -46,7 +46,7 @@ test("in text, stdout holds the result and stderr the story, neither with a cont
       "Changed:",
       "  + test/product.test.js  +4",
       "  + src/product.js  +1",
-      "Tests: baseline → red → green",
+      "Tests: before: the tests pass · the new tests failed first, as planned · now: all pass",
       "",
       "Open:",
       "  ! not checked: known vulnerabilities of dependencies: without a network no advisories are asked for",

@@ -352,15 +352,15 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     ],
     "red repeated": [
       event("red_repeated", repeated),
-      "  ✓ npm, without the new code: exit 1. The tests fail there,\n    as they must.",
+      "  ✓ Checked in copies of the folder: without the new code the\n    tests fail.",
     ],
     "red repeated, and how many tests fail there": [
       event("red_repeated", { ...repeated, failing: ["a", "b"] }),
-      "  ✓ npm, without the new code: 2 failing tests. The tests\n    fail there, as they must.",
+      "  ✓ Checked in copies of the folder: without the new code the\n    tests fail (2 failing tests).",
     ],
     "red repeated, and the tests with the new code as well": [
       event("red_repeated", { ...repeated, with_code: { exit_code: 0, output: "" } }),
-      "  ✓ npm, without the new code: exit 1; with it, on such a\n    copy: exit 0. The tests fail there, as they must.",
+      "  ✓ Checked in copies of the folder: without the new code the\n    tests fail, and with it they pass.",
     ],
     "tests that fail on a copy with the new code": [
       event("red_repeated", {
@@ -368,15 +368,15 @@ function story(words: string): Record<string, [ChainEvent, string]> {
         with_code: { exit_code: 1, output: "" },
         why: "They fail with it as well.",
       }),
-      "  ! npm, without the new code: exit 1; with it, on such a\n    copy: exit 1. They fail with it as well.",
+      "  ! Ran the tests once more without the new code. They fail\n    with it as well.",
     ],
     "red repeated in vain": [
       event("red_repeated", { ...repeated, exit_code: 0, why: "They pass." }),
-      "  ! npm, without the new code: exit 0. They pass.",
+      "  ! Ran the tests once more without the new code. They pass.",
     ],
     "red not repeated": [
       event("red_repeated", { ...repeated, unrepeated: "x" }),
-      "  ! npm, without the new code: exit 1. It could not run\n    there.",
+      "  ! The tests could not run once more without the new code,\n    in a copy of the folder.",
     ],
     "tests that are gone": [
       event("permission_asked", {
@@ -387,6 +387,10 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     "a killed run": [
       event("tests_judged", { ...judged, verdict: "failing", exit_code: null }),
       `  ✗ failing: exit none (npm ${words}, 1.2 s)`,
+    ],
+    "a run with steps to come": [
+      event("tests_judged", { ...judged, verdict: "failing", exit_code: 1, why: "3 of 5 new tests pass; the rest …" }),
+      `  · failing: 3 of 5 new tests pass; the rest … (npm ${words},\n    1.2 s)`,
     ],
     "a green run": [
       event("tests_judged", { ...judged, verdict: "green", exit_code: 0 }),

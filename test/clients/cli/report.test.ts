@@ -257,7 +257,7 @@ test("a chain that is done names what it changed and how its tests went", () => 
       "Changed:",
       "  ~ src/a.js  +12 −3",
       "  + test/a.test.js",
-      "Tests: baseline → red → green",
+      "Tests: before: the tests pass · the new tests failed first, as planned · now: all pass",
       ...builtCost,
     ),
   );
@@ -425,9 +425,26 @@ test("a chain that waits for leave to go on without tests names each, and every 
   );
 });
 
+test("the tests are told as a story of one line", () => {
+  const told = (...test_runs: object[]) =>
+    say("new", { ...stands, test_runs, ending: { type: "completed", summary: "It works." } }, {}, { columns: 200 })
+      .split("\n")
+      .find((line) => line.startsWith("Tests: "));
+  const before = { verdict: "failing at baseline", exit_code: 1, in_words: "18 of 1,274 tests fail" };
+  const red = { verdict: "red", exit_code: 1 };
+  const green = { verdict: "green", exit_code: 1, in_words: "18 of 1,292 tests fail" };
+  expect(told(before, red, { verdict: "failing", exit_code: 1 }, green)).toBe(
+    "Tests: before: 18 of 1,274 tests fail · the new tests failed first, as planned · now: all 1,292 pass but the 18 that failed before",
+  );
+  expect(told(before, red)).toBe("Tests: before: 18 of 1,274 tests fail · the new tests failed first, as planned");
+  expect(told({ verdict: "broken" })).toBe("Tests: before: no test ran");
+  expect(told({ verdict: "failing", in_words: "2 of 3 tests fail" })).toBe("Tests: now: 2 of 3 tests fail");
+});
+
 test("a paused chain and its status say why its last run of the tests proves nothing", () => {
   const test_runs = [{ verdict: "red" }, { verdict: "unproven", why: "The tests pass as well on a copy." }];
-  const told = "\nTests: red → unproven\n  The tests pass as well on a copy.\n";
+  const told =
+    "\nTests: the new tests failed first, as planned · now: the tests pass, but that proves nothing yet\n  The tests pass as well on a copy.\n";
   const ending = { type: "parked", message: "It is refused.", next: [{ why: "Go on." }] };
   expect(say("resume", { ...stands, test_runs, ending })).toContain(`Go on.\n${told}`);
   const chain = { chain_id: "047", goal: "g", phase_history: [], evidence: { runs: test_runs } };
@@ -470,7 +487,7 @@ test("the end of a chain names what was not checked, what commands changed, and 
       "Changed by commands:",
       "  ! package-lock.json",
       "  ! b\\nc",
-      "Tests: green",
+      "Tests: now: all pass",
       "",
       "Open:",
       "  ! not checked: no list of known holes without a network",
