@@ -38,7 +38,7 @@ const worthSaying = /^(?:as|\d+).* ordinary user|^ *↓.*\[|^ +Tests/;
 function testing(file: string, home: string): string[] {
   const config = join(home, "vitest.config.mjs");
   const settings = {
-    testTimeout: 2 * minutes,
+    testTimeout: 5 * minutes,
     hookTimeout: 2 * minutes,
     pool: "forks",
     include: ["test/**/*.test.ts"],
