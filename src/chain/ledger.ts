@@ -4,6 +4,7 @@ import { percent } from "./gates.ts";
 import { listed, lossText } from "./proof.ts";
 import type { Evidence } from "./reply.ts";
 import { solutionText } from "./page.ts";
+import { reasonOf } from "./test_question.ts";
 
 /**
  * What the model is told about a batch of events: written once, kept in the journal, and sent unchanged with
@@ -18,9 +19,13 @@ export function newsText(events: readonly ChainEvent[], isSaid: boolean): string
   return events.flatMap(isSaid ? tellBriefly : tellWithOutput).join("\n");
 }
 
-/** Whoever goes on working needs what the tests printed; reviewers and later phases need the end of it. */
+/**
+ * Whoever goes on working needs what the tests printed; reviewers and later phases need the end of it. A run before the
+ * approval is told in one line: its command may still be corrected, and `read_test_output` shows the rest.
+ */
 function tellWithOutput(event: ChainEvent): string[] {
   if (event.event !== "tests_judged") return tell(event);
+  if (event.tried) return [`${tell(event).join("")} ${reasonOf(event)}`.trim()];
   return [`${testsText(event)}\n${dataOf(event.output)}`];
 }
 

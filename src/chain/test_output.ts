@@ -51,9 +51,9 @@ export function excerptOf(
     const isShort = Buffer.byteLength(end) <= 1_800;
     return [...summary, ...(isShort ? [end] : [firstBytes(end, 500), "[…]", lastBytes(end, 1_200)])].join("\n");
   }
-  const firstLines = firstLinesOf(printed, failing.slice(0, 12));
+  const reasonOf = whyOf(printed, failing);
   const listed = failing.slice(0, 12).map((name) => {
-    const why = firstLines.get(name);
+    const why = reasonOf(name);
     return `- ${firstBytes(name, 80)}${before && !before.includes(name) ? " (new)" : ""}${why ? `: ${firstBytes(why, 90)}` : ""}`;
   });
   const more = failing.length > listed.length ? [`- and ${failing.length - listed.length} more`] : [];
@@ -169,28 +169,34 @@ function mochaNames(lines: readonly string[]): string[] {
   });
 }
 
-/** For each failing test the first line that says why. */
-function firstLinesOf(printed: string, failing: readonly string[]): ReadonlyMap<string, string> {
-  const lines = printed.split("\n");
-  const found = new Map<string, string>();
-  for (const name of failing) {
-    const short = name
-      .split(/ › | > |::| - /)
-      .at(-1)!
-      .replace(/ \(.*$/, "")
-      .split(" ")
-      .at(-1)!;
-    for (const [at, line] of lines.entries()) {
-      if (!line.includes(short) || / (?:ok|PASS)$|^\s*(?:✓|✔|ok \d)/.test(line)) continue;
-      const summed = / - (.+)$/.exec(/^(?:FAILED|ERROR) /.test(line) ? line : "")?.[1];
-      const why = summed ?? reasonBelow(lines, at, short);
-      if (why !== undefined) {
-        found.set(name, why);
-        break;
-      }
-    }
+/** The first line that says why a test failed. Two classes can hold tests of the same name. */
+function whyOf(printed: string, failing: readonly string[]): (name: string) => string | undefined {
+  const lines = printed.split("\n").filter((line) => !/ (?:ok|PASS)$|^\s*(?:✓|✔|ok \d)/.test(line));
+  const partsOf = (name: string) => name.split(/ › | > |::| - /);
+  const shortOf = (name: string) =>
+    /\S*$/.exec(
+      partsOf(name)
+        .at(-1)!
+        .replace(/ \(.*$/, ""),
+    )![0];
+  const shorts = failing.map(shortOf);
+  return (name) => {
+    const short = shortOf(name);
+    const isOne = shorts.indexOf(short) === shorts.lastIndexOf(short);
+    // pytest heads "test_a.py::Sums::test_x" with "Sums.test_x".
+    const words = [name, partsOf(name).slice(1).join("."), isOne ? short : ""];
+    return words.flatMap((word) => (word === "" ? [] : (reasonAt(lines, word) ?? [])))[0];
+  };
+}
+
+function reasonAt(lines: readonly string[], name: string): string | undefined {
+  for (const [at, line] of lines.entries()) {
+    if (!line.includes(name)) continue;
+    const summed = / - (.+)$/.exec(/^(?:FAILED|ERROR) /.test(line) ? line : "")?.[1];
+    const why = summed ?? reasonBelow(lines, at, name);
+    if (why !== undefined) return why;
   }
-  return found;
+  return undefined;
 }
 
 function reasonBelow(lines: readonly string[], at: number, name: string): string | undefined {

@@ -48,13 +48,12 @@ type Judged = Omit<EventNamed<"tests_judged">, "type" | "event">;
 
 /** Asks what to do about tests that do not pass before anything is changed. Nothing: that is settled already. */
 export function askAboutBaseline(context: Context, judged: Judged): ChainEvent[] {
-  const { verdict, failing: names = [], in_words, tried, output } = judged;
+  const { verdict, failing: names = [], in_words, tried } = judged;
   const { tests, test_command } = context.engine;
   if ((verdict !== "failing at baseline" && verdict !== "broken") || hasNoTests(judged)) return [];
   if (tests.known_failing && names.every((name) => tests.known_failing!.includes(name))) return [];
   const command = `\`${typed(test_command ?? [])}\``;
-  const reason = (/^- .+?: (.+)$/m.exec(output)?.[1] ?? (names.length > 0 ? "" : tellingLine(output))).slice(0, 200);
-  const said = reason === "" || /[.!?]$/.test(reason) ? reason : `${reason}.`;
+  const said = reasonOf(judged);
   const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
   const which = names.length === 0 ? "" : `: ${names.slice(0, 3).join(", ")}${more}`;
   const canCount = names.length > 0 && in_words !== undefined;
@@ -87,11 +86,14 @@ function optionsFor({ verdict, exit_code: exit, passed, tried, output }: Judged,
 const needsMore =
   /read-only file system|EROFS|EACCES|permission denied|ENETUNREACH|EAI_AGAIN|ENOTFOUND|network is unreach/i;
 
-/** The first line that speaks of an error, or else the last: "sh: 1: nyc: not found". */
-function tellingLine(output: string): string {
+/** Why the first test failed; or the first line that speaks of an error, or else the last: "sh: 1: nyc: not found." */
+export function reasonOf({ failing = [], output, exit_code }: Judged): string {
+  if (exit_code === 0) return "";
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   const telling = lines.find((line) => /not found|no such|no module|cannot|can't|denied|error/i.test(line));
-  return (telling ?? lines.at(-1) ?? "").trim();
+  const ofTest = /^- .+?: (.+)$/m.exec(output)?.[1];
+  const reason = (ofTest ?? (failing.length > 0 ? "" : (telling ?? lines.at(-1) ?? ""))).trim().slice(0, 200);
+  return reason === "" || /[.!?]$/.test(reason) ? reason : `${reason}.`;
 }
 
 /** What an answer settles about the tests, whatever it was an answer to. Nothing: its words are for the model. */

@@ -164,6 +164,15 @@ test("a test run is one line in the ledger, and told with its output only to a c
   expect(newsText([long], true)).toBe("Tests ran (npm test): exit 1, recorded as red.");
 });
 
+test("a run before the approval is told in one line, as its command may still be corrected", () => {
+  const output = `13 of 13 tests fail.\nFailing:\n${"- a: ImportError: No module named 'src'\n".repeat(13)}`;
+  const of = { argv: ["npm", "test"], duration_ms: 1, output_sha256: "", tree_sha256: "", output };
+  const judged = event("tests_judged", { ...of, verdict: "failing at baseline", exit_code: 1, run: 1, tried: true });
+  expect(newsText([judged], false)).toBe(
+    "Test run 1 (npm test): exit 1, recorded as failing at baseline. ImportError: No module named 'src'.",
+  );
+});
+
 test("what a person changed or brought along is told as it now is", () => {
   const changes = [
     { path: ["discovered", "stack"], before: "node", after: "deno" },

@@ -202,3 +202,21 @@ test("an output of any length and kind is told in 2,000 bytes, with its begin an
   expect(Buffer.byteLength(listed)).toBeLessThanOrEqual(2_000);
   expect(listed.isWellFormed()).toBe(true);
 });
+
+test("two classes with tests of the same name each have their own reason", () => {
+  const unittest = (of: string, why: string) =>
+    `ERROR: test_x (test_a.${of}.test_x)\n-----\nTraceback (most recent call last):\n  File "/w/test_a.py", line 7, in test_x\n${why}\n`;
+  const pytest = (of: string, why: string) => `_____ ${of}.test_x _____\n\n    def test_x(self):\nE   ${why}\n`;
+  const summed = "FAILED test_a.py::A::test_x\nFAILED test_a.py::B::test_x\n";
+  const outputs = [
+    `${unittest("A", "")}\n${unittest("B", "KeyError: 'b'")}`,
+    `${pytest("A", "")}\n${pytest("B", "KeyError: 'b'")}\n${summed}`,
+  ];
+  const told = outputs.map((printed) =>
+    excerptOf(printed, readTestOutput(printed, "/w"), { passed: false, before: undefined }).split("\n").slice(1, 3),
+  );
+  expect(told).toEqual([
+    ["- test_x (test_a.A.test_x)", "- test_x (test_a.B.test_x): KeyError: 'b'"],
+    ["- test_a.py::A::test_x", "- test_a.py::B::test_x: KeyError: 'b'"],
+  ]);
+});

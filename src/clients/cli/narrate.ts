@@ -163,11 +163,16 @@ type Judged = Extract<ChainLine, { event: "tests_judged" }>;
 const isExpected = ({ verdict, why }: Judged) => verdict === "failing" && why !== undefined;
 
 /** "red: 18 of 1,274 tests fail, as planned" */
-function verdictWords({ verdict, why, in_words, exit_code }: Judged): string {
+function verdictWords({ verdict, why, in_words, exit_code, output }: Judged): string {
   if (why !== undefined) return `${verdict}: ${why}`;
   const came = in_words ?? (exit_code === 0 ? "the tests pass" : `exit ${exit_code ?? "none"}`);
-  return `${verdict}: ${came}${verdictEnds[verdict] ?? ""}`;
+  const isMissing = verdict === "red" && somethingMissing.test(/^- .+?: (.+)$/m.exec(output)?.[1] ?? "");
+  return `${verdict}: ${came}${verdictEnds[verdict] ?? ""}${isMissing ? ": what they call does not exist yet" : ""}`;
 }
+
+/** What languages say of a function, method or module that is not there. */
+const somethingMissing =
+  /is not a (?:function|constructor)|is not defined|has no attribute|undefined (?:method|function)|^(?:Import|Name|Reference|ModuleNotFound)Error|cannot (?:find|import)|does not provide an export/i;
 
 const verdictEnds: Partial<Record<Judged["verdict"], string>> = {
   red: ", as planned",

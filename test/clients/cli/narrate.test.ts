@@ -338,6 +338,15 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       event("tests_judged", { ...judged, verdict: "red", exit_code: 1, in_words: "18 of 1,274 tests fail" }),
       `  ● red: 18 of 1,274 tests fail, as planned (npm ${words}, 1.2\n    s)`,
     ],
+    "a red run without the new function": [
+      event("tests_judged", {
+        ...judged,
+        verdict: "red",
+        exit_code: 1,
+        output: "1 of 1 test fails.\nFailing:\n- adds: AttributeError: 'Sums' object has no attribute 'add'\n",
+      }),
+      `  ● red: exit 1, as planned: what they call does not exist\n    yet (npm ${words}, 1.2 s)`,
+    ],
     "an unproven run": [
       event("tests_judged", { ...judged, verdict: "unproven", exit_code: 0 }),
       `  ✗ unproven: the tests pass before there is any code, so\n    the new tests prove nothing yet (npm ${words}, 1.2 s)`,
@@ -352,15 +361,15 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     ],
     "red repeated": [
       event("red_repeated", repeated),
-      "  ✓ Checked in copies of the folder: without the new code the\n    tests fail.",
+      "  ✓ Checked in copies of the folder: without the new code\n    the tests fail.",
     ],
     "red repeated, and how many tests fail there": [
       event("red_repeated", { ...repeated, failing: ["a", "b"] }),
-      "  ✓ Checked in copies of the folder: without the new code the\n    tests fail (2 failing tests).",
+      "  ✓ Checked in copies of the folder: without the new code\n    the tests fail (2 failing tests).",
     ],
     "red repeated, and the tests with the new code as well": [
       event("red_repeated", { ...repeated, with_code: { exit_code: 0, output: "" } }),
-      "  ✓ Checked in copies of the folder: without the new code the\n    tests fail, and with it they pass.",
+      "  ✓ Checked in copies of the folder: without the new code\n    the tests fail, and with it they pass.",
     ],
     "tests that fail on a copy with the new code": [
       event("red_repeated", {
