@@ -1,3 +1,4 @@
+import type { UserError } from "../util/errors.ts";
 /**
  * The door to any model: one request in, events out. `ask` must not throw for what a provider does: every
  * failure is an `outcome`. Exactly one `outcome` event is yielded, and it is the last.
@@ -6,6 +7,8 @@ export interface Model {
   readonly name: string;
   /** False where replies are played from a file: their price is what a real run would have cost. */
   readonly live: boolean;
+  /** Why there is none that could be asked. */
+  readonly lacking?: UserError;
   ask(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;
   /** The exact size of a request's input, where the provider can say. Undefined: it cannot, or failed to. */
   countTokens?(request: ModelRequest, signal: AbortSignal): Promise<number | undefined>;

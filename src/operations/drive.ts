@@ -6,6 +6,7 @@ import { isEditable, misfit } from "../chain/edits.ts";
 import { event, type ChainLine, type Edit, type WorkMode } from "../chain/events.ts";
 import { objection, type PersonMessage } from "../chain/inbox.ts";
 import { readChain } from "../chain/inspect.ts";
+import { nextStep } from "../chain/next.ts";
 import { openChain, withLedger, type Chain } from "../chain/open.ts";
 import type { ChainStore } from "../chain/ownership.ts";
 import { durations } from "../chain/view.ts";
@@ -37,7 +38,7 @@ export async function tellChain(
   until?: (chain: Chain) => boolean,
 ): Promise<Answer<ChainResult>> {
   const own = await session.ownChain(input.chain, input);
-  const { deps } = await session.engine(caller, own.workspace);
+  const { deps } = await session.engine(caller, own.workspace, null, true);
   const { context, lines } = readChain(session.store, own.id);
   const objected = objection(context, message);
   if (objected) throw objected;
@@ -50,7 +51,16 @@ export async function tellChain(
   }
   await dropMessage(inboxOf(session.store, own.id, lines), { by: caller.by, message }, session.world.now());
   const delivered = { chain_id: own.id, delivered: true as const };
-  return (await goOnWith(own, input, session, caller, {}, until)) ?? { exit: exitCodes.done, data: delivered };
+  const { lacking } = deps.model;
+  // Without a key it goes on up to where a model is asked.
+  const asksModel = (chain: Chain) => ["call_model", "together"].includes(nextStep(chain.context).type);
+  const answer = await goOnWith(own, input, session, caller, {}, lacking ? asksModel : until);
+  if (!lacking || !answer || !("ending" in answer.data) || answer.data.ending.type !== "reached")
+    return answer ?? { exit: exitCodes.done, data: delivered };
+  const text = `There is no model to think with. What you said is kept in chain ${own.id}.`;
+  const keys = lacking.next.filter(({ operation }) => operation === undefined);
+  const goOn = { operation: "resume", input: { chain: own.id }, why: "Then go on" };
+  throw new UserError(lacking.code, text, [...keys, goOn], lacking.exitCode);
 }
 
 export function inboxOf({ contexts, seal }: ChainStore, id: string, lines: readonly ChainLine[]): Inbox {
@@ -71,6 +81,7 @@ export async function resumeChain(
   choice: Choice = {},
 ): Promise<Answer<ChainResult>> {
   const own = await session.ownChain(input.chain, { adopt: input.adopt, mayAdopt: true });
+  await session.engine(caller, own.workspace);
   return (await goOnWith(own, input, session, caller, choice)) ?? busyAnswer(own.id);
 }
 
@@ -83,7 +94,7 @@ async function goOnWith(
   choice: Choice,
   until?: (chain: Chain) => boolean,
 ): Promise<Answer<ChainResult> | undefined> {
-  const { deps, config } = await session.engine(caller, own.workspace);
+  const { deps, config } = await session.engine(caller, own.workspace, null, true);
   const policy = policyOf(input);
   const remembered = rememberedTestCommand(deps.workspace.root, config.tests.command, session.world.env);
   const settings = { size: "normal" as const, ...(await settingsOf(deps, config, input, remembered)) };
@@ -97,7 +108,7 @@ async function goOnWith(
     if (edits.length > 0) await settleEdits(chain, edits, choice, caller);
     const limits = limitsOf(input);
     const worktree = await session.worktreeOf(own.workspace, chain.context);
-    const there = worktree === null ? deps : (await session.engine(caller, own.workspace, worktree)).deps;
+    const there = worktree === null ? deps : (await session.engine(caller, own.workspace, worktree, true)).deps;
     const mode = choice.mode === undefined || choice.mode === chain.context.mode ? {} : { mode: choice.mode };
     const changed = {
       limits,

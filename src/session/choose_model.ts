@@ -53,3 +53,11 @@ export function noModel(home: Home, known: boolean): UserError {
     exitCodes.notConfigured,
   );
 }
+
+/** Where there is no model: nobody may ask this one. */
+export function modelLacking(lacking: UserError): Model {
+  const ask = () => {
+    throw lacking;
+  };
+  return { name: "none", live: false, lacking, ask };
+}

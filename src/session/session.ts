@@ -11,7 +11,7 @@ import type { World } from "../util/world.ts";
 import { envOutside } from "../workspace/path_outside.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import type { Caller } from "./caller.ts";
-import { chooseModel, noModel } from "./choose_model.ts";
+import { chooseModel, modelLacking, noModel } from "./choose_model.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { chainStoreOf, locateHome } from "./home.ts";
@@ -42,6 +42,8 @@ export interface OpenLibrary {
   readonly folders: ReturnType<typeof promptFolders>;
 }
 
+type Opened = { readonly deps: Deps; readonly config: Config };
+
 /** All that one client has open: the home of its chains, and whatever they need. Each part is opened once, when it is asked for. */
 export interface Session {
   readonly cwd: string;
@@ -61,8 +63,8 @@ export interface Session {
   ownChain(chain: string, saying?: { adopt?: boolean | undefined; mayAdopt?: boolean }): Promise<OwnChain>;
   index(): Promise<IndexFile>;
   library(): Promise<OpenLibrary>;
-  /** What a chain needs to take its steps in this workspace, or in a worktree of it. */
-  engine(caller: Caller, workspace?: string, worktree?: string | null): Promise<{ deps: Deps; config: Config }>;
+  /** What a chain needs for its steps, here or in a worktree. `keyless`: it goes on as far as it needs no model. */
+  engine(caller: Caller, workspace?: string, worktree?: string | null, keyless?: boolean): Promise<Opened>;
   /** The sandbox of this workspace on its own, for whoever asks whether there is one. */
   sandbox(): Promise<Sandbox>;
   /** The user's files, for putting them back: nothing is run in there. */
@@ -119,26 +121,29 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
     return openSandbox({ root: place.workspace, protect: ownFolders(place), conceal: [], world });
   });
   const model = once((apiKey: string) => chooseModel(world, options, apiKey));
-  const engines = new Map<string, Once<Engine>>();
+  const engines = new Map<string, Once<Engine, [boolean]>>();
   const engineIn = (place: Home, worktree: string | undefined) => {
     const name = JSON.stringify([place.workspace, worktree ?? null]);
-    const known = engines.get(name) ?? once(() => openEngineIn(place, worktree));
+    const known = engines.get(name) ?? once((keyless: boolean) => openEngineIn(place, worktree, keyless));
     engines.set(name, known);
-    return known.get();
+    return known.get;
   };
   /** No model: this is said before anything else is looked at. */
-  const openEngineIn = async (place: Home, worktree: string | undefined): Promise<Engine> => {
+  const openEngineIn = async (place: Home, worktree: string | undefined, keyless: boolean): Promise<Engine> => {
     const known = isTrusted(place.workspace, env);
     const mayRead = known || options.trust === true;
     const looksOnly = !mayRead && options.permission === "read";
     const ready = options.replay !== undefined || !!env["ANTHROPIC_API_KEY"];
     const dotEnv: Record<string, string> = mayRead && place.exists ? await readDotEnv(place, env) : {};
-    if (!ready && !dotEnv["ANTHROPIC_API_KEY"]) throw noModel(place, known);
+    const lacking = ready || dotEnv["ANTHROPIC_API_KEY"] ? undefined : noModel(place, known);
+    if (lacking && !(keyless && known)) throw lacking;
     const { temporaryFolder } = await import("../programs/sandbox/session_folder.ts");
     if (options.permission !== "read") temporaryFolder();
     if (!mayRead && !looksOnly)
       throw untrusted(place.workspace, [{ input: { permission: "read" }, why: "Only to look" }]);
-    const chosen = await model.get(env["ANTHROPIC_API_KEY"] || (dotEnv["ANTHROPIC_API_KEY"] ?? ""));
+    const chosen = lacking
+      ? modelLacking(lacking)
+      : await model.get(env["ANTHROPIC_API_KEY"] || (dotEnv["ANTHROPIC_API_KEY"] ?? ""));
     const isToldAnew = options.trust === true && mayTry(place.workspace, env) !== true;
     if ((!known && !looksOnly) || isToldAnew) trustFolder(place.workspace);
     const { agreeToModels } = await import("./read_settings.ts");
@@ -194,9 +199,10 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
       ownChain({ home: homeNow(), store: store(false), env, notice }, paddedId(chain), saying),
     index: index.get,
     library: library.get,
-    async engine(caller, workspace, worktree) {
+    async engine(caller, workspace, worktree, keyless = false) {
       const place = workspace === undefined ? homeNow() : { ...homeNow(), workspace };
-      const { deps, config } = await engineIn(place, worktree ?? undefined);
+      const { deps, config } = await engineIn(place, worktree ?? undefined)(keyless);
+      if (deps.model.lacking && !keyless) throw deps.model.lacking;
       return { config, deps: { ...deps, progress: caller.progress } };
     },
     sandbox: () => sandbox.get(),

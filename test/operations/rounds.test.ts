@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { placeWith } from "../support/cli.ts";
 import { action, productSolution, report } from "../support/script.ts";
-import { quickApp, tiny, tinyWay } from "../support/ways.ts";
+import { productTest, quickApp, tiny, tinyWay } from "../support/ways.ts";
 
 const round = "requirements-clarification/2";
 const more = {
@@ -75,10 +75,33 @@ test("a person accepts what was written, and is told what was not proved", async
   expect(
     (await place.run(["resume", "1", replay, "--approve-policy=auto", "--turns=2", "--permission=edits"])).code,
   ).toBe(12);
-  const ran = await place.run(["accept", "1", "good enough", replay]);
+  // No model is asked for it, so no key is needed either.
+  const ran = await place.run(["accept", "1", "good enough"]);
   expect(ran.code).toBe(0);
   expect(ran.stdout).toContain("Chain 001 is accepted as it is: good enough\n");
   expect(ran.stdout).toContain("Not proved:\n  - The last test run recorded after the last change did not pass.\n");
   expect(place.context()).toMatchObject({ status: { state: "accepted" } });
   expect(place.events("completed")).toMatchObject([{ ending: "accepted", summary: "good enough" }]);
+});
+
+test("what a person decides is kept where there is no key, and the chain goes on once there is one", async () => {
+  const place = placeWith(quickApp);
+  const replay = place.replay(tinyWay);
+  expect((await place.run([...tiny, replay, "--permission=ask"])).code).toBe(10);
+  const kept = (rest: string) =>
+    expect.stringContaining(`There is no model to think with. What you said is kept in chain 001.\n${rest}`) as string;
+  const hash = (place.context()["solution"] as { hash: string }).hash;
+  const approved = await place.run(["approve", "1", hash]);
+  expect([approved.code, approved.stderr]).toEqual([78, kept("Take a key of your own: export ANTHROPIC_API_KEY=")]);
+  expect(approved.stderr).toMatch(/\nThen go on: claude-exec resume 001\n$/);
+  expect(place.events("approval_given")).toHaveLength(1);
+  expect((await place.run(["resume", "1"])).code).toBe(78);
+  expect((await place.run(["resume", "1", replay, "--permission=ask"])).code).toBe(10);
+  const id = place.events("permission_asked")[0]!.request.id;
+  const allowed = await place.run(["allow", "1", id]);
+  expect([allowed.code, allowed.stderr]).toEqual([78, kept("")]);
+  expect(place.events("file_changed").map(({ path }) => path)).toEqual([productTest.path]);
+  expect((await place.run(["rewind", "1", "--yes"])).code).toBe(0);
+  expect((await place.run(["diff", "1"])).code).toBe(0);
+  expect(place.journal().filter((line) => line.type === "intent" && line.effect === "model")).toHaveLength(2);
 });
