@@ -277,6 +277,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         solution: context.solution && { ...context.solution, standing: "void" },
       };
     case "message_ignored":
+    case "interrupted":
       return context;
     case "permission_asked":
       return withEngine(context, {

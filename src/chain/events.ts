@@ -312,6 +312,8 @@ interface Events {
   lost_cost_entered: { usd: number; from?: string };
   cost_alerted: { usd: number; threshold: number };
   parked: { code: string; exit: number; message: string; next: readonly Next[] };
+  /** A run ended before its chain waited or was done. `why`: in words. */
+  interrupted: { why: string };
   resumed: { limits?: Partial<Limits>; test_command?: readonly string[]; mode?: WorkMode };
   /** `kept_as` null: no line was damaged; lines were missing at the end, or texts beside the journal were damaged. */
   recovered: { lost_lines: number; kept_as: string | null };

@@ -171,6 +171,7 @@ function tell(event: ChainEvent): string[] {
     case "epoch_opened":
     case "ledger_extended":
     case "message_ignored":
+    case "interrupted":
     case "permission_asked":
     case "rewound":
     case "lost_cost_entered":

@@ -28,6 +28,8 @@ export interface Chain {
   readonly aside: string;
   readonly viewPath: string;
   readonly context: Context;
+  /** The process that held it before was killed or crashed. */
+  readonly isLeft: boolean;
   /**
    * What `decide` makes of the context becomes lines. It is called when all earlier writes have ended, so that nothing
    * changes between what it sees and what it decides. Where the context decides nothing, batches do. Returns the new
@@ -186,6 +188,7 @@ export function hold(
       return { folder: paths.inbox, seal, chain: first };
     },
     aside: paths.aside,
+    isLeft: spare.isLeft,
     blobs: {
       ...blobs,
       put: (text) => inTurn(() => spare.keeping(() => blobs.put(text))),

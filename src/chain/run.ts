@@ -57,6 +57,7 @@ export async function runTurn(
 ): Promise<Ending> {
   const work: Work = { chain, deps, signal };
   const goOn = async (): Promise<Ending> => {
+    if (chain.isLeft) await interrupted(chain, diedBefore);
     await allowByMode(chain, deps);
     const renewed = renewedRequest(chain.context, deps.workspace.root);
     if (renewed) await chain.append({ by: engineActor, bodies: [event("permission_asked", { request: renewed })] });
@@ -77,8 +78,16 @@ export async function runTurn(
     }
   };
   const ending = await goOn().catch((error: unknown) => failed(chain, error));
+  if (ending.type === "interrupted") await interrupted(chain, stops[String(signal.reason)] ?? String(signal.reason));
   chain.writeView(true);
   return ending;
+}
+
+export const diedBefore = "its process was killed or crashed";
+const stops: Readonly<Record<string, string>> = { SIGINT: "Ctrl+C", SIGHUP: "its terminal was closed" };
+
+function interrupted(chain: Chain, why: string): Promise<unknown> {
+  return chain.append({ by: engineActor, bodies: [event("interrupted", { why })] });
 }
 
 /** A change that waits for a person waits no longer once its user chose a mode that asks for none. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Inspected } from "../chain/inspect.ts";
 import { exitCodes, messageOf, UserError } from "../util/errors.ts";
+import { count } from "../util/count.ts";
 import { asJson } from "../util/json.ts";
 import { chainIds, chainPaths, contextFiles, paddedId } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
@@ -108,9 +109,12 @@ async function summary(id: string, store: ChainStore, foreign: NotOwn | undefine
     // A visit of another tool's file says its time in words only.
     const times = durations(shown as Pick<Context, "phase_history">, found.lines);
     const findings = openFindings(found.context);
+    const last = found.lines.at(-1);
+    const stopped = last?.type === "event" && last.event === "interrupted" ? { waiting_for: `${last.why}.` } : {};
     return {
       chain_id: id,
       ...shown,
+      status: { ...shown.status, ...stopped },
       findings,
       durations: times,
       foreign: null,
@@ -125,17 +129,33 @@ async function summary(id: string, store: ChainStore, foreign: NotOwn | undefine
 
 /** A chain that has more to do is running only while a process holds its lock: a dead process holds none. */
 async function withProcess(chain: Summary, { contexts, seal }: ChainStore): Promise<Summary> {
-  if (!("status" in chain) || chain.status.state !== "stopped" || chain.status.waiting_for !== null) return chain;
+  if (!("status" in chain) || chain.status.state !== "stopped") return chain;
   const { journal, lock } = chainPaths(contexts, chain.chain_id);
   const { isLocked } = await import("../store/lock.ts");
-  if (!isLocked(lock)) return chain;
   const { readJournal } = await import("../store/journal.ts");
   const { lines } = readJournal<Body>(journal, seal);
+  if (!isLocked(lock)) {
+    const waiting_for = chain.status.waiting_for ?? (await howItDied(lines));
+    return { ...chain, status: { ...chain.status, waiting_for } };
+  }
   const last = lines.findLast((line) => line.type === "intent");
   const since = lines.find((line) => line.type === "intent" && line.key === last?.key)?.at ?? chain.started ?? "";
   const what = last?.effect === "model" ? last.prompt.name : (last?.key.split("/").at(-1) ?? chain.current_phase);
   const next = [{ operation: "status", input: { chain: chain.chain_id }, why: "Watch it" }];
   return { ...chain, running: { what, since }, status: { state: "running", waiting_for: null, next } };
+}
+
+/** What is known of a process that ended without a word, and of the calls whose replies it did not wait for. */
+async function howItDied(lines: readonly ChainLine[]): Promise<string> {
+  const { diedBefore } = await import("../chain/run.ts");
+  const ended = (key: string, n: number) => lines.some((one) => one.n > n && one.type === "result" && one.key === key);
+  const lost = lines.flatMap((call) =>
+    call.type === "intent" && call.effect === "model" && !ended(call.key, call.n) ? [call.reserved.usd ?? NaN] : [],
+  );
+  if (lost.length === 0) return `${diedBefore}.`;
+  const most = lost.reduce((sum, usd) => sum + usd, 0);
+  const cost = Number.isNaN(most) ? "at a price that is not known" : `for $${most.toFixed(2)} at most`;
+  return `${diedBefore}.\nLost with it: ${count(lost.length, "model call")}, ${cost}. What was lost is asked again.`;
 }
 
 /** What a context file knows, where it knows more than the journal and has the form that we write. */

@@ -1,7 +1,9 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { systemCode, UserError } from "../util/errors.ts";
 
 export interface Spare {
+  /** Whoever held the chain before ended without closing it. */
+  readonly isLeft: boolean;
   /** Begins something that will have to be kept: refused where there is no room left to keep it. */
   beginning<Written>(write: () => Promise<Written>): Promise<Written>;
   /** Carries out a write. Where the disk is full, what was set aside is given back, and the write tried again. */
@@ -17,6 +19,7 @@ const spareBytes = 256 * 1024;
  * filled up meanwhile. Where there is not even room for that, nothing is begun.
  */
 export function openSpare(path: string): Spare {
+  const isLeft = existsSync(path);
   try {
     rmSync(path, { force: true });
     // Never through a link that somebody put there.
@@ -31,6 +34,7 @@ export function openSpare(path: string): Spare {
     left = false;
   };
   return {
+    isLeft,
     async beginning(write) {
       if (left) return write();
       throw new UserError("disk_full", "The disk is full. Everything up to the step before is kept.", {

@@ -182,6 +182,7 @@ export const bodies = fc.oneof(
     limits: fc.option(fc.constantFrom({}, limits, { turns: 7 }), { nil: undefined }),
     test_command: fc.option(fc.constant(["npm", "test"]), { nil: undefined }),
   }),
+  happened("interrupted", { why: text }),
   happened("recovered", { lost_lines: fc.nat(3), kept_as: text }),
   happened("completed", { summary: text }),
 ) as Arbitrary<Body>;

@@ -115,8 +115,9 @@ test("a chain killed by SIGKILL again and again, a few lines after each resume, 
   const input = { replay: recordingAt(place.beside, tinyWay), approve_policy: "auto" };
   let lives = 0;
   const life = async (operation: string, settings: object) => {
-    // By turns right after the first line, often a call in the air, and late enough to have come a step further.
-    const lines = lives++ % 2 === 0 ? 1 : 9;
+    // By turns right after the first line that goes on, often a call in the air, and late enough to have come a step
+    // further. The very first line says that the life before was killed.
+    const lines = lives++ % 2 === 0 ? 2 : 10;
     const order = { operation, input: { ...input, ...settings }, cwd: place.workspace, env: variables, lines };
     const env = { ...process.env, ...variables, NODE_COMPILE_CACHE: place.env["XDG_CACHE_HOME"] };
     const child = spawn(process.execPath, [killer, JSON.stringify(order)], { env, stdio: ["ignore", "pipe", "pipe"] });
@@ -152,8 +153,22 @@ test("a program killed by SIGKILL while it waits for a model is resumed by the c
   );
   begun.child.kill("SIGKILL");
   expect((await begun.ended).code).toBe("SIGKILL");
+  const lost = "Lost with it: 1 model call, for \\$\\d\\.\\d+ at most\\. What was lost is asked again\\.";
+  expect((await place.run(["status"])).stdout).toMatch(
+    new RegExp(`\\nStopped: its process was killed or crashed\\.\\n${lost}\\nGo on: claude-exec resume 001\\n`),
+  );
   const ran = await place.run(["resume", "1", place.replay(tinyWay), "--approve-policy=auto"]);
   expect(ran.code).toBe(0);
+  expect(place.events("interrupted")).toMatchObject([{ why: "its process was killed or crashed" }]);
+  expect((await place.run(["log", "1"])).stdout).toMatch(
+    new RegExp(
+      [
+        "\n  ! 20\\d\\d-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC: Stopped: its process was killed or crashed\\.",
+        "  · 20\\d\\d-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC: Went on\\.",
+        "  ! The reply to a call of requirement_disambiguator was lost\\. It cost \\$\\d\\.\\d+ at most\\.\n",
+      ].join("\n"),
+    ),
+  );
   expect(place.context()).toMatchObject({ status: { state: "completed" }, cost_tracking: { unknown_calls: 1 } });
 });
 

@@ -229,7 +229,7 @@ test("a chain that has more to do is running only while a process holds its lock
     const { data } = await operate("status", { chain }, callerAt(other.workspace, other.env));
     return (data["chains"] as Record<string, unknown>[])[0];
   };
-  const stopped = { state: "stopped", waiting_for: null, next: [{ operation: "resume" }] };
+  const stopped = { state: "stopped", waiting_for: "Ctrl+C.", next: [{ operation: "resume" }] };
   expect(await status()).toMatchObject({ status: stopped });
   expect(other.context()).toMatchObject({ status: { state: "stopped" } });
   const lock = tryLock(join(other.home, "contexts", "journal", "001.lock"));

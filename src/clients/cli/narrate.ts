@@ -144,6 +144,7 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false): void 
       return say("·", `The lost calls cost $${line.usd.toFixed(2)} together.`);
     case "completed":
     case "parked":
+    case "interrupted":
     case "resumed":
     case "ledger_extended":
     case "change_shown":

@@ -1,4 +1,3 @@
-import type { ChainLine } from "../../operations/operation.ts";
 import type { Outcome, ResultOf } from "../../operations/operations.ts";
 import type { Input } from "../../util/next.ts";
 import { count } from "../../util/count.ts";
@@ -24,13 +23,14 @@ import {
   searchText,
   statsText,
 } from "./library_report.ts";
-import { narrate, title } from "./narrate.ts";
-import { inWords, wholeReport } from "./report_lines.ts";
+import { logText } from "./log_report.ts";
+import { title } from "./narrate.ts";
+import { inWords } from "./report_lines.ts";
 import { commandLine, flagsText, nextLines } from "./next.ts";
 import { offerText, recoveredText } from "./recover_report.ts";
 import { approvalLines, headLine } from "./page.ts";
 import { fit, foreignLines, lostCalls, problemText, statusText, tests, wholeTime } from "./status_report.ts";
-import { harmless, wrap, type Screen } from "./terminal.ts";
+import { harmless, wrap } from "./terminal.ts";
 import { money, percent } from "./values.ts";
 
 export interface Moment {
@@ -230,24 +230,6 @@ function confidence(scores: ChainStands["confidence"]): string[] {
 function bar(value: number): string {
   const full = Math.round(value * 20);
   return `${"█".repeat(full)}${"░".repeat(20 - full)}`;
-}
-
-/** The story of a chain from its journal, with every report in full below the name of its step. */
-function logText(data: ResultOf<"log">, flags: Input, columns: number): string {
-  const printed: string[] = [];
-  const plain = {
-    columns,
-    style: (_: string, text: string) => text,
-    live: () => undefined,
-    close: () => undefined,
-  };
-  const screen: Screen = { ...plain, print: (text) => printed.push(text) };
-  for (const line of data.lines as unknown as ChainLine[]) {
-    if (line.type !== "event" || line.event !== "report_recorded") narrate(line, screen, true);
-    else printed.push("", `  ${line.key}`, wrap(wholeReport(line).join("\n"), columns, "    "), "");
-  }
-  const head = [...foreignLines(data), ...problemText(data, flags), `Chain ${data.chain_id}: ${data.goal}`];
-  return [...head, ...printed].join("\n");
 }
 
 function costText(data: Extract<ResultOf<"chain-cost">, { goal: string }>, flags: Input): string {

@@ -724,6 +724,55 @@ test("whatever stands in the data, nothing a terminal acts on is printed", () =>
   expect(say("new", { ...stands, ending })).toContain("Chain 047 is done. abcd\n");
 });
 
+test("the log tells what was refused and why, what was looked at, and each stop with the going on after it", () => {
+  const at = "2026-11-20T12:00:00.000Z";
+  const key = "implementation/1/1-tdd_flow_controller";
+  const looked = (kind: string, ref: string, rest = {}) => ({
+    type: "result",
+    effect: "tool",
+    key,
+    tool: "read_file",
+    is_error: false,
+    content: { text: "text" },
+    seen: [{ kind, ref }],
+    ...rest,
+  });
+  const refused = {
+    is_error: true,
+    tool: "write_file",
+    content: { text: "Tests come first: write them.\nSo." },
+    seen: [],
+  };
+  const happened = (event: string, fields: object) => ({ type: "event", event, ...fields });
+  const told = [
+    looked("file", "src/a.js:1-40"),
+    looked("file", "src/a.js:1-40"),
+    looked("search", "guard"),
+    looked("file", "", refused),
+    happened("interrupted", { why: "Ctrl+C" }),
+    happened("parked", { message: "The budget is used up." }),
+    happened("resumed", { limits: { budget_usd: 20 }, mode: "direct" }),
+    happened("report_recorded", { key, prompt: "tdd_flow_controller", report: { summary: "Done." }, counted: [] }),
+    happened("completed", { summary: "Good enough.", ending: "accepted" }),
+  ].map((line, index) => ({ n: index + 1, at, ...line }));
+  expect(say("log", { chain_id: "047", goal: "Add it", foreign: null, problem: null, next: [], lines: told })).toBe(
+    lines(
+      "Chain 047: Add it",
+      "  ✗ write_file was refused: Tests come first: write them. So.",
+      "  ! 2026-11-20 12:00 UTC: Stopped: Ctrl+C.",
+      "  · 2026-11-20 12:00 UTC: Went on.",
+      "  ! 2026-11-20 12:00 UTC: Stopped: The budget is used up.",
+      "  · 2026-11-20 12:00 UTC: Went on: budget usd 20, mode direct.",
+      "",
+      `  ${key}`,
+      "    tdd_flow_controller: Done.",
+      "    Looked at: file src/a.js:1-40, search guard",
+      "",
+      "  ✓ 2026-11-20 12:00 UTC: accepted: Good enough.",
+    ),
+  );
+});
+
 test("the log tells every report in full below the name of its step", () => {
   const at = "2026-11-20T12:00:00.000Z";
   const line = { n: 2, at, type: "event", key: "context-building/1/1-stack_detector", prompt: "stack_detector" };
