@@ -128,10 +128,6 @@ function tell(event: ChainEvent): string[] {
     }
     case "approval_voided":
       return [`The approval no longer holds: ${event.reason}`];
-    case "file_changed": {
-      const done = event.after === null ? "Deleted" : event.before === null ? "Created" : "Changed";
-      return [`${done} ${event.path} (${event.role}).`];
-    }
     case "files_touched":
       return [
         ...(event.touched.length > 0
@@ -166,6 +162,7 @@ function tell(event: ChainEvent): string[] {
       return [
         `A person ${event.question ? "asks about" : "does not allow"} these tests that no longer run: ${event.lost.map(lossText).join(", ")}. ${event.reason}`,
       ];
+    case "file_changed": // The state of each step names the changed files.
     case "reply_rejected":
     case "prompts_queued":
     case "epoch_opened":

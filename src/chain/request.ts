@@ -3,14 +3,14 @@ import type { Blobs } from "../store/blobs.ts";
 import type { Listed, Prompt } from "../library/prompt.ts";
 import { madeFor } from "../library/catalogue.ts";
 import type { Context, Item, LedgerEntry } from "./context.ts";
-import { assumedText, openAssumptions } from "./assumptions.ts";
+import { assumedText, isNoted, openAssumptions } from "./assumptions.ts";
 import type { Rights } from "../tools/types.ts";
 import { phases, type FrozenRequest } from "./events.ts";
 import { typed } from "../tools/test_command.ts";
 import { gate, percent, reviewersOf } from "./gates.ts";
 import { earlierIn } from "./item.ts";
 import { replyJsonSchema } from "./reply.ts";
-import { demanded, isForModels } from "./roles.ts";
+import { demanded, interpreters, isForModels } from "./roles.ts";
 import { transcriptOf } from "./transcript.ts";
 
 /**
@@ -97,9 +97,13 @@ export function tailText(
   return [lines.join("\n"), ...told, isController ? decideNow : body].join("\n\n");
 }
 
-/** Only the first step of a phase, and steps that do nothing but decide, are told which prompts fit now. */
+/**
+ * Only the first step of a phase, and steps that do nothing but decide, are told which prompts fit now. What runs in
+ * implementation is the engine's to choose.
+ */
 export function isOffered(context: Context, item: Item): boolean {
-  return item.expects === "action" || (earlierIn(context, item).length === 0 && !item.fresh);
+  const isFirst = earlierIn(context, item).length === 0 && !item.fresh;
+  return item.expects === "action" || (isFirst && context.current_phase !== "implementation");
 }
 
 const rightsText: Readonly<Record<Rights, string>> = {
@@ -118,7 +122,7 @@ function newsFor(context: Context, item: Item): string[] {
   return ledger.slice(last.told).flatMap(({ brief }) => (brief === "" ? [] : [brief]));
 }
 
-/** A reviewer, which begins fresh, is told only what concerns itself. */
+/** A reviewer, which begins fresh, is told only of its own findings, and nobody of what the engine does by itself. */
 function stateLines(context: Context, { fresh, prompt }: Pick<Item, "fresh" | "prompt">): string[] {
   const { engine, solution, current_phase: phase } = context;
   const { overall = 0, ...scores } = context.confidence_scores;
@@ -128,9 +132,10 @@ function stateLines(context: Context, { fresh, prompt }: Pick<Item, "fresh" | "p
     .filter(({ standing, by }) => standing === "open" && (!fresh || by === prompt))
     .slice(-12);
   const assumed = openAssumptions(context);
-  const others = fresh ? reviewersOf(context).filter((name) => name !== prompt) : [];
+  const written = Object.entries(engine.files).flatMap(([path, { kept }]) => (kept ? [] : [path]));
+  const others = reviewersOf(context).filter((name) => name !== prompt);
   const unmet = gate(context, phases[phases.indexOf(phase) + 1] ?? "done");
-  const exit = unmet.filter((reason) => !others.some((name) => reason.includes(name)));
+  const exit = unmet.filter((reason) => !reason.startsWith("The engine") && !others.some((name) => reason.includes(name)));
   return [
     `Phase: ${phase}. Size: ${context.size}. Overall confidence: ${percent(overall)} (${measured.join(", ") || "nothing measured"}).`,
     `Tests run with: ${engine.test_command ? typed(engine.test_command) : "no command found"}.`,
@@ -145,19 +150,20 @@ function stateLines(context: Context, { fresh, prompt }: Pick<Item, "fresh" | "p
       ? [`Open findings: ${findings.map(({ id, by, severity }) => `${id} of ${by} (${severity})`).join(", ")}.`]
       : []),
     ...(assumed.length > 0 && phase !== "implementation"
-      ? [`A presented solution covers or drops: ${assumed.map(assumedText).join("; ")}.`]
+      ? [`Assumptions of the solution cover: ${assumed.map((one) => (isNoted(context, one.id) ? assumedText(one) : one.id)).join(", ")}.`]
       : []),
     ...(engine.focus ? [`Focus: ${engine.focus}`] : []),
     ...(engine.gate ? [`Refused last: ${engine.gate.to}: ${engine.gate.reasons.join(" ")}`] : []),
     ...(solution?.standing === "approved"
       ? [`Approved files: ${solution.solution.files.map(({ path, role }) => `${path} (${role})`).join(", ")}.`]
       : []),
+    ...(written.length > 0 ? [`Changed so far: ${written.join(", ")}.`] : []),
   ];
 }
 
 /**
- * The prompts that can run in a phase, those first that reduce what is open, and always those that the rules of the
- * phase demand. Reviews are left out: the engine runs them by itself.
+ * The prompts that the rules of a phase demand, then those made for it that reduce what is open. Reviews and the
+ * interpreters of a framework are left out: the engine runs them by itself.
  */
 export function shortList(context: Context, prompts: readonly Listed[]): readonly Listed[] {
   const phase = context.current_phase;
@@ -171,9 +177,11 @@ export function shortList(context: Context, prompts: readonly Listed[]): readonl
   const fit = (prompt: Listed) => wordsIn(prompt).filter((word) => wanted.has(word)).length;
   const isDemanded = ({ name }: Listed) => demanded[phase].includes(name);
   const { quality } = context.engine.gates;
-  const isFree = (prompt: Listed) => isForModels(prompt) && !isDemanded(prompt) && !quality.includes(prompt.name);
+  const isFree = (prompt: Listed) =>
+    isForModels(prompt) && !isDemanded(prompt) && ![...quality, ...Object.keys(interpreters)].includes(prompt.name);
   const made = madeFor(prompts.filter(isFree), phase);
-  const ranked = made.map((prompt) => ({ prompt, fit: fit(prompt) })).sort((one, other) => other.fit - one.fit);
+  const fitting = made.map((prompt) => ({ prompt, fit: fit(prompt) })).filter(({ fit: words }) => words > 0);
+  const ranked = fitting.sort((one, other) => other.fit - one.fit);
   const list = [...prompts.filter(isDemanded), ...ranked.map(({ prompt }) => prompt)].slice(0, offeredAtOnce);
   lastLists.set(prompts, { asked, list });
   return list;

@@ -144,8 +144,6 @@ test("what is presented, said to it, and done after it is told", () => {
       "The user wants changes (user change_request): less",
       "The user approved abc123abc123.",
       "The approval no longer holds: a.js changed",
-      "Created a.js (code).",
-      "Changed a.js (code).",
       "Tests ran (npm test): exit 1, recorded as red.",
       "Tests ran (npm test): exit none, recorded as green.",
     ].join("\n"),

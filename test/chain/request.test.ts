@@ -88,7 +88,7 @@ test("a later step is told what happened since, without what it said itself", as
   const { requests } = await wholeRun();
   const code = requests.find(({ key }) => key === "implementation/2/1-tdd_flow_controller/turn-1");
   const told = texts(code?.messages.at(-1)?.content).join("\n");
-  expect(told).toContain("Created test/product.test.js (test).");
+  expect(told).toContain("Changed so far: test/product.test.js.");
   expect(told).toContain("recorded as red");
   expect(told).not.toContain("One test is written.");
 });
@@ -229,9 +229,11 @@ test("the short list begins with what the rules demand, then come those that red
     }),
   );
   const names = shortList(exploring, prompts).map(({ name }) => name);
-  expect(names).toHaveLength(8);
+  expect(names.length).toBeLessThanOrEqual(8);
   expect(names.slice(0, 3).sort()).toEqual(["chain_planner", "solution_synthesizer", "uncertainty_resolver"]);
-  expect(names.indexOf("database_schema_analyzer")).toBe(3);
+  expect(names[3]).toBe("database_schema_analyzer");
+  const nothingOpen = after(phase("context-building", "requirements-clarification"));
+  expect(shortList(nothingOpen, prompts).map(({ name }) => name).sort()).toEqual(names.slice(0, 3).sort());
 });
 
 test("a step is offered neither itself nor the reviews that the engine runs", () => {
@@ -287,7 +289,7 @@ Phase: context-building. Size: normal. Overall confidence: 32% (requirements 95%
 Tests run with: npm test.
 This phase may end now.
 Open: storage (50%, blocking), speed (50%).
-A presented solution covers or drops: speed.
+Assumptions of the solution cover: speed.
 Focus: the tokens
 Refused last: uncertainty-analysis: One. Two.
 Approved files: src/product.js (code), test/product.test.js (test).
@@ -332,7 +334,7 @@ test("reviewers side by side are each told only what concerns themselves", () =>
   );
   const told = (name: string) =>
     tailText(context, itemOf(name, "report", context), { tools: "try" }, "Review.", [], "9 calls");
-  expect(told("code_reviewer")).toContain("The engine has still to run code_reviewer on the finished change.");
+  expect(told("code_reviewer")).not.toContain("The engine has still to run");
   expect(told("code_reviewer")).toContain("Open findings: slow of code_reviewer (blocking).");
   expect(told("code_reviewer")).not.toContain("security_scanner");
   expect(told("security_scanner")).not.toContain("code_reviewer");
