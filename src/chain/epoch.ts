@@ -14,13 +14,17 @@ import { controllerPrompt, isForModels, rulesPrompt } from "./roles.ts";
 export async function openEpoch({ chain, deps }: Work, why: string, carried = ""): Promise<void> {
   const { prompts } = await deps.library.all();
   const { tools, rules, schema } = await partsOf(deps);
-  const listed = prompts.filter(isForModels);
-  const core = coreOf(listed, deps.catalogueCore);
-  const rest = listed.length - core.length;
+  const known = prompts.filter(isForModels);
+  // A shipped prompt without a phase is run by the engine or by a person.
+  const core = coreOf(
+    known.filter(({ scope, phases }) => scope !== "builtin" || phases.length > 0),
+    deps.catalogueCore,
+  );
+  const rest = known.length - core.length;
   const more = rest > 0 ? `\n${rest} more prompts are not listed here: find_prompts finds them.\n` : "";
   const system = [
     rules,
-    `# Catalogue of prompts\n\n${catalogueText(core)}${more}\n# Project rules\n\n${withoutReviews}\n\n${deps.rules.trim()}`,
+    `# Catalogue of prompts\n\n${catalogueText(core)}${more}\n# Project rules\n\n${howRulesHold}\n\n${deps.rules.trim()}`,
   ];
   const kept = {
     tools: await chain.blobs.put(tools),
@@ -35,8 +39,8 @@ export async function openEpoch({ chain, deps }: Work, why: string, carried = ""
   });
 }
 
-const withoutReviews =
-  "A tiny task has no reviews, so rules that ask for a review or a score of one do not hold for it.";
+const howRulesHold =
+  "Uncertainty in these rules is 1 minus confidence. The engine itself runs the reviews, health checks and measurements that are due, and a tiny task has no reviews. Where a rule cannot be followed with the actions above, the rules above hold.";
 
 /** The parts of every request that come with an engine. */
 async function partsOf({ library }: Deps) {

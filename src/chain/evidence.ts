@@ -14,8 +14,10 @@ export function holds(context: Context, { kind, ref }: Evidence): boolean {
       return ranges.some(([from, to]) => last === Infinity || (first <= to && last >= from));
     }
     case "search":
-    case "git":
-      return engine.searched.includes(`${kind} ${ref.trim()}`);
+    case "git": {
+      const isListed = (one: string) => kind === "search" && one.startsWith("list ") && one.endsWith(` ${ref.trim()}`);
+      return engine.searched.some((one) => one === `${kind} ${ref.trim()}` || isListed(one));
+    }
     case "command":
       return isRun(context, ref.trim());
     case "user":

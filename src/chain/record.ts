@@ -42,16 +42,16 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
       context_health: (maySay(prompt, "health") && scoreOf(report, "health")) || memory.context_health,
     },
     git_advice: prompt === triggers.end_in_worktree.prompt ? adviceOf(report) : context.git_advice,
-    not_checked: [...context.not_checked.filter((text) => !text.startsWith(`${prompt}: `)), ...unchecked],
+    not_checked: [
+      ...context.not_checked.filter(
+        (text) => context.evidence.reviewed.includes(prompt) || !text.startsWith(`${prompt}: `),
+      ),
+      ...unchecked,
+    ],
     solution: outdated(context, report),
     prompts_executed: [...context.prompts_executed, prompt],
     last_response: report.summary,
-    findings: mergeFindings(
-      context.findings,
-      report.findings ?? [],
-      prompt,
-      engine.reported[prompt] === engine.changes,
-    ),
+    findings: mergeFindings(context, report.findings ?? [], prompt),
     evidence: {
       ...context.evidence,
       // A review counts only if it saw the finished change.
@@ -155,20 +155,18 @@ function mergeUncertainties(
 
 /**
  * The findings of a prompt replace its earlier ones: those that it does not repeat are closed. As long as nothing
- * changed, a blocking finding stays: asked once more, its reviewer may not just think better of it.
+ * changed, a blocking finding stays: asked once more, its reviewer may not just think better of it. A reviewer that saw
+ * only a fix says nothing about what did not block.
  */
-function mergeFindings(
-  known: readonly OpenFinding[],
-  findings: readonly Finding[],
-  by: string,
-  unchanged: boolean,
-): OpenFinding[] {
+function mergeFindings({ findings: known, engine, evidence }: Context, findings: readonly Finding[], by: string) {
+  const isUnchanged = engine.reported[by] === engine.changes;
   const fresh = findings.map((finding): OpenFinding => {
     const isTaken = known.some((one) => one.id === finding.id && one.by !== by);
     return { ...finding, id: isTaken ? `${by}/${finding.id}` : finding.id, by, standing: "open" };
   });
   const others = known.filter((one) => one.by !== by || !fresh.some(({ id }) => id === one.id));
-  const closes = ({ by: whose, severity }: OpenFinding) => whose === by && !(unchanged && severity === "blocking");
+  const closes = ({ by: whose, severity }: OpenFinding) =>
+    whose === by && !(severity === "blocking" ? isUnchanged : evidence.reviewed.includes(by));
   return [...others.map((one) => (closes(one) ? { ...one, standing: "closed" as const } : one)), ...fresh];
 }
 

@@ -169,13 +169,15 @@ export const findingSchema = z.object({
 });
 
 export const reportSchema = z.object({
-  summary: z.string().describe("One or two sentences."),
-  account: z.string().optional().describe(accountLimit()),
-  solution: solutionSchema.optional(),
-  findings: z
-    .array(findingSchema)
+  summary: z.string().describe("One sentence, two where a person asked something. Nothing that another part says."),
+  account: z
+    .string()
     .optional()
-    .describe("All that hold now: yours of earlier are closed if they are not repeated."),
+    .describe(
+      "Only what is new and stands in no other part. Unless the prompt names a length: at most 80 words, 200 in discovery, 120 when measuring.",
+    ),
+  solution: solutionSchema.optional(),
+  findings: z.array(findingSchema).optional().describe("All that hold now. After a fix: only what it left or brought."),
   discovered: z
     .array(
       z.object({
@@ -212,10 +214,6 @@ export const reportSchema = z.object({
   questions: z.array(questionSchema).optional(),
   artifacts: z.array(z.object({ kind: z.string(), name: z.string(), content: z.string() })).optional(),
 });
-
-function accountLimit(): string {
-  return "Only what is new and stands in no other part. Discovery: at most 200 words. Measuring and reviews: at most 120. Tests and code: at most 80.";
-}
 
 const replySchema = z.object({ report: reportSchema.nullable(), action: actionSchema.nullable() });
 

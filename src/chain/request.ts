@@ -135,7 +135,9 @@ function stateLines(context: Context, { fresh, prompt }: Pick<Item, "fresh" | "p
   const written = Object.entries(engine.files).flatMap(([path, { kept }]) => (kept ? [] : [path]));
   const others = reviewersOf(context).filter((name) => name !== prompt);
   const unmet = gate(context, phases[phases.indexOf(phase) + 1] ?? "done");
-  const exit = unmet.filter((reason) => !reason.startsWith("The engine") && !others.some((name) => reason.includes(name)));
+  const exit = unmet.filter(
+    (reason) => !reason.startsWith("The engine") && !others.some((name) => reason.includes(name)),
+  );
   return [
     `Phase: ${phase}. Size: ${context.size}. Overall confidence: ${percent(overall)} (${measured.join(", ") || "nothing measured"}).`,
     `Tests run with: ${engine.test_command ? typed(engine.test_command) : "no command found"}.`,
@@ -150,7 +152,9 @@ function stateLines(context: Context, { fresh, prompt }: Pick<Item, "fresh" | "p
       ? [`Open findings: ${findings.map(({ id, by, severity }) => `${id} of ${by} (${severity})`).join(", ")}.`]
       : []),
     ...(assumed.length > 0 && phase !== "implementation"
-      ? [`Assumptions of the solution cover: ${assumed.map((one) => (isNoted(context, one.id) ? assumedText(one) : one.id)).join(", ")}.`]
+      ? [
+          `Assumptions of the solution cover: ${assumed.map((one) => (isNoted(context, one.id) ? assumedText(one) : one.id)).join(", ")}.`,
+        ]
       : []),
     ...(engine.focus ? [`Focus: ${engine.focus}`] : []),
     ...(engine.gate ? [`Refused last: ${engine.gate.to}: ${engine.gate.reasons.join(" ")}`] : []),

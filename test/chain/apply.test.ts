@@ -519,6 +519,19 @@ test("a finding is replaced by its reviewer, closed when it is not repeated afte
   ]);
 });
 
+test("a reviewer that looks at a fix need not repeat what did not block and what it could not check", () => {
+  const finding = (id: string, severity: "blocking" | "minor") =>
+    ({ id, severity, where: "a.js:1", what: `${id}.`, trigger: "always" }) as const;
+  const notes = [{ kind: "not_checked" as const, text: "the other repository" }];
+  const findings = [finding("leak", "blocking"), finding("names", "minor")];
+  const red = after(presented(), approved, changed("test/product.test.js", "test"), ran("red"));
+  const finished = fold(red, changed("src/product.js", "code"), ran("green"));
+  const first = fold(finished, recorded("code_reviewer", { findings, notes }));
+  const second = fold(first, changed("src/product.js", "code"), recorded("code_reviewer"));
+  expect(second.findings.map(({ id, standing }) => `${id} ${standing}`)).toEqual(["leak closed", "names open"]);
+  expect(second.not_checked).toEqual(["code_reviewer: the other repository"]);
+});
+
 test("a definite answer resolves its uncertainty; one that leaves it open makes it an assumption", () => {
   const doubt = { area: "token_storage", confidence: 0.3, blocking: true, resolved: false };
   const question = { id: "where", question: "Where do tokens go?", settles: "token_storage" };

@@ -19,8 +19,8 @@ async function rulesOf({ library }: Pick<Deps, "library">): Promise<string> {
   return bodies.map(({ body }) => body.trim()).join("\n\n");
 }
 
-const withoutReviews =
-  "A tiny task has no reviews, so rules that ask for a review or a score of one do not hold for it.";
+const howRulesHold =
+  "Uncertainty in these rules is 1 minus confidence. The engine itself runs the reviews, health checks and measurements that are due, and a tiny task has no reviews. Where a rule cannot be followed with the actions above, the rules above hold.";
 
 test("the first epoch freezes tools, rules and catalogue, and leaves the ledger as it is", async () => {
   const { chain, deps, lines } = await workbench({});
@@ -28,11 +28,12 @@ test("the first epoch freezes tools, rules and catalogue, and leaves the ledger 
   await chain.close();
   const { epoch, ledger } = chain.context.engine;
   const { prompts } = await deps.library.all();
+  const listed = prompts.filter((prompt) => isForModels(prompt) && prompt.phases.length > 0);
   const [tools, ...system] = [epoch?.tools ?? "", ...(epoch?.system ?? [])].map(chain.blobs.get);
   expect(tools).toBe(JSON.stringify(definitions()));
   expect(system).toEqual([
     await rulesOf(deps),
-    `# Catalogue of prompts\n\n${catalogueText(prompts.filter(isForModels))}\n# Project rules\n\n${withoutReviews}\n\n# Rules\nPlain code.`,
+    `# Catalogue of prompts\n\n${catalogueText(listed)}\n13 more prompts are not listed here: find_prompts finds them.\n\n# Project rules\n\n${howRulesHold}\n\n# Rules\nPlain code.`,
   ]);
   expect(epoch?.number).toBe(1);
   expect(epoch?.bytes).toBe(Buffer.byteLength(tools + system.join("") + JSON.stringify(replyJsonSchema())));
@@ -96,7 +97,7 @@ test("prompts that come and go count from the next epoch on", async () => {
   const after = chain.context.engine.epoch?.system ?? [];
   expect(after[0]).toBe(before?.[0]);
   expect(chain.blobs.get(after[1] ?? "")).toBe(
-    `# Catalogue of prompts\n\n\n# Project rules\n\n${withoutReviews}\n\n# Rules\nPlain code.`,
+    `# Catalogue of prompts\n\n\n# Project rules\n\n${howRulesHold}\n\n# Rules\nPlain code.`,
   );
 });
 

@@ -73,6 +73,8 @@ test("a search and a look into git are held by what was looked for, a command by
   const cites = (ref: string) => holds(numbered, { kind: "command", ref });
   expect(["try 2", "Try #2", "command 3", "try 3", "command 2"].map(cites)).toEqual([true, true, true, false, false]);
   expect(holding("git", "git_log src/a.js", "git_log")).toEqual([true, false]);
+  const listed = inEngine(looked, { searched: ["list . **/*.php"] });
+  expect(["**/*.php", "*.js"].map((ref) => holds(listed, { kind: "search", ref }))).toEqual([true, false]);
 });
 
 test("what a person wrote about a solution is held", () => {

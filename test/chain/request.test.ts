@@ -233,7 +233,11 @@ test("the short list begins with what the rules demand, then come those that red
   expect(names.slice(0, 3).sort()).toEqual(["chain_planner", "solution_synthesizer", "uncertainty_resolver"]);
   expect(names[3]).toBe("database_schema_analyzer");
   const nothingOpen = after(phase("context-building", "requirements-clarification"));
-  expect(shortList(nothingOpen, prompts).map(({ name }) => name).sort()).toEqual(names.slice(0, 3).sort());
+  expect(
+    shortList(nothingOpen, prompts)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(names.slice(0, 3).sort());
 });
 
 test("a step is offered neither itself nor the reviews that the engine runs", () => {
@@ -247,7 +251,7 @@ test("a step is offered neither itself nor the reviews that the engine runs", ()
   expect(offeredIn(tail)).not.toContain("requirement_disambiguator");
 });
 
-test("the catalogue in the system's text names every prompt that can be run, and no other", async () => {
+test("the catalogue in the system's text names every prompt of a phase, and no other", async () => {
   const bench = await workbench({
     "requirements-clarification/1/1-requirement_disambiguator/turn-1": report(
       "No.",
@@ -261,7 +265,9 @@ test("the catalogue in the system's text names every prompt that can be run, and
   const bodies = await Promise.all(["new_case", "phase_controller"].map((name) => library.find(name)));
   expect(rules?.text).toBe(bodies.map(({ body }) => body.trim()).join("\n\n"));
   const named = [...(catalogue?.text ?? "").matchAll(/^(\w+) — /gm)].map((match) => match[1]);
-  expect(new Set(named)).toEqual(new Set(prompts.filter(isForModels).map(({ name }) => name)));
+  expect(new Set(named)).toEqual(
+    new Set(prompts.filter((prompt) => isForModels(prompt) && prompt.phases.length > 0).map(({ name }) => name)),
+  );
   expect(catalogue?.text.endsWith("\n\n# Rules\nPlain code.")).toBe(true);
 });
 
