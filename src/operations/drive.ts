@@ -137,7 +137,7 @@ export async function driveChain(
     const ending = await run();
     const { workspace, engine } = chain.context;
     if (engine.tests.confirmed && engine.test_command)
-      rememberTestCommand(workspace, engine.test_command, config.tests.command, session.world.env);
+      rememberTestCommand(workspace, engine.test_command, config.tests.command, session.world);
     const shown =
       ending.type === "needs_permission"
         ? { ...ending, diff: null, proposed: null, since: null, ...shownChange(chain.context, chain.blobs) }

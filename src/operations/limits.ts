@@ -4,6 +4,7 @@ import type { Policy } from "../chain/run.ts";
 import type { Config } from "../session/config.ts";
 import { readAnswers } from "./answers.ts";
 import { tellsOfDeployment } from "../tools/deployment.ts";
+import type { TestCommand } from "../tools/test_command.ts";
 import type { Running } from "./flags.ts";
 
 /** What a chain begins with, beside its task. */
@@ -11,16 +12,14 @@ export async function settingsOf(
   { workspace }: Deps,
   config: Config,
   input: Running & { test_command?: string | undefined },
-  remembered?: readonly string[],
+  remembered?: TestCommand,
 ) {
   const { commandOf, commandOfWords, findTestCommand } = await import("../tools/test_command.ts");
   const { command } = config.tests;
   const configured =
     input.test_command !== undefined
       ? { argv: commandOf(input.test_command), found_in: "from your option" }
-      : remembered !== undefined
-        ? { argv: remembered, found_in: "as you confirmed before" }
-        : command && { argv: commandOfWords(command), found_in: "from config.json" };
+      : (remembered ?? (command && { argv: commandOfWords(command), found_in: "from config.json" }));
   const tests = configured ?? (await findTestCommand(workspace));
   const { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats } = config.limits;
   const limits = { budget_usd, budget_tokens, cost_alert_usd, turns, turns_per_prompt, rounds, repeats };

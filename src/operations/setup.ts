@@ -14,6 +14,8 @@ import { newOperation } from "./chains.ts";
 import { baseUrlOf } from "../session/choose_model.ts";
 import { operation } from "./operation.ts";
 import { packageFolder, packageVersion, userFolders } from "../session/places.ts";
+import { rememberedTestCommand } from "../session/test_commands.ts";
+import { typed } from "../tools/test_command.ts";
 import { readDotEnv } from "../session/settings.ts";
 
 export const trustOperation = operation({
@@ -118,6 +120,12 @@ async function examine(session: Session): Promise<Check[]> {
   const env = envOutside(home.workspace, session.world.env);
   const trusted = session.isTrusted();
   const { readSettings } = await import("../session/read_settings.ts");
+  const dotEnv = async (): Promise<Record<string, string>> =>
+    trusted && home.exists ? await readDotEnv(home, env) : {};
+  const settings = async () => {
+    const given = { env, dotEnv: await dotEnv(), now: session.world.now() };
+    return readSettings(trusted ? home.path : undefined, userFolders(env).config, given);
+  };
   const check = (what: string, ok: Check["ok"], found: string, next: Advice = []): Check => ({
     what,
     ok,
@@ -134,8 +142,7 @@ async function examine(session: Session): Promise<Check[]> {
   return [
     check("Node", "yes", process.version),
     await attempt("model", async () => {
-      const dotEnv: Record<string, string> = trusted && home.exists ? await readDotEnv(home, env) : {};
-      const key = env["ANTHROPIC_API_KEY"] || dotEnv["ANTHROPIC_API_KEY"];
+      const key = env["ANTHROPIC_API_KEY"] || (await dotEnv())["ANTHROPIC_API_KEY"];
       const address = baseUrlOf(env);
       const where = address ? ` at ${address}` : "";
       return key
@@ -155,11 +162,20 @@ async function examine(session: Session): Promise<Check[]> {
       "It is made with the first task.",
     ),
     await attempt("config", async () => {
-      const dotEnv = trusted && home.exists ? await readDotEnv(home, env) : {};
-      const given = { env, dotEnv, now: session.world.now() };
-      const { notes } = readSettings(trusted ? home.path : undefined, userFolders(env).config, given);
+      const { notes } = await settings();
       const read = trusted ? "read" : "the defaults (a folder that is not trusted sets nothing)";
       return check("config", "yes", [read, ...notes].join("; "));
+    }),
+    await attempt("tests", async () => {
+      const { config } = await settings();
+      const known = rememberedTestCommand(home.workspace, config.tests.command, env);
+      return known
+        ? check("tests", "optional", `${typed(known.argv)} (${known.found_in})`, {
+            operation: "new",
+            input: { task: "…", test_command: "…" },
+            why: "Name another command with your next task",
+          })
+        : check("tests", "yes", "no command is confirmed yet; it is shown before you are asked anything");
     }),
     await attempt("prompts", async () => {
       const { prompts, problems } = await (await session.library()).library.all();

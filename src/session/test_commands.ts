@@ -7,13 +7,21 @@ import { parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
 import { userFolders } from "./places.ts";
 
-/** `config`: the command in config.json at that time. Once that is another one, it counts instead of what is remembered. */
-const remembered = z.record(z.string(), z.object({ argv: z.array(z.string()).min(1), config: z.array(z.string()) }));
+/**
+ * `config`: the command in config.json at that time. Once that is another one, it counts instead of what is remembered.
+ * `at`: when it was confirmed. Left out by older versions.
+ */
+const remembered = z.record(
+  z.string(),
+  z.object({ argv: z.array(z.string()).min(1), config: z.array(z.string()), at: z.exactOptional(z.number()) }),
+);
 
 /** The test command that the user confirmed for a project before. It lies with the user, so no repository brings one along. */
 export function rememberedTestCommand(workspace: string, config: readonly string[] = [], env: World["env"]) {
   const known = readAll(env)[realpathSync(workspace)];
-  return known && isSame(known.config, config) ? known.argv : undefined;
+  if (!known || !isSame(known.config, config)) return undefined;
+  const day = new Date(known.at ?? 0).toLocaleDateString("en-GB", { day: "numeric", month: "long" });
+  return { argv: known.argv, found_in: `the command you confirmed ${known.at === undefined ? "before" : `on ${day}`}` };
 }
 
 /** Where the state folder cannot be used, nothing is remembered: the command is found and shown anew the next time. */
@@ -21,11 +29,11 @@ export function rememberTestCommand(
   workspace: string,
   argv: readonly string[],
   config: readonly string[] = [],
-  env: World["env"],
+  { env, now }: Pick<World, "env" | "now">,
 ): void {
   const [real, known] = [realpathSync(workspace), readAll(env)];
   if (isSame(known[real]?.argv, argv) && isSame(known[real]?.config, config)) return;
-  const text = `${JSON.stringify({ ...known, [real]: { argv, config } }, null, 2)}\n`;
+  const text = `${JSON.stringify({ ...known, [real]: { argv, config, at: now() } }, null, 2)}\n`;
   whereItCan(() => writeAtomic(fileOf(env), text));
 }
 

@@ -89,7 +89,10 @@ test("in an empty folder an API is built test first with the defaults, and the c
   expect(existsSync(join(place.workspace, codeFile.path))).toBe(true);
   const state = join(place.env["XDG_STATE_HOME"] ?? join(place.env["HOME"] ?? "", ".local/state"), "claude-exec");
   const remembered = Object.values(JSON.parse(readFileSync(join(state, "test_commands.json"), "utf8")) as object);
-  expect(remembered).toEqual([{ argv: ["node", "--test"], config: [] }]);
+  expect(remembered).toEqual([{ argv: ["node", "--test"], config: [], at: expect.any(Number) as number }]);
   const next = await ask("new", { task: "Build a REST API for user management" });
-  expect(next.data["tests"]).toMatchObject({ command: "node --test", found_in: "as you confirmed before" });
+  expect(next.data["tests"]).toMatchObject({
+    command: "node --test",
+    found_in: expect.stringMatching(/^the command you confirmed on \d+ \w+$/) as string,
+  });
 });

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { packageVersion } from "../../src/session/places.ts";
+import { rememberTestCommand } from "../../src/session/test_commands.ts";
 import { trust } from "../../src/session/trust.ts";
 import { placeWith, type Place } from "../support/cli.ts";
 import { callerAt, operate } from "../support/inside.ts";
@@ -23,6 +24,7 @@ test("doctor on a machine with nothing set up says what is missing and what to d
     "trust",
     "home",
     "config",
+    "tests",
     "prompts",
     "index",
     "sandbox",
@@ -48,6 +50,24 @@ test("doctor on a machine with nothing set up says what is missing and what to d
     found: "the defaults (a folder that is not trusted sets nothing)",
   });
   expect(check("git")).toMatchObject({ ok: "yes", found: expect.stringMatching(/^git version /) as string });
+});
+
+test("doctor shows the test command that is remembered for this project, and how it is changed", async () => {
+  const place = placeWith({});
+  const world = { env: place.env, now: () => new Date(2026, 10, 12, 12).getTime() };
+  rememberTestCommand(place.workspace, ["make", "check"], [], world);
+  expect((await doctor(place)).check("tests")).toEqual({
+    what: "tests",
+    ok: "optional",
+    found: "make check (the command you confirmed on 12 November)",
+    next: [
+      {
+        operation: "new",
+        input: { task: "…", test_command: "…" },
+        why: "Name another command with your next task",
+      },
+    ],
+  });
 });
 
 test("doctor with a key and a trusted folder is content, and tells no key", async () => {

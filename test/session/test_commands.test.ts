@@ -8,8 +8,12 @@ test("a test command is remembered for its project, until config.json names anot
   const [workspace, other, state] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
   const env = { XDG_STATE_HOME: state };
   expect(rememberedTestCommand(workspace, [], env)).toBeUndefined();
-  rememberTestCommand(workspace, ["sh", "check.sh"], ["npm", "test"], env);
-  expect(rememberedTestCommand(workspace, ["npm", "test"], env)).toEqual(["sh", "check.sh"]);
+  const now = () => new Date(2026, 10, 12, 12).getTime();
+  rememberTestCommand(workspace, ["sh", "check.sh"], ["npm", "test"], { env, now });
+  expect(rememberedTestCommand(workspace, ["npm", "test"], env)).toEqual({
+    argv: ["sh", "check.sh"],
+    found_in: "the command you confirmed on 12 November",
+  });
   expect(rememberedTestCommand(workspace, ["npm", "run", "unit"], env)).toBeUndefined();
   expect(rememberedTestCommand(other, ["npm", "test"], env)).toBeUndefined();
 });
@@ -20,7 +24,7 @@ test("where the state folder cannot be used, a test command is not remembered, a
   const inFile = { XDG_STATE_HOME: join(state, "file") };
   mkdirSync(join(state, "claude-exec", "test_commands.json"), { recursive: true });
   for (const env of [inFile, { XDG_STATE_HOME: state }]) {
-    rememberTestCommand(workspace, ["sh", "check.sh"], [], env);
+    rememberTestCommand(workspace, ["sh", "check.sh"], [], { env, now: Date.now });
     expect(rememberedTestCommand(workspace, [], env)).toBeUndefined();
   }
 });
