@@ -275,6 +275,8 @@ interface Events {
     output: string;
     /** Its number in the chain, under which it is cited as evidence. Left out by older chains, as is all that follows. */
     run?: number;
+    /** How many commands the model had run before. */
+    commands?: number;
     /** What it was measured with: the blob of a `TestSetup`. */
     setup?: string;
     /** Names of the tests that failed; where red was repeated, of those that failed there. */

@@ -40,7 +40,7 @@ import { countsText, excerptOf, readTestOutput, type TestOutput } from "./test_o
 import { roleOf } from "./write.ts";
 
 /** Runs the tests, for a model's call or because the engine wants to know, and records what it saw. */
-export async function runTests(work: Work, key: string, step?: ToolStep): Promise<unknown> {
+export async function runTests(work: Work, key: string, step?: ToolStep, again = false): Promise<unknown> {
   const { chain, deps } = work;
   const argv = chain.context.engine.test_command ?? [];
   if (step && !isApproved(chain.context)) {
@@ -53,6 +53,8 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
     const setup = await chain.blobs.put(JSON.stringify(setupOf(work, unchanged)));
     return chain.append(withLedger(engineActor, [event("tests_settled", { how: "baseline_holds", setup })]));
   }
+  const known = step && !again ? await sameRun(work) : undefined;
+  if (step && known !== undefined) return answer(work, step, known, false);
   const call = step?.call.id ?? null;
   const at = call === null ? key : `${key}/${call}`;
   const leave = await mayRun(work, at, typed(argv), "", { known: true });
@@ -76,8 +78,10 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
   const disturbed = effects.touched.some(({ path }) => roleOf(context, path) !== undefined);
   const first: Verdict = disturbed || effects.set_aside.length > 0 ? "broken" : verdict(context, ran, read);
   const { failing, skipped } = read;
-  const known = baselineOf(context.evidence)?.failing;
-  const excerpt = excerptOf(printed, read, { passed: ran.exit_code === 0, before: known });
+  const excerpt = excerptOf(printed, read, {
+    passed: ran.exit_code === 0,
+    before: baselineOf(context.evidence)?.failing,
+  });
   const drift = first === "green" ? drifted(work, [setup, setupOf(work, after)], skipped) : undefined;
   // What the run did is on disk before another run begins.
   const { bodies: did } = withLedger(engineActor, touchedEvents(key, argv, effects));
@@ -95,6 +99,7 @@ export async function runTests(work: Work, key: string, step?: ToolStep): Promis
     tree_sha256: treeHashOf(before),
     output: excerpt,
     run: context.evidence.runs.length + 1,
+    commands: context.engine.commands,
     setup: await chain.blobs.put(JSON.stringify(setup)),
     ...(proof?.repeated ? { failing: proof.repeated.failing } : first === "green" ? {} : { failing }),
     skipped,
@@ -166,15 +171,30 @@ async function tryTests(work: Work, key: string): Promise<unknown> {
 const triedAtMost = 60_000;
 
 /** The files as they are now, if the run before the approval was on the very same and says what the baseline would. */
-async function unchangedSinceTried({ chain: { context, blobs }, deps }: Work): Promise<Snapshot | undefined> {
-  const { evidence, engine } = context;
+async function unchangedSinceTried(work: Work): Promise<Snapshot | undefined> {
+  const { evidence, engine } = work.chain.context;
   const last = evidence.runs.at(-1);
   if (!last?.tried || evidence.runs.length !== evidence.since || Object.keys(engine.files).length > 0) return undefined;
   const isSettled =
     last.verdict === "baseline" || (last.verdict === "failing at baseline" && engine.tests.known_failing);
-  if (!isSettled || typed(last.argv) !== typed(engine.test_command ?? [])) return undefined;
-  const now = await deps.workspace.snapshot(blobs.putBytes);
-  return treeHashOf(now) === last.tree_sha256 ? now : undefined;
+  return isSettled ? unchangedSince(work, last) : undefined;
+}
+
+/** The files as they are now, if this run was on the very same and with the command of today. */
+async function unchangedSince({ chain, deps }: Work, { argv, tree_sha256 }: EventNamed<"tests_judged">) {
+  if (typed(argv) !== typed(chain.context.engine.test_command ?? [])) return undefined;
+  const now = await deps.workspace.snapshot(chain.blobs.putBytes);
+  return treeHashOf(now) === tree_sha256 ? now : undefined;
+}
+
+/** What the last run showed, if nothing changed since that could change how the tests end: files, command, runner. */
+async function sameRun(work: Work): Promise<string | undefined> {
+  const { evidence, engine } = work.chain.context;
+  const last = evidence.runs.at(-1);
+  if (!last || engine.untested || last.commands !== engine.commands) return undefined;
+  const now = await unchangedSince(work, last);
+  if (!now || (await work.chain.blobs.put(JSON.stringify(setupOf(work, now)))) !== last.setup) return undefined;
+  return `Nothing changed since test run ${evidence.runs.length} (${quotedLine(last.argv)}): exit ${last.exit_code ?? "none"}, recorded as ${last.verdict}. Its result is told again; run_tests with \`again\` repeats it.\n${last.output}`;
 }
 
 /** Of what a test run printed, so many characters can be read later. */

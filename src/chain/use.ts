@@ -56,7 +56,7 @@ export async function useTool(work: Work, step: ToolStep): Promise<unknown> {
     case "change":
       return write(work, step, await wholeChange(work, item, step, plan.change, reach), said(item, work));
     case "command":
-      if (plan.purpose === "tests") return runTests(work, step.key, step);
+      if (plan.purpose === "tests") return runTests(work, step.key, step, plan.again);
       return plan.purpose === "try"
         ? tryCommand(work, step, plan.line)
         : carryOut(work, step, plan.line, said(item, work));

@@ -6,10 +6,11 @@ import { tool } from "./tool.ts";
 
 export const runTestsTool = tool({
   name: "run_tests",
-  description: "Run the tests of the workspace and see how they end.",
+  description:
+    "Run the tests of the workspace and see how they end. If nothing changed since the last run, its result is told again; `again` repeats it all the same.",
   needs: "edit",
-  input: z.strictObject({}),
-  plan: () => ({ type: "command", purpose: "tests" }),
+  input: z.strictObject({ again: z.boolean().optional() }),
+  plan: ({ again = false }) => ({ type: "command", purpose: "tests", again }),
 });
 
 export const readTestOutputTool = tool({

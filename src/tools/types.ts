@@ -34,7 +34,7 @@ export interface Reach {
 export type Plan =
   | { readonly type: "look"; readonly text: string; readonly seen: readonly Seen[] }
   | { readonly type: "change"; readonly change: FileChange }
-  | { readonly type: "command"; readonly purpose: "tests" }
+  | { readonly type: "command"; readonly purpose: "tests"; readonly again: boolean }
   | { readonly type: "command"; readonly purpose: "command" | "try"; readonly line: string }
   /** The call cannot be carried out; the text says why and is given to the model. */
   | { readonly type: "refused"; readonly text: string };

@@ -52,5 +52,5 @@ test("running the tests is planned as a command", async () => {
     { workspace, findPrompts: () => Promise.resolve("") },
     new AbortController().signal,
   );
-  expect(plan).toEqual({ type: "command", purpose: "tests" });
+  expect(plan).toEqual({ type: "command", purpose: "tests", again: false });
 });
