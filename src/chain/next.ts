@@ -157,8 +157,8 @@ export function earlyBaseline(context: Context, next: Step): Step | undefined {
       ? { type: "run_tests", key: `${phase}/baseline` }
       : undefined;
   const isDesigning = isBetween && phase !== "requirements-clarification";
-  const isAsked = context.questions.some(({ id }) => isAboutTests(id));
-  const question = (isAsking || isDesigning) && !isAsked ? askAboutBaseline(context, evidence.runs.at(-1)!) : [];
+  const isOpen = Object.keys(engine.files).length === 0 && !context.questions.some(({ id }) => isAboutTests(id));
+  const question = (isAsking || isDesigning) && isOpen ? askAboutBaseline(context, evidence.runs.at(-1)!) : [];
   return question.length > 0 ? { type: "ask_about_tests", question } : undefined;
 }
 
