@@ -1,4 +1,5 @@
 import type { Context, PresentedSolution } from "../chain/context.ts";
+import type { ChainLine } from "../chain/events.ts";
 import { reviewersOf } from "../chain/gates.ts";
 import { pageOf } from "../chain/page.ts";
 import { chainCost } from "../costs/report.ts";
@@ -34,6 +35,7 @@ export function answerOf(context: Context, file: string, ending: ShownEnding, bl
       ending,
       phase: current_phase,
       confidence: confidence_scores,
+      doubts: doubtsOf(context),
       cost: {
         usd: costs.estimated_cost,
         tokens: costs.tokens_used,
@@ -76,6 +78,30 @@ function changedLines({ engine }: Context, path: string, blobs: Blobs) {
   const { before = null, after = null } = engine.files[path] ?? {};
   const text = (hash: string | null) => (hash === null ? null : blobs.get(hash));
   return diffSize(unifiedDiff(text(before), text(after), path));
+}
+
+/** What is still in doubt, and how many areas no longer are. */
+function doubtsOf({ confidence_scores: { overall: _, ...scores }, uncertainties, waived, engine }: Context) {
+  const areas = [...new Set([...Object.keys(scores), ...uncertainties.map(({ area }) => area)])];
+  const open = areas.flatMap((area) => {
+    const { confidence, resolved, blocking = false } = uncertainties.find((one) => one.area === area) ?? {};
+    const score = scores[area] ?? confidence ?? 0;
+    const isOpen = resolved === false || (area in scores && score < engine.gates.overall);
+    return isOpen && !(area in waived) ? [{ area, confidence: score, blocking: blocking && !resolved }] : [];
+  });
+  return { open, settled: areas.length - open.length };
+}
+
+/** What prompts decided after the approval, and what was approved does not hold. */
+export function decidedSince(lines: readonly ChainLine[], { solution }: PresentedSolution): string[] {
+  const approved = lines.findLastIndex((line) => line.type === "event" && line.event === "approval_given");
+  return lines.slice(approved).flatMap((line) => {
+    if (line.type !== "event" || line.event !== "report_recorded") return [];
+    const others = (line.report.decisions ?? []).filter((one) =>
+      solution.decisions.every((it) => it.choice !== one.choice),
+    );
+    return others.map(({ choice, because }) => `${choice}${because ? `, because ${because}` : ""}`);
+  });
 }
 
 export function openFindings({ findings }: Context) {

@@ -22,7 +22,7 @@ import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import type { Json } from "../util/json.ts";
 import type { Input } from "../util/next.ts";
-import { answerOf, approvalEnding, busyAnswer, type ChainResult } from "./chain_answer.ts";
+import { answerOf, approvalEnding, busyAnswer, decidedSince, type ChainResult } from "./chain_answer.ts";
 import type { RunningChain } from "./flags.ts";
 import { limitsOf, policyOf, settingsOf } from "./limits.ts";
 import type { Answer } from "./operation.ts";
@@ -146,8 +146,12 @@ export async function driveChain(
           : ending;
     const isOver = ending.type === "completed" || ending.type === "accepted";
     const answer = answerOf(chain.context, chain.viewPath, shown, isOver ? chain.blobs : undefined);
-    if (isOver && "ending" in answer.data)
-      answer.data.durations = durations(chain.context, readChain(session.store, chain.id).lines);
+    if (isOver && "ending" in answer.data) {
+      const { lines } = readChain(session.store, chain.id);
+      answer.data.durations = durations(chain.context, lines);
+      const { solution } = chain.context;
+      if (solution?.standing === "approved") answer.data.decided = decidedSince(lines, solution);
+    }
     return ending.type === "interrupted" ? { ...answer, exit: exitCodeOfStop(caller.signal) } : answer;
   } catch (error) {
     throw resumable(error, chain.id);

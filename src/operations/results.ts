@@ -134,6 +134,11 @@ export const chainStands = z.object({
   ending,
   phase: z.enum(phases),
   confidence: known(amount),
+  /** What is still in doubt, and how many areas no longer are. */
+  doubts: z.object({
+    open: listOf(z.object({ area: z.string(), confidence: amount, blocking: z.boolean() })),
+    settled: amount,
+  }),
   cost: z.object({ usd: amount, tokens: amount, unpriced_calls: amount, lost_calls: lostCalls }),
   files: listOf(z.object({ path: z.string(), new: z.boolean(), deleted: z.boolean(), lines: changedLines })),
   mode: z.enum(workModes),
@@ -149,6 +154,8 @@ export const chainStands = z.object({
   test_runs: testRuns,
   /** Once the chain is over. */
   durations: z.exactOptional(durations),
+  /** Decided after the approval, and not part of what was approved. Once the chain is over. */
+  decided: z.exactOptional(texts),
   solution_hash: z.string().nullable(),
   context_file: z.string(),
   /** Where the app of a rehearsal lies. */

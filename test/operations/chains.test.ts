@@ -227,7 +227,9 @@ test("below the gate uncertainty-check plans more exploration", async () => {
   const doubt = { area: "big_numbers", confidence: 0.2, blocking: true, resolved: false };
   const { place, ask, begin } = started({ ...wholeWay, [measure]: report("A doubt.", { uncertainties: [doubt] }) });
   await begin({ answers: place.answers });
-  await ask("uncertainty-check");
+  expect((await ask("uncertainty-check")).data["doubts"]).toMatchObject({
+    open: [{ area: "big_numbers", confidence: 0.2, blocking: true }],
+  });
   const queued = place.events("prompts_queued").at(-1);
   expect(queued).toMatchObject({
     why: "The measurement is below the gate, so more exploration is planned.",

@@ -105,3 +105,14 @@ test("what a person decides is kept where there is no key, and the chain goes on
   expect((await place.run(["diff", "1"])).code).toBe(0);
   expect(place.journal().filter((line) => line.type === "intent" && line.effect === "model")).toHaveLength(2);
 });
+
+test("a decision that the approved solution does not hold is named when the chain is done", async () => {
+  const place = placeWith(quickApp);
+  const decisions = [{ key: "zero", choice: "product(0) stays 0", because: "that is what * does" }];
+  const replies = { ...tinyWay, "implementation/1/1-tdd_flow_controller/turn-3": report("It passes.", { decisions }) };
+  const ran = await place.run([...tiny, place.replay(replies), "--approve-policy=auto"]);
+  expect(ran.code).toBe(0);
+  expect(ran.stdout).toContain(
+    "\nDecided while building, not part of what you approved:\n  → product(0) stays 0, because that is what * does\n",
+  );
+});

@@ -20,8 +20,17 @@ function plain(operation: OperationName, data: Record<string, unknown>): Record<
   if (!("ending" in data)) return data;
   const worktree = data["worktree"] ? { advice: null, ...data["worktree"] } : null;
   const tests = { command: "npm test", found_in: "found in package.json", confirmed: false };
+  const doubts = { open: [], settled: 0 };
   const lists = { files: [], findings: [], touched: [], test_runs: [], not_checked: [], tests_changed: [] };
-  return { tests, ...lists, mode: "tdd", ...data, worktree, cost: { ...nothingLost, ...(data["cost"] as object) } };
+  return {
+    tests,
+    doubts,
+    ...lists,
+    mode: "tdd",
+    ...data,
+    worktree,
+    cost: { ...nothingLost, ...(data["cost"] as object) },
+  };
 }
 
 function plainChain(chain: Record<string, unknown>): Record<string, unknown> {

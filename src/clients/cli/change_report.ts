@@ -97,9 +97,11 @@ export function changes(data: ChainStands): string[] {
     return `  ${mark} ${path(file.path)}${file.lines ? `  ${countsText(file.lines)}` : ""}`.trimEnd();
   });
   const touched = data.touched.map((one) => `  ! ${path(one)}`);
+  const decided = data.decided?.map((text) => `  → ${text}`) ?? [];
   return [
     ...(files.length === 0 ? [] : ["Changed:", ...firstOf(files, mostFiles)]),
     ...(touched.length === 0 ? [] : ["Changed by commands:", ...firstOf(touched, mostFiles)]),
+    ...(decided.length === 0 ? [] : ["Decided while building, not part of what you approved:", ...decided]),
   ];
 }
 

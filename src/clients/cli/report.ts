@@ -178,7 +178,7 @@ function chainText(
     default:
       lines.push(`Chain ${id} stands at ${title(data.phase).toLowerCase()}.`);
   }
-  if (operation === "uncertainty-check" || ending.type === "reached") lines.push(...confidence(data.confidence));
+  if (operation === "uncertainty-check" || ending.type === "reached") lines.push(...doubtLines(data));
   const unpriced = cost.unpriced_calls > 0 ? ` (the price of ${count(cost.unpriced_calls, "call")} is not known)` : "";
   lines.push(
     "",
@@ -223,13 +223,14 @@ function demoText(folder: string, file: string): string[] {
   ];
 }
 
-function confidence(scores: ChainStands["confidence"]): string[] {
-  return Object.entries(scores).map(([area, score]) => `  ${inWords(area).padEnd(24)} ${bar(score)} ${percent(score)}`);
-}
-
-function bar(value: number): string {
-  const full = Math.round(value * 20);
-  return `${"█".repeat(full)}${"░".repeat(20 - full)}`;
+function doubtLines({ confidence, doubts: { open, settled } }: ChainStands): string[] {
+  const sure = `Confidence: ${percent(confidence["overall"] ?? 0)}.`;
+  if (open.length === 0) return [`${sure} Nothing is open: ${count(settled, "area is", "areas are")} settled.`];
+  const lines = open.map(
+    (one) => `  ? ${inWords(one.area)} (${percent(one.confidence)}${one.blocking ? ", blocks the solution" : ""})`,
+  );
+  const rest = settled === 0 ? [] : [`${count(settled, "more area is", "more areas are")} settled.`];
+  return [`${sure} Open:`, ...lines, ...rest];
 }
 
 function costText(data: Extract<ResultOf<"chain-cost">, { goal: string }>, flags: Input): string {

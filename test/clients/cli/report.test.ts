@@ -610,14 +610,29 @@ test("a chain that paused says why, and what to type next", () => {
   );
 });
 
-test("a measurement shows every area as a bar", () => {
-  expect(say("uncertainty-check", { ...stands, ending: { type: "reached" } })).toBe(
+test("a measurement lists what is open in words, and says how much is settled", () => {
+  const open = [
+    { area: "logout_of_tokens", confidence: 0.4, blocking: true },
+    { area: "technical_approach", confidence: 0.7, blocking: false },
+  ];
+  const measured = (doubts: object) => say("uncertainty-check", { ...stands, ending: { type: "reached" }, doubts });
+  expect(measured({ open, settled: 1 })).toBe(
     lines(
       "Chain 047 stands at implementation.",
-      "  overall                  ██████████░░░░░░░░░░ 50%",
-      "  requirements             ████████████████████ 100%",
+      "Confidence: 50%. Open:",
+      "  ? logout of tokens (40%, blocks the solution)",
+      "  ? technical approach (70%)",
+      "1 more area is settled.",
       ...cost,
     ),
+  );
+  expect(measured({ open: [], settled: 3 })).toContain("\nConfidence: 50%. Nothing is open: 3 areas are settled.\n");
+});
+
+test("the final report names what was decided while building, beside what was approved", () => {
+  const ending = { type: "completed", summary: "Done." };
+  expect(say("new", { ...stands, ending, decided: ["Dates stay in UTC, because the API has no zone."] })).toContain(
+    "\nDecided while building, not part of what you approved:\n  → Dates stay in UTC, because the API has no zone.\n",
   );
 });
 
