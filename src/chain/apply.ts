@@ -5,6 +5,7 @@ import { emptyContext, type Context, type Item, type PhaseVisit } from "./contex
 import { forChain, type ChainEvent, type ChainLine, type EventNamed } from "./events.ts";
 import { importContext } from "./import_context.ts";
 import { isNoted } from "./assumptions.ts";
+import { ledgerText } from "./ledger.ts";
 import { applyIntent, applyResult, inItem, inLastTurn, withEngine } from "./item.ts";
 import { asTheUserSaid, madeBySolution } from "./test_question.ts";
 import { recordChange, recordReport, recordTouched, withNoted, withOverall } from "./record.ts";
@@ -294,7 +295,13 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       const turned = request?.kind === "change" ? { [request.path]: request.after } : {};
       const turned_down = { ...engine.turned_down, ...turned };
       const said = { request: null, consent, turned_down, said: [...engine.said.slice(-19), reason] };
-      if (!question) return withEngine(withLosses(context, lost, false), said);
+      if (!question) {
+        const refused = withEngine(withLosses(context, lost, false), said);
+        // The prompt at work sees the ledger only once it has ended, so its next turn says why.
+        return lost.length > 0 && engine.item?.turns.length
+          ? inItem(refused, engine.item.key, (item) => ({ ...item, note: ledgerText([event]) }))
+          : refused;
+      }
       // Once the question was looked into, the tests run again, and the person is asked again.
       return withEngine(context, lost.length > 0 ? { ...said, untested: true, gate: null } : said);
     }

@@ -801,6 +801,18 @@ test("a question about tests that no longer run is answered, and then the person
   ).toEqual(["uncertainty-analysis/3/controller"]);
 });
 
+test("why a person does not let tests go stands in the very next request", async () => {
+  const { bench, next } = await withoutOldTest({});
+  const id = await next();
+  const before = bench.requests.length;
+  await bench.say({ type: "reject", reason: "It pins the old behaviour down.", id: id as string });
+  await next();
+  await bench.chain.close();
+  expect(JSON.stringify(bench.requests[before])).toContain(
+    "A person does not allow these tests that no longer run: test/old.test.js. It pins the old behaviour down.",
+  );
+});
+
 test("a refusal to let tests go is asked about again once the person answered something else", async () => {
   const { bench, next } = await withoutOldTest({
     "implementation/3/controller/turn-1": action("I ask.", {
