@@ -665,6 +665,8 @@ function keptProof(context: Context): Context {
       ? [[path, { ...known, after, kept: true as const }] as const]
       : [];
   });
+  const named = new Map(kept);
+  const left = Object.entries(engine.files).flatMap(([path, { before }]) => (named.has(path) ? [] : [[path, before]]));
   const isKept = kept.length > 0;
   const red = evidence.red && kept.some(([, { role }]) => role === "test");
   const losses = isKept ? allowedLosses(context) : {};
@@ -672,7 +674,12 @@ function keptProof(context: Context): Context {
   const since = isKept ? evidence.since : evidence.runs.length;
   return withEngine(
     { ...context, evidence: { ...evidence, since, red, losses, ...none } },
-    { files: Object.fromEntries(kept), shown: {}, untested: isKept },
+    {
+      files: Object.fromEntries(kept),
+      left: { ...engine.left, ...(Object.fromEntries(left) as Record<string, string | null>) },
+      shown: {},
+      untested: isKept,
+    },
   );
 }
 

@@ -238,6 +238,8 @@ export type Engine = Readonly<{
   shown: Readonly<Record<string, string | null>>;
   /** `kept`: as it was written for the solution that was approved before. */
   files: Readonly<Record<string, { before: string | null; after: string | null; role: Role; kept?: true }>>;
+  /** What files held at first that an earlier solution changed and that the approved one does not name. */
+  left: Readonly<Record<string, string | null>>;
 }>;
 
 /** `brief`: what is told of it where the reply that brought it about stands above. */
@@ -406,5 +408,6 @@ export const emptyContext: Context = {
     proposed: [],
     shown: {},
     files: {},
+    left: {},
   },
 };

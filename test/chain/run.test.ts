@@ -699,6 +699,37 @@ test("a solution that needs one more file keeps what was written and seen to fai
   for (const path of [productTest.path, productCode.path, readme.path]) expect(text).toContain(`+++ b/${path}`);
 });
 
+test("a file that the newest solution no longer names is still shown to reviewers, and named as such", async () => {
+  const readme = { path: "README.md", content: "# product\n" };
+  const back = { type: "go_back", to: "solution-approval" };
+  const presents = (files: readonly object[]) =>
+    action("Other files.", { type: "present_solution", patch: [{ part: "files", value: files }] });
+  const later = Object.entries(againApproved).map(([key, reply]) => [
+    key.replace(/\d/, (number) => String(Number(number) + 1)),
+    reply,
+  ]);
+  const bench = await workbench({
+    ...wholeWay,
+    "implementation/2/1-tdd_flow_controller/turn-2": report("It belongs into the README.", {}, back),
+    "solution-approval/1/controller/turn-1": presents([
+      ...productSolution.files,
+      { path: readme.path, role: "doc", change: "new" },
+    ]),
+    "implementation/3/1-tdd_flow_controller/turn-1": uses(["write_file", readme]),
+    "implementation/3/1-tdd_flow_controller/turn-2": report("It does not.", {}, back),
+    "solution-approval/2/controller/turn-1": presents(productSolution.files),
+    "implementation/4/1-tdd_flow_controller/turn-1": done,
+    ...(Object.fromEntries(later) as Replies),
+  });
+  expect(await bench.run({ answers: wholeWayAnswers, approve: "auto" })).toMatchObject({ type: "completed" });
+  await bench.chain.close();
+  const { text = "" } = named(bench, "change_shown").at(-1) as { text?: string };
+  expect(text).toContain(
+    "Changed for an earlier solution, and not part of the approved one: README.md. These files are still changed.",
+  );
+  for (const path of [productTest.path, productCode.path, readme.path]) expect(text).toContain(`+++ b/${path}`);
+});
+
 test("a test that a person edits after it failed costs an approval, and nothing is written again", async () => {
   const bench = await workbench({
     ...wholeWay,
