@@ -89,7 +89,7 @@ async function carryOut(order: Order): Promise<number> {
     listen(line, context) {
       if (output === "stream-json") process.stdout.write(`${harmlessJson(line)}\n`);
       live.line(line, context);
-      if (!isShownElsewhere(line, interactive, isUnseen)) narrate(line, screen);
+      if (!isShownElsewhere(line, interactive, isUnseen)) narrate(line, screen, false, live.looked(line));
       if (isUnheard(line) && (order.options.replay !== undefined || order.operation.name === "demo"))
         screen.print(screen.style("yellow", `  ! ${unheardText()}`));
     },

@@ -6,7 +6,7 @@ import { inOneRow, reportLines } from "./report_lines.ts";
 import { cutWords, harmless, wrap, type Screen, type Style } from "./terminal.ts";
 
 /** The story of a chain as it happens, in lines that stay. Nothing is said that is not in the journal. */
-export function narrate(line: ChainLine, screen: Screen, isWhole = false): void {
+export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked = ""): void {
   const { style } = screen;
   const say = (mark: string, text: string) => {
     const colour = colourOf(mark);
@@ -33,7 +33,7 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false): void 
     case "decision_taken":
       return say("→", isWhole ? line.action.say : inOneRow(line.action.say, screen.columns - 4));
     case "report_recorded":
-      for (const [mark, text] of reportLines(line, screen.columns - 4)) say(mark, text);
+      for (const [mark, text] of reportLines(line, screen.columns - 4, looked)) say(mark, text);
       return undefined;
     case "reply_rejected":
       return say("!", `The reply could not be used: ${line.problems[0] ?? ""}`);

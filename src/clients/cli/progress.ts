@@ -1,11 +1,14 @@
 import { relative } from "node:path";
 import type { Caller, ChainLine, Progress } from "../../operations/operation.ts";
+import { count } from "../../util/count.ts";
 import { harmless, wrap, type Screen } from "./terminal.ts";
 import { percent } from "./values.ts";
 
 export interface Live {
   sign(sign: Progress): void;
   line(line: ChainLine, context: Totals): void;
+  /** What the prompt of a report looked at in this run: " (read 4 files, 2 searches)". */
+  looked(line: ChainLine): string;
   /** Takes the lines away, until there is another sign of life. */
   stop(): void;
 }
@@ -27,6 +30,7 @@ export function openLive(screen: Screen, now: () => number, cwd: string): Live {
   /** By the step's key: several prompts may think at the same time. */
   const doing = new Map<string, Doing>();
   const told = new Set<string>();
+  const looks = new Map<string, Set<string>>();
   let timer: NodeJS.Timeout | undefined;
   let totals = "";
   let frame = 0;
@@ -82,6 +86,16 @@ export function openLive(screen: Screen, now: () => number, cwd: string): Live {
       totals = `$${costs.estimated_cost.toFixed(2)}${budget === null ? "" : ` of $${budget.toFixed(2)}`} · ${tokens} tokens${scores["overall"] ? ` · confidence ${percent(scores["overall"])}` : ""}`;
       // What is begun next is drawn over it before the next tick, so that nothing flickers.
       if (line.type === "result") doing.delete(line.key);
+      if (line.type !== "result" || line.effect !== "tool") return;
+      const seen = line.seen.map(({ kind, ref }) => `${kind} ${ref.replace(/:\d+-\d+$/, "")}`);
+      looks.set(line.key, new Set([...(looks.get(line.key) ?? []), ...seen]));
+    },
+    looked(line) {
+      const seen = [...("key" in line ? (looks.get(line.key) ?? []) : [])];
+      const [files, searches] = ["file ", "search "].map((kind) => seen.filter((one) => one.startsWith(kind)).length);
+      const read = files ? [`read ${count(files, "file")}`] : [];
+      const counts = searches ? [...read, count(searches, "search", "searches")] : read;
+      return counts.length > 0 ? ` (${counts.join(", ")})` : "";
     },
     stop() {
       clearInterval(timer);

@@ -15,7 +15,7 @@ const mostDiscoveries = 3;
  * What a person is told of a report at once. Findings and steps to do by hand are told in full. All else is told in one
  * row of so many columns, because `log` shows the whole report.
  */
-export function reportLines(recorded: Recorded, columns: number): StoryLine[] {
+export function reportLines(recorded: Recorded, columns: number, looked: string): StoryLine[] {
   const { prompt, report, counted } = recorded;
   const { discovered = [], findings = [] } = report;
   const steps = discovered.filter(({ key }) => key === "manual_steps").flatMap(({ value }) => value);
@@ -24,7 +24,7 @@ export function reportLines(recorded: Recorded, columns: number): StoryLine[] {
   const lowered = counted.filter(({ score, claimed }) => score < claimed);
   const row = (mark: string, text: string): StoryLine => [mark, inOneRow(text, columns)];
   return [
-    row(reportMark(recorded), `${prompt}: ${report.summary}`),
+    row(reportMark(recorded), `${prompt}${looked}: ${report.summary}`),
     ...(found.length === 0 ? [] : [row("·", besideEachOther(found, columns))]),
     ...doubtTexts(report).map((text) => row("·", text)),
     ...lowered.map(({ area, score, claimed }) =>

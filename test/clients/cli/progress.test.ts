@@ -52,6 +52,30 @@ function having(usd: number, tokens: number, budget_usd: number | null, overall:
   };
 }
 
+test("how many files and searches a prompt looked at is known when it reports, each counted once", () => {
+  const { live } = follow();
+  const look = (key: string, kind: "file" | "search" | "list", ref: string): ChainLine => ({
+    ...stamp,
+    type: "result",
+    effect: "tool",
+    key,
+    call: "c",
+    tool: "t",
+    is_error: false,
+    content: { text: "" },
+    seen: [{ kind, ref }],
+  });
+  const reported = { ...stamp, type: "event", event: "decision_taken", key: "k", action: { say: "", do: {} } };
+  const looked = () => live.looked(reported as unknown as ChainLine);
+  expect(looked()).toBe("");
+  for (const line of [look("k", "list", "src"), look("other", "file", "b.js"), look("k", "file", "a.js:1-40")])
+    live.line(line, emptyContext);
+  expect(looked()).toBe(" (read 1 file)");
+  for (const line of [look("k", "file", "a.js:41-80"), look("k", "search", "x"), look("k", "search", "y")])
+    live.line(line, emptyContext);
+  expect(looked()).toBe(" (read 1 file, 2 searches)");
+});
+
 test("what is being done, what the whole chain has cost and how sure it is stand in two lines", () => {
   const { live, shown } = follow();
   live.sign(thinking);
