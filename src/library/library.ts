@@ -1,9 +1,10 @@
-import { type Dirent, existsSync, readdirSync, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { type Entry, type IndexFile, inMemory, openIndexFile } from "../store/index_file.ts";
 import { editDistance } from "../util/distance.ts";
 import { systemCode, UserError } from "../util/errors.ts";
+import { isFolder } from "../util/files.ts";
 import { asJson } from "../util/json.ts";
 import type { Next } from "../util/next.ts";
 import { type Listed, type Place, type Prompt, promptName, type Scope } from "./prompt.ts";
@@ -196,7 +197,7 @@ function locate({ folders, allowed }: Shelving, reads: (path: string) => void): 
         const rank = isSystem && !allowed.has(name) ? systemRank : root.rank;
         places.push({ name, file, folder, scope: root.scope, rank });
       }
-      if (entry.isSymbolicLink() && leadsToFolder(file)) {
+      if (entry.isSymbolicLink() && isFolder(file)) {
         const why = "Put the folder itself here, or name it under prompts.team in your config.json.";
         problems.push({ file, message: `${file}: a link to a folder is not followed`, next: [{ why }] });
       }
@@ -218,15 +219,6 @@ function locate({ folders, allowed }: Shelving, reads: (path: string) => void): 
   }
   const owned = [...owners.keys()].sort().map((name) => owners.get(name)!);
   return { places, owners, owned, files: owned.map(({ file }) => file), folders: listed, problems };
-}
-
-function leadsToFolder(link: string): boolean {
-  try {
-    return statSync(link).isDirectory();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return false;
-  }
 }
 
 /** The templates are no prompts yet, and what is installed beside prompts is none. */

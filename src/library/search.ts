@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Hit, type IndexFile, wordPattern } from "../store/index_file.ts";
 import { editDistance } from "../util/distance.ts";
-import { systemCode } from "../util/errors.ts";
+import { unlessRefused } from "../util/errors.ts";
 import type { Listed, Place } from "./prompt.ts";
 
 export interface PromptHit {
@@ -101,10 +101,5 @@ function folded(text: string): string {
 
 /** None where the file went away since the index looked at it. */
 function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, "utf8").split(/\r?\n/);
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return [];
-  }
+  return unlessRefused(() => readFileSync(file, "utf8").split(/\r?\n/)) ?? [];
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { resolve as resolvePath } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { systemCode } from "../util/errors.ts";
+import { unlessRefused } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import type { World } from "../util/world.ts";
 import { onlyOutput } from "./descriptors.ts";
@@ -149,13 +149,11 @@ export function findProgram(name: string, env: World["env"], cwd: string): strin
 }
 
 function mayRun(path: string): boolean {
-  try {
+  const isFile = unlessRefused(() => {
     fs.accessSync(path, fs.constants.X_OK);
     return fs.statSync(path).isFile();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return false;
-  }
+  });
+  return isFile === true;
 }
 
 /** `kill` says false once there is nobody left to be told. */

@@ -3,7 +3,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../util/hash.ts";
 import { makeFolder, writeAtomic } from "../util/files.ts";
-import { systemCode, UserError } from "../util/errors.ts";
+import { systemCode, unlessRefused, UserError } from "../util/errors.ts";
 
 export interface Blobs {
   /** Keeps a text on disk, once, and returns the name it is found by. */
@@ -33,7 +33,7 @@ export function openBlobs(folder: string): Blobs {
     if (!durable) unsynced.add(hash);
   };
   const bytesOf = (hash: string, what: string) => {
-    const bytes = readBytesIfThere(join(folder, hash));
+    const bytes = unlessRefused(() => readFileSync(join(folder, hash)), "ENOENT");
     if (bytes !== undefined && sha256(bytes) === hash) return bytes;
     throw new UserError(
       "blob_damaged",
@@ -61,15 +61,6 @@ export function openBlobs(folder: string): Blobs {
     },
     getBytes: (hash) => bytesOf(hash, "A file that this chain kept"),
   };
-}
-
-function readBytesIfThere(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 async function syncFile(path: string): Promise<void> {

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { messageOf, systemCode } from "../util/errors.ts";
+import { messageOf, systemCode, unlessRefused } from "../util/errors.ts";
 import { makeFolder } from "../util/files.ts";
 import type { Json } from "../util/json.ts";
 import { stampOf } from "../util/stamp.ts";
@@ -141,14 +141,12 @@ function isBusy(error: unknown): boolean {
 }
 
 function removed(path: string): boolean {
-  try {
-    // The file last: whoever opens it in between has one that is about to go, and never one without its -wal.
+  // The file last: whoever opens it in between has one that is about to go, and never one without its -wal.
+  const isDone = unlessRefused(() => {
     for (const suffix of ["-wal", "-shm", "-journal", ""]) rmSync(path + suffix, { force: true });
     return true;
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return false;
-  }
+  });
+  return isDone === true;
 }
 
 interface Row {

@@ -1,5 +1,5 @@
 import { isFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
-import { exitCodes, systemCode, UserError } from "../util/errors.ts";
+import { exitCodes, unlessRefused, UserError } from "../util/errors.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 import { quoted } from "../util/quoting.ts";
 
@@ -32,9 +32,5 @@ export function journalEndIn(value: unknown): JournalEnd | undefined {
 
 /** Not synced, and no reason to stop a chain where it cannot be written: an end that lags behind is no damage. */
 export function writeJournalEnd(path: string, end: JournalEnd): void {
-  try {
-    writeAtomic(path, JSON.stringify(end), { durable: false });
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-  }
+  unlessRefused(() => writeAtomic(path, JSON.stringify(end), { durable: false }));
 }

@@ -45,6 +45,17 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** What `work` gives, or undefined where the system refuses it: for any reason, or for one of these (ENOENT …). */
+export function unlessRefused<Result>(work: () => Result, ...reasons: readonly string[]): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined || (reasons.length > 0 && !reasons.includes(code))) throw error;
+    return undefined;
+  }
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { systemCode } from "./errors.ts";
+import { systemCode, unlessRefused } from "./errors.ts";
 
 /** Writes all of `bytes`: a full disk can make one write short without an error (the next one then fails). */
 export function writeFully(fd: number, bytes: Uint8Array, position: number | null = null): void {
@@ -79,12 +79,7 @@ export function makeFolder(path: string, mode = 0o700): void {
 
 /** Whether a path leads to a folder. A path that cannot be followed, as through a file, leads to none. */
 export function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return false;
-  }
+  return unlessRefused(() => statSync(path).isDirectory()) === true;
 }
 
 /** The text of a file, or undefined where there is none. Any other error is thrown, and names the path even for a folder. */

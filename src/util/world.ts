@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
-import { systemCode } from "./errors.ts";
+import { unlessRefused } from "./errors.ts";
 
 /** What functions need from outside, handed in so that tests can turn the clock and fix the dice. */
 export interface World {
@@ -23,10 +23,5 @@ export function realWorld(env: Readonly<Record<string, string | undefined>> = pr
 
 /** What the system knows of its user; in a container it may know nothing. */
 export function userOfSystem(): { username: string; homedir: string } | undefined {
-  try {
-    return userInfo();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
+  return unlessRefused(() => userInfo());
 }

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { systemCode } from "../util/errors.ts";
+import { systemCode, unlessRefused } from "../util/errors.ts";
 import { writeFully } from "../util/files.ts";
 import { sha256 } from "../util/hash.ts";
 import { inside, kernelPaths, kindOf, openChecked, refused, statsOf } from "./place.ts";
@@ -163,32 +163,24 @@ export function openFolder(place: Place): OpenFolder | undefined {
 
 /** Whether it was not there before. */
 function makeFolder(path: string): boolean {
-  try {
+  const isMade = unlessRefused(() => {
     fs.mkdirSync(path);
     return true;
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
-    return false;
-  }
+  }, "EEXIST");
+  return isMade === true;
 }
 
 /** Through its own folder, so that a link swapped in since cannot lead elsewhere. Whether it is gone. */
 export function removeEmptyFolder(real: string): boolean {
-  try {
-    return (
-      inside(dirname(real), (at) => {
-        fs.rmdirSync(`${at}/${basename(real)}`);
-        return true;
-      }) ?? false
-    );
-  } catch (error) {
-    if (!staying.has(systemCodeOrThrow(error))) throw error;
-    return false;
-  }
+  const remove = (at: string) => {
+    fs.rmdirSync(`${at}/${basename(real)}`);
+    return true;
+  };
+  return unlessRefused(() => inside(dirname(real), remove), ...staying) === true;
 }
 
 /** Why a folder may stay: it holds something, is gone or no folder, or a disk is mounted there that says no. */
-const staying = new Set(["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR", "EBUSY", "EACCES", "EPERM", "EROFS"]);
+const staying = ["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR", "EBUSY", "EACCES", "EPERM", "EROFS"];
 
 /** `like` tells the mode exactly, and the owner where that is for us to choose; without it both are the usual ones. */
 export function writeTemporary(

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { systemCode, UserError } from "../util/errors.ts";
+import { unlessRefused, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { entriesInside, statsOf } from "./place.ts";
 
@@ -29,7 +29,8 @@ export function holdGitName(root: string): () => void {
   const file = lockFile(root);
   const shared = new DatabaseSync(file, { timeout: 10_000 });
   shared.exec("BEGIN; SELECT * FROM sqlite_master");
-  makeFolder(path);
+  // Where we may not make it, a command may not either.
+  unlessRefused(() => fs.mkdirSync(path, { mode: 0o700 | sticky }), "EEXIST", "EACCES", "EPERM", "EROFS");
   return () => {
     shared.close();
     const alone = new DatabaseSync(file, { timeout: 20 });
@@ -46,15 +47,6 @@ export function holdGitName(root: string): () => void {
 }
 
 const busy = 5;
-
-function makeFolder(path: string): void {
-  try {
-    fs.mkdirSync(path, { mode: 0o700 | sticky });
-  } catch (error) {
-    // Where we may not make it, a command may not either.
-    if (!["EEXIST", "EACCES", "EPERM", "EROFS"].includes(systemCode(error) ?? "")) throw error;
-  }
-}
 
 /** One for each workspace and user. Only the database opens it: closing another descriptor would free the lock. */
 function lockFile(root: string): string {

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { basename, dirname, isAbsolute, join, posix, relative, sep } from "node:path";
-import { systemCode } from "../util/errors.ts";
+import { systemCode, unlessRefused } from "../util/errors.ts";
 
 export interface Refused {
   readonly type: "refused";
@@ -146,25 +146,16 @@ export async function insideWhile(folder: string, work: (at: string) => Promise<
 
 /** What lies in a folder itself; nothing where it cannot be read or is gone, as then its files cannot be read either. */
 export function entriesInside(folder: string): readonly fs.Dirent[] {
-  return inside(folder, (at) => unlessClosed(() => fs.readdirSync(at, { withFileTypes: true }))) ?? [];
+  const list = (at: string) => unlessRefused(() => fs.readdirSync(at, { withFileTypes: true }), ...closedCodes);
+  return inside(folder, list) ?? [];
 }
 
 function openedFolder(folder: string): number | undefined {
-  return unlessClosed(() => openChecked(folder, fs.constants.O_DIRECTORY));
-}
-
-function unlessClosed<Result>(work: () => Result): Result | undefined {
-  try {
-    return work();
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === undefined || !closedCodes.has(code)) throw error;
-    return undefined;
-  }
+  return unlessRefused(() => openChecked(folder, fs.constants.O_DIRECTORY), ...closedCodes);
 }
 
 /** It is gone, swapped, not for us, too deep, or on a disk that does not answer. */
-const closedCodes = new Set("ENOENT ENOTDIR ELOOP EACCES EPERM ENAMETOOLONG EIO ESTALE ENOTCONN".split(" "));
+const closedCodes = "ENOENT ENOTDIR ELOOP EACCES EPERM ENAMETOOLONG EIO ESTALE ENOTCONN".split(" ");
 
 export const kernelPaths = fs.existsSync("/proc/self/fd");
 
@@ -188,10 +179,5 @@ export function kindOf(stats: fs.Stats): string {
 
 /** What lies at the very end of the path, be it a link; undefined where nothing can be seen there. */
 export function statsOf(path: string): fs.Stats | undefined {
-  try {
-    return fs.lstatSync(path, { throwIfNoEntry: false });
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
+  return unlessRefused(() => fs.lstatSync(path, { throwIfNoEntry: false }));
 }

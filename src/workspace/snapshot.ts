@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { LookedAt } from "../programs/program.ts";
-import { UserError, systemCode } from "../util/errors.ts";
+import { unlessRefused, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { parseJson } from "../util/json.ts";
 import { readBytes } from "./file.ts";
@@ -162,7 +162,7 @@ function fileOf({ mode, bytes }: ReadFile, hash: string): FileState {
 /** Undefined for what is neither a file nor a link, and for what went away meanwhile. */
 function readState(root: string, path: string, at: string, stats: fs.Stats): FileState | ReadFile | undefined {
   if (stats.isSymbolicLink()) {
-    const target = targetOf(at);
+    const target = unlessRefused(() => fs.readlinkSync(at), "ENOENT", "EINVAL", "ENOTDIR");
     return target === undefined ? undefined : { type: "link", target };
   }
   if (!stats.isFile()) return undefined;
@@ -174,16 +174,6 @@ function readState(root: string, path: string, at: string, stats: fs.Stats): Fil
   return now?.isFile()
     ? { type: "file", sha256: sha256(stampOf(now)), mode: now.mode & 0o7777, size: now.size, kept: false }
     : undefined;
-}
-
-function targetOf(at: string): string | undefined {
-  try {
-    return fs.readlinkSync(at);
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === "ENOENT" || code === "EINVAL" || code === "ENOTDIR") return undefined;
-    throw error;
-  }
 }
 
 function stampOf({ size, mtimeMs, ctimeMs, ino, mode }: fs.Stats): string {

@@ -1,6 +1,7 @@
-import { lstat, readdir, stat } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
-import { systemCode, UserError } from "../../util/errors.ts";
+import { systemCode, unlessRefused, UserError } from "../../util/errors.ts";
 import type { Place } from "../prompt.ts";
 
 /**
@@ -24,8 +25,7 @@ type Located = Pick<Place, "file" | "folder">;
 
 async function isFolder(path: string): Promise<boolean> {
   try {
-    const found = await lstat(path);
-    return (found.isSymbolicLink() ? await stat(path) : found).isDirectory();
+    return (await stat(path)).isDirectory();
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined) throw error;
@@ -38,7 +38,7 @@ async function isFolder(path: string): Promise<boolean> {
 async function below(root: string, inner = ""): Promise<Located[]> {
   const [folder = ""] = inner.split(sep);
   const located: Located[] = [];
-  const entries = await entriesOf(join(root, inner));
+  const entries = unlessRefused(() => readdirSync(join(root, inner), { withFileTypes: true }));
   // It is found out to be no prompt when it is read, and that is said of it.
   if (!entries) return [{ file: join(root, inner), folder }];
   for (const entry of entries) {
@@ -47,13 +47,4 @@ async function below(root: string, inner = ""): Promise<Located[]> {
     if (entry.isDirectory() && entry.name !== "templates") located.push(...(await below(root, path)));
   }
   return located;
-}
-
-async function entriesOf(folder: string) {
-  try {
-    return await readdir(folder, { withFileTypes: true });
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { systemCode } from "../../util/errors.ts";
+import { unlessRefused } from "../../util/errors.ts";
 import { readBytes } from "../../workspace/file.ts";
 import { isInside, statsOf } from "../../workspace/place.ts";
 import type { Refused } from "../../workspace/place.ts";
@@ -189,12 +189,7 @@ function within(folder: string, name: string): string | undefined {
 }
 
 function realPath(path: string): string | undefined {
-  try {
-    return fs.realpathSync.native(path);
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
+  return unlessRefused(() => fs.realpathSync.native(path));
 }
 
 function shortText(path: string): string | undefined {

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join, posix, relative, resolve } from "node:path";
 import { closedBecause, isInside } from "../../workspace/place.ts";
-import { systemCode } from "../../util/errors.ts";
+import { unlessRefused } from "../../util/errors.ts";
 import { sha256 } from "../../util/hash.ts";
 import { isRecord, parseJson } from "../../util/json.ts";
 
@@ -95,24 +95,17 @@ function wordsOf(line: string): string[] {
   return [...new Set([...parted, ...quoted, ...modules])].filter((word) => word !== "" && !word.includes("\0"));
 }
 
-/** What a file holds; of a very large one only its size and when it was changed. Undefined where there is none. */
+/**
+ * What a file holds; of a very large one only its size and when it was changed. Undefined for what is not there, or
+ * cannot be read: then a command cannot read it either.
+ */
 function contentOf(path: string): Buffer | string | undefined {
   const stats = statOf(path);
   if (!stats?.isFile()) return undefined;
   const isLarge = stats.size > largest;
-  return isLarge ? `${stats.size} bytes, changed ${stats.mtimeMs}` : unlessDenied(() => fs.readFileSync(path));
+  return isLarge ? `${stats.size} bytes, changed ${stats.mtimeMs}` : unlessRefused(() => fs.readFileSync(path));
 }
 
 function statOf(path: string): fs.Stats | undefined {
-  return unlessDenied(() => fs.statSync(path));
-}
-
-/** Undefined for what is not there, or cannot be read: then a command cannot read it either. */
-function unlessDenied<Result>(work: () => Result): Result | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
+  return unlessRefused(() => fs.statSync(path));
 }

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { unlessRefused } from "../../util/errors.ts";
 import { sha256 } from "../../util/hash.ts";
 import { entriesInside, statsOf } from "../../workspace/place.ts";
 import { redact } from "../../workspace/redact.ts";
@@ -66,10 +67,9 @@ function ancestorsOf(folder: string): string[] {
 
 /** What we cannot read, no command of the same user can. */
 function isReadable(path: string): boolean {
-  try {
+  const isFile = unlessRefused(() => {
     fs.accessSync(path, fs.constants.R_OK);
     return fs.statSync(path).isFile();
-  } catch {
-    return false;
-  }
+  });
+  return isFile === true;
 }

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { unlessRefused } from "../../util/errors.ts";
 import type { World } from "../../util/world.ts";
 import { follow, isInside, statsOf } from "../../workspace/place.ts";
 
@@ -117,12 +118,9 @@ function wayOf(link: string, most = 40): string[] {
   return [next, ...wayOf(next, most - 1)];
 }
 
+/** What cannot be read has no programs for us. */
 function entriesOf(folder: string): fs.Dirent[] {
-  try {
-    return fs.readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return []; // What cannot be read has no programs for us.
-  }
+  return unlessRefused(() => fs.readdirSync(folder, { withFileTypes: true })) ?? [];
 }
 
 const words = (list: string) => list.trim().split(/\s+/);

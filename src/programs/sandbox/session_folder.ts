@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { exitCodes, systemCode, UserError } from "../../util/errors.ts";
+import { exitCodes, systemCode, unlessRefused, UserError } from "../../util/errors.ts";
 
 /** A private folder for as long as this process runs commands. What a killed process left is cleared away. */
 export interface SessionFolder {
@@ -118,16 +118,7 @@ const leftGroups = new Set<string>();
 function removeGroup(group: string): void {
   leftGroups.add(group);
   for (const left of leftGroups) {
-    if (!fs.existsSync(left) || removed(left)) leftGroups.delete(left);
-  }
-}
-
-function removed(group: string): boolean {
-  try {
-    fs.rmdirSync(group);
-    return true;
-  } catch (error) {
-    if (systemCode(error) !== "EBUSY") throw error;
-    return false;
+    if (fs.existsSync(left)) unlessRefused(() => fs.rmdirSync(left), "EBUSY");
+    if (!fs.existsSync(left)) leftGroups.delete(left);
   }
 }
