@@ -12,7 +12,8 @@ import type { Session } from "../session/session.ts";
 import type { ChainResult } from "./chain_answer.ts";
 import { fitting } from "./newest_chain.ts";
 import { adopt, running, runningChain, type RunningChain } from "./flags.ts";
-import { allOptions, operation, type Answer } from "./operation.ts";
+import { chainOperation } from "./chain_operation.ts";
+import type { Answer } from "./operation.ts";
 
 /** The engine takes a Node's own start to load: only who lets a chain go on waits for it. */
 const driving = () => import("./drive.ts");
@@ -32,13 +33,10 @@ const about = (input: { request?: string | undefined }) => (input.request === un
 
 const mode = z.enum(workModes, `is none of ${workModes.join(", ")}`);
 
-export const newOperation = operation({
+export const newOperation = chainOperation({
   name: "new",
   summary: "Begin a task and drive it until it is done or waits for you",
-  permission: "run",
   positional: ["task"],
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () =>
     z.object({
       task: z
@@ -79,14 +77,11 @@ export const newOperation = operation({
   },
 });
 
-export const resumeOperation = operation({
+export const resumeOperation = chainOperation({
   name: "resume",
   summary: "Go on with a chain where it stopped",
-  permission: "run",
   positional: ["chain"],
   newest: fitting.unfinished,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () =>
     z.object({
       ...runningChain,
@@ -98,14 +93,11 @@ export const resumeOperation = operation({
   run: async (input, session, caller) => (await driving()).resumeChain(input, session, caller, input),
 });
 
-export const answerOperation = operation({
+export const answerOperation = chainOperation({
   name: "answer",
   summary: "Answer questions of a chain, and let it go on",
-  permission: "run",
   positional: ["chain", "answers_given"],
   newest: fitting.asking,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () =>
     z.object({
       answers_given: z
@@ -129,26 +121,20 @@ export const answerOperation = operation({
   },
 });
 
-export const approveOperation = operation({
+export const approveOperation = chainOperation({
   name: "approve",
   summary: "Approve exactly the solution with this hash, and let the chain build it",
-  permission: "run",
   positional: ["chain", "hash"],
   newest: fitting.presenting,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () => z.object({ hash: z.string().describe("Printed with the solution"), ...runningChain }),
   run: (input, session, caller) => sendMessage(input, session, caller, { type: "approve", hash: input.hash }),
 });
 
-export const rejectOperation = operation({
+export const rejectOperation = chainOperation({
   name: "reject",
   summary: "Reject what waits: the presented solution, a change or a command",
-  permission: "run",
   positional: ["chain", "reason"],
   newest: fitting.deciding,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () =>
     z.object({
       reason: z.string().default("").describe("Why, if you like to say"),
@@ -159,27 +145,21 @@ export const rejectOperation = operation({
     sendMessage(input, session, caller, { type: "reject", reason: input.reason, ...about(input) }),
 });
 
-export const changeOperation = operation({
+export const changeOperation = chainOperation({
   name: "change",
   summary: "Ask for changes to the presented solution, or begin a new round of a finished chain",
-  permission: "run",
   positional: ["chain", "request"],
   newest: fitting.presenting,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () => z.object({ request: z.string().min(1).describe("What should be different"), ...runningChain }),
   run: async (input, session, caller) =>
     sendMessage(input, session, caller, { type: "change", request: input.request, limits: await budgetOf(input) }),
 });
 
-export const askOperation = operation({
+export const askOperation = chainOperation({
   name: "ask",
   summary: "Ask or tell a chain something; it looks into it before it goes on",
-  permission: "run",
   positional: ["chain", "question"],
   newest: fitting.unfinished,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () =>
     z.object({
       question: z.string().min(1).describe("A question, or a hint"),
@@ -201,14 +181,11 @@ async function budgetOf(input: RunningChain) {
   return budget;
 }
 
-export const acceptOperation = operation({
+export const acceptOperation = chainOperation({
   name: "accept",
   summary: "End a chain, and keep the files as they are, whatever was not proved",
-  permission: "run",
   positional: ["chain", "reason"],
   newest: fitting.unfinished,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () =>
     z.object({
       reason: z.string().trim().min(1, "is empty").describe("Why they are good enough"),
@@ -217,14 +194,11 @@ export const acceptOperation = operation({
   run: (input, session, caller) => sendMessage(input, session, caller, { type: "accept", reason: input.reason }),
 });
 
-export const waiveOperation = operation({
+export const waiveOperation = chainOperation({
   name: "waive",
   summary: "Set an area of doubt or a finding aside; the reason is shown at approval",
-  permission: "run",
   positional: ["chain", "area", "reason"],
   newest: fitting.unfinished,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () =>
     z.object({
       area: z.string().min(1).describe("The area, or the name of the finding"),
@@ -235,14 +209,11 @@ export const waiveOperation = operation({
     sendMessage(input, session, caller, { type: "waive", area: input.area, reason: input.reason }),
 });
 
-export const checkOperation = operation({
+export const checkOperation = chainOperation({
   name: "uncertainty-check",
   summary: "Measure what is uncertain; then explore more, or go on to the solution",
-  permission: "run",
   positional: ["chain"],
   newest: fitting.unfinished,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () => z.object({ only: z.boolean().optional().describe("Measure, and stop there"), ...runningChain }),
   async run(input, session, caller) {
     const before = measured(await readOwn(input, session));
@@ -257,14 +228,11 @@ export const checkOperation = operation({
   },
 });
 
-export const presentOperation = operation({
+export const presentOperation = chainOperation({
   name: "present-solution",
   summary: "Show the presented solution; without one, work towards it",
-  permission: "run",
   positional: ["chain"],
   newest: fitting.solved,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () => z.object(runningChain),
   async run(input, session, caller) {
     const context = await readOwn(input, session);

@@ -15,18 +15,16 @@ import { fitting } from "./newest_chain.ts";
 import { chainId, confirmMove, runningChain } from "./flags.ts";
 import { lookAtChain, problemData } from "./look.ts";
 import { busyAnswer } from "./chain_answer.ts";
-import { allOptions, operation, type Answer } from "./operation.ts";
+import { chainOperation } from "./chain_operation.ts";
+import { operation, type Answer } from "./operation.ts";
 import type { rewindResult } from "./results.ts";
 import { shownChange } from "./waiting_change.ts";
 
-export const allowOperation = operation({
+export const allowOperation = chainOperation({
   name: "allow",
   summary: "Allow exactly the change or command that a chain asks for, and let it go on",
-  permission: "run",
   positional: ["chain", "request"],
   newest: fitting.requesting,
-  result: async () => (await import("./results.ts")).chainResult,
-  options: allOptions,
   input: () =>
     z.object({
       request: z.string().describe("Printed with what is asked for"),
@@ -121,6 +119,18 @@ function textOf(state: FileState | null, blobs: Blobs): string | null | undefine
   return new TextDecoder().decode(bytes);
 }
 
+const rewindInput = () =>
+  z.object({
+    chain: chainId,
+    to: z.string().min(1).optional().describe("The step to stand before; left out, the last approval"),
+    files_only: z.boolean().optional().describe("Put back the files, and leave the history as it is"),
+    also_unsure: z.boolean().optional().describe("Also what changed around a crash, and may be your own work"),
+    undo: z.boolean().optional().describe("Bring back what the last rewind took away, if nothing was done since"),
+    yes: z.boolean().optional().describe("Do it; left out, it is only shown, and asked about at a terminal"),
+    adopt: confirmMove,
+  });
+type RewindInput = z.infer<ReturnType<typeof rewindInput>>;
+
 export const rewindOperation = operation({
   name: "rewind",
   summary: "Go back to an earlier step: history and files together, exactly",
@@ -129,28 +139,9 @@ export const rewindOperation = operation({
   newest: fitting.changed,
   result: async () => (await import("./results.ts")).rewindResult,
   options: ["home", "trust"],
-  input: () =>
-    z.object({
-      chain: chainId,
-      to: z.string().min(1).optional().describe("The step to stand before; left out, the last approval"),
-      files_only: z.boolean().optional().describe("Put back the files, and leave the history as it is"),
-      also_unsure: z.boolean().optional().describe("Also what changed around a crash, and may be your own work"),
-      undo: z.boolean().optional().describe("Bring back what the last rewind took away, if nothing was done since"),
-      yes: z.boolean().optional().describe("Do it; left out, it is only shown, and asked about at a terminal"),
-      adopt: confirmMove,
-    }),
+  input: rewindInput,
   run: rewind,
 });
-
-interface RewindInput {
-  readonly chain: string;
-  readonly to?: string | undefined;
-  readonly files_only?: boolean | undefined;
-  readonly also_unsure?: boolean | undefined;
-  readonly undo?: boolean | undefined;
-  readonly yes?: boolean | undefined;
-  readonly adopt?: boolean | undefined;
-}
 
 async function rewind(
   input: RewindInput,
