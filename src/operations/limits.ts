@@ -38,16 +38,8 @@ export function policyOf(input: Running): Policy {
 }
 
 export function limitsOf(input: Running): Partial<Limits> {
-  const amount = (name: "budget_usd" | "budget_tokens") => {
-    const text = input[name];
-    if (text === undefined) return {};
-    if (text === "none") return { [name]: null };
-    return { [name]: Number(text) };
-  };
-  return {
-    ...amount("budget_usd"),
-    ...amount("budget_tokens"),
-    ...(input.turns === undefined ? {} : { turns: input.turns }),
-    ...(input.turns_per_prompt === undefined ? {} : { turns_per_prompt: input.turns_per_prompt }),
-  };
+  const { budget_usd, budget_tokens, turns, turns_per_prompt } = input;
+  const said = Object.entries({ budget_usd, budget_tokens, turns, turns_per_prompt });
+  const given = said.filter(([, amount]) => amount !== undefined);
+  return Object.fromEntries(given.map(([name, amount]) => [name, amount === "none" ? null : Number(amount)]));
 }

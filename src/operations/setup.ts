@@ -144,23 +144,18 @@ async function examine(session: Session): Promise<Check[]> {
     await attempt("model", async () => {
       const key = env["ANTHROPIC_API_KEY"] || (await dotEnv())["ANTHROPIC_API_KEY"];
       const address = baseUrlOf(env);
-      const where = address ? ` at ${address}` : "";
-      return key
-        ? check("model", "yes", `a key is set${where}`)
-        : check("model", "no", "no key", { operation: "demo", why: "export ANTHROPIC_API_KEY=…, or try" });
+      if (key) return check("model", "yes", `a key is set${address ? ` at ${address}` : ""}`);
+      return check("model", "no", "no key", { operation: "demo", why: "export ANTHROPIC_API_KEY=…, or try" });
     }),
-    check(
-      "trust",
-      trusted ? "yes" : "optional",
-      trusted ? `${home.workspace} is trusted` : `${home.workspace} is not trusted`,
-      { operation: "trust", why: "If you know what is in it" },
-    ),
-    check(
-      "home",
-      home.exists ? "yes" : "optional",
-      home.exists ? contextsOf(home) : "none yet",
-      "It is made with the first task.",
-    ),
+    trusted
+      ? check("trust", "yes", `${home.workspace} is trusted`)
+      : check("trust", "optional", `${home.workspace} is not trusted`, {
+          operation: "trust",
+          why: "If you know what is in it",
+        }),
+    home.exists
+      ? check("home", "yes", contextsOf(home))
+      : check("home", "optional", "none yet", "It is made with the first task."),
     await attempt("config", async () => {
       const { notes } = await settings();
       const read = trusted ? "read" : "the defaults (a folder that is not trusted sets nothing)";
@@ -180,25 +175,15 @@ async function examine(session: Session): Promise<Check[]> {
     await attempt("prompts", async () => {
       const { prompts, problems } = await (await session.library()).library.all();
       const [first] = problems;
-      return first
-        ? check(
-            "prompts",
-            "no",
-            `${prompts.length}, and ${problems.length} that cannot be read: ${first.message}`,
-            first.next,
-          )
-        : check("prompts", "yes", `${prompts.length}`);
+      if (!first) return check("prompts", "yes", `${prompts.length}`);
+      const found = `${prompts.length}, and ${problems.length} that cannot be read: ${first.message}`;
+      return check("prompts", "no", found, first.next);
     }),
     await attempt("index", async () => {
       const { path, trouble } = (await session.index()).standing();
-      return trouble === undefined
-        ? check("index", "yes", path)
-        : check(
-            "index",
-            "optional",
-            `in memory only: ${trouble}`,
-            "Every command reads all prompts anew; nothing else.",
-          );
+      if (trouble === undefined) return check("index", "yes", path);
+      const effect = "Every command reads all prompts anew; nothing else.";
+      return check("index", "optional", `in memory only: ${trouble}`, effect);
     }),
     await attempt("sandbox", async () => {
       const sandbox = await session.sandbox();

@@ -1,15 +1,4 @@
-import {
-  closeSync,
-  fdatasyncSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { systemCode, unlessRefused } from "./errors.ts";
 
@@ -17,7 +6,7 @@ import { systemCode, unlessRefused } from "./errors.ts";
 export function writeFully(fd: number, bytes: Uint8Array, position: number | null = null): void {
   let done = 0;
   while (done < bytes.length) {
-    done += writeSync(fd, bytes, done, bytes.length - done, position === null ? null : position + done);
+    done += fs.writeSync(fd, bytes, done, bytes.length - done, position === null ? null : position + done);
   }
 }
 
@@ -35,27 +24,27 @@ export function writeAtomic(
   const temporary = join(folder, `.${crypto.randomUUID()}.tmp`);
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   try {
-    const fd = openSync(temporary, "wx", mode);
+    const fd = fs.openSync(temporary, "wx", mode);
     try {
       writeFully(fd, bytes);
-      if (durable) fdatasyncSync(fd);
+      if (durable) fs.fdatasyncSync(fd);
     } finally {
-      closeSync(fd);
+      fs.closeSync(fd);
     }
-    renameSync(temporary, path);
+    fs.renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    fs.rmSync(temporary, { force: true });
     throw error;
   }
   if (durable) syncFolder(folder);
 }
 
 export function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
+  const fd = fs.openSync(folder, "r");
   try {
-    fsyncSync(fd);
+    fs.fsyncSync(fd);
   } finally {
-    closeSync(fd);
+    fs.closeSync(fd);
   }
 }
 
@@ -66,7 +55,7 @@ export function syncFolder(folder: string): void {
 export function makeFolder(path: string, mode = 0o700): void {
   if (isFolder(path)) return;
   try {
-    mkdirSync(path, { mode });
+    fs.mkdirSync(path, { mode });
   } catch (error) {
     // Another process may have made it meanwhile.
     if (isFolder(path)) return;
@@ -79,13 +68,13 @@ export function makeFolder(path: string, mode = 0o700): void {
 
 /** Whether a path leads to a folder. A path that cannot be followed, as through a file, leads to none. */
 export function isFolder(path: string): boolean {
-  return unlessRefused(() => statSync(path).isDirectory()) === true;
+  return unlessRefused(() => fs.statSync(path).isDirectory()) === true;
 }
 
 /** The text of a file, or undefined where there is none. Any other error is thrown, and names the path even for a folder. */
 export function readTextIfThere(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return fs.readFileSync(path, "utf8");
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     throw error instanceof Error ? Object.assign(error, { path }) : error;

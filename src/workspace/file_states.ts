@@ -1,14 +1,18 @@
+import { z } from "zod";
+
 /** What lies at a path: a file, told by its content and its mode bits, or a link and where it leads. */
-export type FileState =
-  | {
-      readonly type: "file";
-      readonly sha256: string;
-      readonly mode: number;
-      readonly size: number;
-      /** Its content was not kept, being too large or not for us to read; the hash tells only how it looked. */
-      readonly kept?: false;
-    }
-  | { readonly type: "link"; readonly target: string };
+export const fileState = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("file"),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    mode: z.int().min(0).max(0o7777),
+    size: z.int().min(0),
+    /** Its content was not kept, being too large or not for us to read; the hash tells only how it looked. */
+    kept: z.literal(false).exactOptional(),
+  }),
+  z.strictObject({ type: z.literal("link"), target: z.string().min(1) }),
+]);
+export type FileState = Readonly<z.infer<typeof fileState>>;
 
 /** What happened to a path; null where there was neither a file nor a link. */
 export interface Touched {

@@ -230,15 +230,7 @@ function removeEmptyTree(root: string, path: string): void {
   const folders = [path];
   for (const folder of folders)
     for (const name of fs.readdirSync(join(root, folder))) folders.push(`${folder}/${name}`);
-  for (const folder of folders.reverse()) removeFolder(root, folder);
-}
-
-/** Through its own folder, so that a link swapped in since cannot lead elsewhere. */
-function removeFolder(root: string, path: string): void {
-  inFolder(root, path, (at) => {
-    fs.rmdirSync(at);
-    return "done";
-  });
+  for (const folder of folders.reverse()) removeEmptyFolder(join(root, folder));
 }
 
 function syncFolder(folder: string): void {

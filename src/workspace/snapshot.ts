@@ -8,7 +8,7 @@ import { parseJson } from "../util/json.ts";
 import { readBytes } from "./file.ts";
 import { inside, insideWhile, isTooLong, kindOf, relativePath, statsOf } from "./place.ts";
 import { treeOf, wholeTreeOf } from "./tree.ts";
-import type { FileState, Touched } from "./file_states.ts";
+import { fileState, type FileState, type Touched } from "./file_states.ts";
 
 /** What lay in a workspace at one moment: its files and links, each under its own path. */
 export interface Snapshot {
@@ -130,22 +130,11 @@ export function readSnapshot(text: string): Snapshot {
   );
 }
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
-const stateSchema = z.discriminatedUnion("type", [
-  z.strictObject({
-    type: z.literal("file"),
-    sha256: hash,
-    mode: z.int().min(0).max(0o7777),
-    size: z.int().min(0),
-    kept: z.literal(false).exactOptional(),
-  }),
-  z.strictObject({ type: z.literal("link"), target: z.string().min(1) }),
-]);
 const pathSchema = z.string().refine((path) => path !== "." && relativePath(path) === path, "leads elsewhere");
 const snapshotSchema = z.strictObject({
   format: z.literal(1),
   ignored: z.array(z.string()),
-  rows: z.array(z.tuple([pathSchema, stateSchema, z.string().nullable()])),
+  rows: z.array(z.tuple([pathSchema, fileState, z.string().nullable()])),
 });
 
 const leftOut = /(?:^|\/)(?:\.git|node_modules)(?:\/|$)/;

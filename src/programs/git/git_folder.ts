@@ -5,6 +5,7 @@ import { unlessRefused } from "../../util/errors.ts";
 import { readBytes } from "../../workspace/file.ts";
 import { isInside, statsOf } from "../../workspace/place.ts";
 import type { Refused } from "../../workspace/place.ts";
+import { closedEnvironment, noUserSettings } from "../git_names.ts";
 import { printedBy } from "../program.ts";
 import type { Bounds, LookedAt, Ran } from "../program.ts";
 
@@ -20,13 +21,13 @@ export interface Repository {
  * names, with settings of ours: what the project's own settings, attributes or hooks would run is not there.
  */
 export async function withRepository<Result>(
-  { root, env: given }: LookedAt,
+  { root, env: { PATH = "" } }: LookedAt,
   signal: AbortSignal,
   work: (repository: Repository) => Promise<Result>,
 ): Promise<Result | Refused> {
   const found = findRepository(root);
   if (found.type === "refused") return found;
-  const bounds = { cwd: root, env: bareEnvironment(given), signal };
+  const bounds = { cwd: root, env: { PATH, ...noUserSettings, ...closedEnvironment }, signal };
   const settings = await settingsOf(found.common, bounds);
   if (typeof settings !== "string") return settings;
   const stand = fs.mkdtempSync(join(tmpdir(), "claude-exec-git-"));
@@ -167,20 +168,6 @@ function furnish(stand: string, { own, common }: Found, settings: string): strin
 }
 
 const indexLimit = 200_000_000;
-
-/** No key or setting of the user reaches git, nor does it ask, wait for another, or fetch. */
-function bareEnvironment({ PATH = "" }: LookedAt["env"]): Record<string, string> {
-  return {
-    PATH,
-    LC_ALL: "C",
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_ATTR_NOSYSTEM: "1",
-    GIT_OPTIONAL_LOCKS: "0",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_NO_LAZY_FETCH: "1",
-  };
-}
 
 /** The real path of what is called so in `folder`, unless a link leads elsewhere. */
 function within(folder: string, name: string): string | undefined {

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { systemCodeOrThrow } from "../../workspace/file.ts";
-import { closedEnvironment, closedSettings } from "../git_names.ts";
+import { closedEnvironment, closedSettings, noUserSettings } from "../git_names.ts";
 import type { LookedAt } from "../program.ts";
 import { isInside, statsOf } from "../../workspace/place.ts";
 import type { Refused } from "../../workspace/place.ts";
@@ -72,16 +72,8 @@ const byHand = "Make a worktree with git yourself, and name it as the workspace.
 async function programsOf(at: LookedAt): Promise<Refused | undefined> {
   const keys = String.raw`^(filter\..*\.(clean|smudge|process)|hook\..*\.command)$`;
   const set = await git(at, ["config", "--includes", "--name-only", "--get-regexp", keys]);
-  const attributes = await git(at, [
-    "grep",
-    "-h",
-    "-I",
-    "-F",
-    "filter=lfs",
-    "HEAD",
-    "--",
-    ":(top,glob)**/.gitattributes",
-  ]);
+  const plainly = ["-h", "-I", "-F"];
+  const attributes = await git(at, ["grep", ...plainly, "filter=lfs", "HEAD", "--", ":(top,glob)**/.gitattributes"]);
   // 1 says that nothing was found.
   for (const asked of [set, attributes])
     if (asked.type === "failed" && asked.code !== 1) return no(`What git would run here cannot be told: ${asked.text}`);
@@ -129,12 +121,7 @@ type Answer =
 /** With no configuration but the repository's own, and with what that could run, fetch or ask for turned off. */
 async function git({ root, env: { PATH = "" } }: LookedAt, args: readonly string[]): Promise<Answer> {
   const settings = [...closedSettings, "submodule.recurse=false", "core.pager=cat"];
-  const env = {
-    PATH,
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    ...closedEnvironment,
-  };
+  const env = { PATH, ...noUserSettings, ...closedEnvironment };
   const { execa } = await import("execa");
   const argv = [...settings.flatMap((one) => ["-c", one]), ...args];
   const options = { cwd: root, stdin: "ignore", reject: false, stripFinalNewline: false } as const;
