@@ -8,6 +8,7 @@ import { isFolder } from "../util/files.ts";
 import { asJson } from "../util/json.ts";
 import type { Next } from "../util/next.ts";
 import { type Listed, type Place, type Prompt, promptName, type Scope } from "./prompt.ts";
+import { readPrompt } from "./read_prompt.ts";
 import { remember } from "./remember.ts";
 import { type Found, searchPrompts } from "./search.ts";
 
@@ -42,58 +43,60 @@ export interface LibraryOptions {
 export function openLibrary(given: readonly Folder[], options: Partial<LibraryOptions> = {}): Library {
   const { index = openIndexFile(inMemory), allowed = [] } = options;
   const folders = given.map(({ scope, path }) => ({ scope, path: resolve(path) }));
-  const places = remember<Located>();
+  // Under which the index keeps these very folders.
+  const kind = `prompt:2:${crc32(JSON.stringify([folders, allowed]))}`;
+  const located = remember<Located>();
   const prompts = remember<Prompt>();
-  const shelf: Shelf = {
-    folders,
-    allowed: new Set(allowed),
-    index,
-    kind: `prompt:2:${crc32(JSON.stringify([folders, allowed]))}`,
-    places: () => places("all", async (reads) => locate(shelf, reads)),
-    read: (place) =>
-      prompts(`${place.scope} ${place.file}`, (reads) => {
-        reads(place.file);
-        return readPlace(place);
-      }),
-  };
+  const locateAll = () => located("all", async (reads) => locate(folders, allowed, reads));
   let last: { readonly located: Located; readonly listing: Listing; readonly at: number } | undefined;
+
+  async function list(now: Located): Promise<Listing> {
+    const values = await index.sync(kind, now, (at) => entryOf(now.owned[at]!));
+    const listed: Listed[] = [];
+    const problems = [...now.problems, ...takenNames(now)];
+    for (const [at, value] of (values as unknown as Kept[]).entries()) {
+      const { name, file, folder, scope } = now.owned[at]!;
+      if ("message" in value) problems.push({ file, ...value });
+      else listed.push(Object.assign(value, { name, file, folder, scope }));
+    }
+    problems.sort((a, b) => (a.file < b.file ? -1 : 1));
+    return { prompts: listed, problems };
+  }
+
   return {
-    find: (name) => findPrompt(shelf, name),
-    all: () => readAll(shelf),
+    async find(wanted) {
+      const name = promptName(wanted);
+      const now = await locateAll();
+      const owner = name && now.owners.get(name);
+      if (!owner) throw unknownPrompt(wanted, now, folders);
+      return prompts(`${owner.scope} ${owner.file}`, (reads) => {
+        reads(owner.file);
+        return readPrompt(owner);
+      });
+    },
+    all: async () => list(await locateAll()),
     async lately() {
-      const located = await shelf.places();
-      const stands = last?.located === located && Math.abs(Date.now() - last.at) < 1000;
-      if (!last || !stands) last = { located, at: Date.now(), listing: await readAll(shelf, located) };
+      const now = await locateAll();
+      const stands = last?.located === now && Math.abs(Date.now() - last.at) < 1000;
+      if (!last || !stands) last = { located: now, at: Date.now(), listing: await list(now) };
       return last.listing;
     },
-    search: (query, limit) => searchAll(shelf, query, limit),
+    async search(query, limit) {
+      if (!index.isCurrent(kind)) await list(await locateAll());
+      const look = () => searchPrompts(index, kind, query, limit, (file) => placeOf(file, folders));
+      const found = look();
+      if (!found.stale) return found;
+      await list(await locateAll());
+      return look();
+    },
     async places(name) {
-      const { places } = await shelf.places();
+      const { places } = await locateAll();
       return places.filter((place) => place.name === promptName(name)).sort((a, b) => (comesBefore(a, b) ? -1 : 1));
     },
   };
 }
 
-/** Listing what the index knows needs no schema, and loading it takes longer than that. */
-async function readPlace(place: Place): Promise<Prompt> {
-  return (await import("./read_prompt.ts")).readPrompt(place);
-}
-
-interface Shelf {
-  readonly folders: readonly Folder[];
-  readonly allowed: ReadonlySet<string>;
-  readonly index: IndexFile;
-  /** Under which the index keeps these very folders. */
-  readonly kind: string;
-  places(): Promise<Located>;
-  read(place: Place): Promise<Prompt>;
-}
-
-async function findPrompt({ folders, places: locate, read }: Shelf, wanted: string): Promise<Prompt> {
-  const name = promptName(wanted);
-  const { owners, problems } = await locate();
-  const owner = name && owners.get(name);
-  if (owner) return read(owner);
+function unknownPrompt(wanted: string, { owners, problems }: Located, folders: readonly Folder[]): UserError {
   const short = wanted.slice(0, 60);
   const near = [...owners.keys()]
     .filter(promptName)
@@ -102,34 +105,21 @@ async function findPrompt({ folders, places: locate, read }: Shelf, wanted: stri
     .map(({ name }) => name);
   const empty = `There are no prompts in ${folders.map(({ path }) => path).join(", ")}.`;
   const hint = near.length > 0 ? `The nearest names: ${near.slice(0, 3).join(", ")}.` : empty;
-  const unlisted = problems.map(({ message }) => ` ${message}.`).join("");
-  throw new UserError("unknown_prompt", `No prompt is called ${JSON.stringify(short)}.${unlisted}`, hint);
+  const unlisted = problems.map(({ message }) => ` ${message}.`);
+  const message = `No prompt is called ${JSON.stringify(short)}.${unlisted.join("")}`;
+  return new UserError("unknown_prompt", message, hint);
 }
 
-async function readAll({ places, index, kind }: Shelf, found?: Located): Promise<Listing> {
-  const located = found ?? (await places());
-  const problems = [...located.problems];
-  const { owners } = located;
-  for (const place of located.places) {
-    const owner = owners.get(place.name)!;
-    if (owner !== place && (owner.rank === place.rank || owner.rank === systemRank)) {
-      const message = `${place.file}:1: the name ${place.name} is taken by ${owner.file}`;
-      const why =
-        owner.rank === systemRank
-          ? `Rename this file, or allow it by name in your own config.json: "prompts": {"may_replace": ["${place.name}"]}.`
-          : "Rename one of the two.";
-      problems.push({ file: place.file, message, next: [{ why }] });
-    }
-  }
-  const values = await index.sync(kind, located, (at) => entryOf(located.owned[at]!));
-  const prompts: Listed[] = [];
-  for (const [at, value] of (values as unknown as Kept[]).entries()) {
-    const { name, file, folder, scope } = located.owned[at]!;
-    if ("message" in value) problems.push({ file, ...value });
-    else prompts.push(Object.assign(value, { name, file, folder, scope }));
-  }
-  problems.sort((a, b) => (a.file < b.file ? -1 : 1));
-  return { prompts, problems };
+/** Files whose names belong to others in the same folder, or to a system prompt. */
+function takenNames({ places, owners }: Located): Problem[] {
+  return places.flatMap((place) => {
+    const { name, file } = place;
+    const owner = owners.get(name)!;
+    if (owner === place || (owner.rank !== place.rank && owner.rank !== systemRank)) return [];
+    const allow = `Rename this file, or allow it by name in your own config.json: "prompts": {"may_replace": ["${name}"]}.`;
+    const why = owner.rank === systemRank ? allow : "Rename one of the two.";
+    return [{ file, message: `${file}:1: the name ${name} is taken by ${owner.file}`, next: [{ why }] }];
+  });
 }
 
 /** What the index keeps of a file: what `all` tells of it, or why it cannot be read. */
@@ -138,7 +128,7 @@ type Kept = Omit<Listed, keyof Place | "name"> | Omit<Problem, "file">;
 async function entryOf(place: Owned): Promise<Entry> {
   const { name } = place;
   try {
-    const prompt = await readPlace(place);
+    const prompt = await readPrompt(place);
     const { title, purpose, cost_estimate, phases, tools, model, tags } = prompt;
     const inputs = Object.entries(prompt.inputs).map(([input, { required }]) => (required ? input : `${input}?`));
     const listed = { purpose, cost_estimate, phases: [...phases], inputs, tools, model, tags: [...tags] };
@@ -151,16 +141,6 @@ async function entryOf(place: Owned): Promise<Entry> {
     if (!(error instanceof UserError)) throw error;
     return { value: asJson({ message: error.message, next: error.next }), texts: [name, "", "", ""] };
   }
-}
-
-async function searchAll(shelf: Shelf, query: string, limit: number): Promise<Found> {
-  const { index, kind } = shelf;
-  if (!index.isCurrent(kind)) await readAll(shelf);
-  const look = () => searchPrompts(index, kind, query, limit, (file) => placeOf(file, shelf));
-  const found = look();
-  if (!found.stale) return found;
-  await readAll(shelf);
-  return look();
 }
 
 type Owned = Place & { readonly name: string; readonly rank: number };
@@ -177,9 +157,7 @@ interface Located {
   readonly problems: readonly Problem[];
 }
 
-type Shelving = Pick<Shelf, "folders" | "allowed">;
-
-function locate({ folders, allowed }: Shelving, reads: (path: string) => void): Located {
+function locate(folders: readonly Folder[], allowed: readonly string[], reads: (path: string) => void): Located {
   const problems: Problem[] = [];
   const listed: string[] = [];
   const places: Owned[] = [];
@@ -194,7 +172,7 @@ function locate({ folders, allowed }: Shelving, reads: (path: string) => void): 
       const file = `${path}/${entryName}`;
       if (entryName.endsWith(".md") && entryName !== "README.md") {
         const name = nameOf(entryName);
-        const rank = isSystem && !allowed.has(name) ? systemRank : root.rank;
+        const rank = isSystem && !allowed.includes(name) ? systemRank : root.rank;
         places.push({ name, file, folder, scope: root.scope, rank });
       }
       if (entry.isSymbolicLink() && isFolder(file)) {
@@ -234,19 +212,13 @@ function nameOf(file: string): string {
 }
 
 /** What a file's path says of it. Of folders inside each other the inner one counts. */
-function placeOf(file: string, { folders, allowed }: Shelving): Owned {
-  let rank = -1;
-  for (const [index, { path }] of folders.entries()) {
-    const isInner = rank === -1 || path.length > folders[rank]!.path.length;
-    if (isInner && file.startsWith(path) && file[path.length] === "/") rank = index;
-  }
-  const { scope, path } = folders[rank]!;
-  const inner = file.slice(path.length + 1);
-  const slash = inner.indexOf("/");
-  const folder = slash === -1 ? "" : inner.slice(0, slash);
-  const name = nameOf(inner.slice(inner.lastIndexOf("/") + 1));
-  const isSystem = scope === "builtin" && folder === "system" && !allowed.has(name);
-  return { name, file, folder, scope, rank: isSystem ? systemRank : rank };
+function placeOf(file: string, folders: readonly Folder[]): Place & { readonly name: string } {
+  const around = folders
+    .filter(({ path }) => file.startsWith(`${path}/`))
+    .sort((a, b) => b.path.length - a.path.length);
+  const { scope, path } = around[0]!;
+  const inner = file.slice(path.length + 1).split("/");
+  return { name: nameOf(inner.at(-1)!), file, folder: inner.length > 1 ? inner[0]! : "", scope };
 }
 
 function entriesOf(folder: string, problems: Problem[]): Dirent[] {

@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 // oxfmt-ignore
 export const phases = [
   "requirements-clarification", "context-building", "uncertainty-analysis", "solution-approval", "implementation",
@@ -27,21 +29,40 @@ export interface Input {
 
 export const costEstimates = ["minimal", "low", "medium", "high"] as const;
 
-export interface Prompt extends Place {
+const texts = z.array(z.string()).default([]);
+const input = z
+  .strictObject({
+    type: z.enum(inputTypes).default("text"),
+    description: z.string(),
+    required: z.boolean().default(false),
+    default: z.union([z.string(), z.number(), z.boolean()]).optional(),
+  })
+  .refine((it) => !it.required || it.default === undefined, "is required and has a default: keep one")
+  .refine(
+    (it) => it.default === undefined || typeof it.default === "string" || typeof it.default === it.type,
+    "has a default of another type: put quotes around it",
+  )
+  .transform(({ default: given, ...it }): Input => (given === undefined ? it : { ...it, default: String(given) }));
+
+export const frontMatter = z.object({
+  name: z.string().optional(),
+  title: z.string().optional(),
+  purpose: z.string().trim().min(1, "is empty"),
+  good_for: texts,
+  uncertainty_reduction: texts,
+  example_context_needs: texts,
+  cost_estimate: z.enum(costEstimates),
+  phases: z.array(z.enum(phases)).default([]),
+  inputs: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,49}$/), input).default({}),
+  tools: z.enum(["none", "read", "try", "edit", "run"]).default("none"),
+  model: z.enum(["fast", "default", "smart"]).default("default"),
+  produces: texts,
+  tags: texts,
+  examples: z.array(z.unknown()).default([]),
+});
+
+export interface Prompt extends Place, Readonly<Omit<z.infer<typeof frontMatter>, "name">> {
   readonly name: string;
-  readonly title?: string | undefined;
-  readonly purpose: string;
-  readonly good_for: readonly string[];
-  readonly uncertainty_reduction: readonly string[];
-  readonly example_context_needs: readonly string[];
-  readonly cost_estimate: (typeof costEstimates)[number];
-  readonly phases: readonly Phase[];
-  readonly inputs: Readonly<Record<string, Input>>;
-  readonly tools: "none" | "read" | "try" | "edit" | "run";
-  readonly model: "fast" | "default" | "smart";
-  readonly produces: readonly string[];
-  readonly tags: readonly string[];
-  readonly examples: readonly unknown[];
   /** Keys of the front matter that are not ours, as they stand there. */
   readonly extra: Readonly<Record<string, unknown>>;
   readonly body: string;

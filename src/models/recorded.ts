@@ -5,35 +5,23 @@ import { exitCodes, messageOf, UserError } from "../util/errors.ts";
 import { isFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
 import type { World } from "../util/world.ts";
 import { rest, worthAnotherTry } from "./attempts.ts";
+import { replyBlock, usage } from "./types.ts";
 import type { FailureReason, Model, ModelEvent, ModelRequest, Outcome, ReplyBlock } from "./types.ts";
 
-const count = z.int().nonnegative();
-const Usage = z.strictObject({
-  input: count,
-  output: count,
-  cacheRead: count,
-  cacheWrite5m: count,
-  cacheWrite1h: count,
-});
-const Block = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("text"), text: z.string() }),
-  z.strictObject({ type: z.literal("tool_use"), id: z.string(), name: z.string(), input: z.unknown() }),
-  z.strictObject({ type: z.enum(["thinking", "redacted_thinking", "other"]), value: z.unknown() }),
-]);
 const reasons = z.enum(Object.keys(worthAnotherTry) as FailureReason[]);
 
 /** `usage` null: the provider did not say. `model` where it is not the recording's. */
-const paid = { usage: Usage.nullable(), model: z.string().optional() };
+const paid = { usage: usage.nullable(), model: z.string().optional() };
 const perhapsPaid = { ...paid, usage: paid.usage.optional() };
 const Reply = z.discriminatedUnion("outcome", [
   z.strictObject({
     outcome: z.literal("replied"),
     stop: z.enum(["end_turn", "tool_use"]),
-    content: z.array(Block),
+    content: z.array(replyBlock),
     ...paid,
   }),
-  z.strictObject({ outcome: z.literal("cut"), content: z.array(Block), ...paid }),
-  z.strictObject({ outcome: z.literal("paused"), content: z.array(Block), ...paid }),
+  z.strictObject({ outcome: z.literal("cut"), content: z.array(replyBlock), ...paid }),
+  z.strictObject({ outcome: z.literal("paused"), content: z.array(replyBlock), ...paid }),
   z.strictObject({ outcome: z.literal("refused"), reason: z.string(), ...paid }),
   z.strictObject({ outcome: z.literal("context_exceeded"), ...perhapsPaid }),
   z.strictObject({ outcome: z.literal("failed"), reason: reasons, message: z.string(), ...perhapsPaid }),
@@ -44,7 +32,7 @@ const Recording = z.strictObject({
   model: z.string(),
   recorded_at: z.string(),
   note: z.string(),
-  delay_ms: count.optional(),
+  delay_ms: z.int().nonnegative().optional(),
   /** By step key. A list answers a step that asks several times: one after the other, then the last again. */
   replies: z.record(
     z.string(),

@@ -1,4 +1,6 @@
+import { z } from "zod";
 import type { UserError } from "../util/errors.ts";
+
 /**
  * The door to any model: one request in, events out. `ask` must not throw for what a provider does: every
  * failure is an `outcome`. Exactly one `outcome` event is yielded, and it is the last.
@@ -45,12 +47,12 @@ export interface TextBlock {
   readonly cache?: "5m" | "1h";
 }
 
-export interface ToolUseBlock {
-  readonly type: "tool_use";
-  readonly id: string;
-  readonly name: string;
-  readonly input: unknown;
-}
+const toolUseBlock = z.strictObject({
+  type: z.literal("tool_use"),
+  id: z.string(),
+  name: z.string(),
+  input: z.unknown(),
+});
 
 export interface ToolResultBlock {
   readonly type: "tool_result";
@@ -60,12 +62,15 @@ export interface ToolResultBlock {
 }
 
 /** Signed by the provider: kept and sent back verbatim inside one tool loop, never read by us. */
-export interface OpaqueBlock {
-  readonly type: "thinking" | "redacted_thinking" | "other";
-  readonly value: unknown;
-}
+const opaqueBlock = z.strictObject({ type: z.enum(["thinking", "redacted_thinking", "other"]), value: z.unknown() });
 
-export type ReplyBlock = TextBlock | ToolUseBlock | OpaqueBlock;
+/** A block of a reply as a recording holds it: nothing in it is marked for the cache. */
+export const replyBlock = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text"), text: z.string() }),
+  toolUseBlock,
+  opaqueBlock,
+]);
+export type ReplyBlock = TextBlock | Readonly<z.infer<typeof toolUseBlock>> | Readonly<z.infer<typeof opaqueBlock>>;
 
 export type Message =
   | { readonly role: "user"; readonly content: readonly (TextBlock | ToolResultBlock)[] }
@@ -125,11 +130,14 @@ export interface Attempt {
   readonly ms: number;
 }
 
+const count = z.int().nonnegative();
+
 /** The four kinds of tokens that are paid differently; `cacheWrite` is split by how long it is kept. */
-export interface Usage {
-  readonly input: number;
-  readonly output: number;
-  readonly cacheRead: number;
-  readonly cacheWrite5m: number;
-  readonly cacheWrite1h: number;
-}
+export const usage = z.strictObject({
+  input: count,
+  output: count,
+  cacheRead: count,
+  cacheWrite5m: count,
+  cacheWrite1h: count,
+});
+export type Usage = Readonly<z.infer<typeof usage>>;
