@@ -42,7 +42,7 @@ function line({ name, purpose, inputs, tools }: Listed): string {
   return `${name} — ${short}${brackets}${tools === "none" || tools === "read" ? "" : ` (${tools})`}\n`;
 }
 
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
 }
 

@@ -175,12 +175,7 @@ export async function inWorktree(deps: Deps, session: Session, caller: Caller) {
 }
 
 /** A context file that was edited by hand is taken over or written anew, but only on somebody's word. */
-async function settleEdits(
-  chain: Chain,
-  edits: readonly Edit[],
-  choice: { accept_edit?: boolean | undefined; discard_edit?: boolean | undefined },
-  caller: Caller,
-): Promise<void> {
+async function settleEdits(chain: Chain, edits: readonly Edit[], choice: Choice, caller: Caller): Promise<void> {
   if (choice.discard_edit) return chain.writeView(true);
   const possible = edits.filter(isEditable);
   const wrong = misfit(chain.context, possible);

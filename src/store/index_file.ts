@@ -6,6 +6,7 @@ import { messageOf, systemCode, unlessRefused } from "../util/errors.ts";
 import { makeFolder } from "../util/files.ts";
 import type { Json } from "../util/json.ts";
 import { stampOf } from "../util/stamp.ts";
+import { isBusy } from "./lock.ts";
 
 /** What is kept of a file: a value to give back, and texts to search in, the weightiest first. */
 export interface Entry {
@@ -68,6 +69,7 @@ export function openIndexFile(path: string, now: () => number = Date.now): Index
         opened?.close();
         opened = undefined;
         trouble = messageOf(error);
+        // Where another process is writing, its file is good and is left alone.
         if (isBusy(error) || !removed(path)) break;
       }
     }
@@ -133,12 +135,6 @@ export function openIndexFile(path: string, now: () => number = Date.now): Index
 /** For a library that nobody keeps. */
 export const inMemory = ":memory:";
 const unsettled = "unsettled";
-
-/** Another process is writing; its file is good, and is left alone. */
-function isBusy(error: unknown): boolean {
-  const { errcode } = error as { errcode?: number };
-  return errcode !== undefined && [5, 6].includes(errcode & 0xff);
-}
 
 function removed(path: string): boolean {
   // The file last: whoever opens it in between has one that is about to go, and never one without its -wal.

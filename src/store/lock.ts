@@ -17,7 +17,7 @@ export function tryLock(path: string): Lock | undefined {
     database.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     database.close();
-    if (error instanceof Error && "errcode" in error && error.errcode === busy) return undefined;
+    if (isBusy(error)) return undefined;
     throw error;
   }
   return { release: () => database.close() };
@@ -31,7 +31,10 @@ export function isLocked(path: string): boolean {
   return lock === undefined;
 }
 
-const busy = 5;
+/** Whether SQLite says that another process has the file just now. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && [5, 6].includes(Number(error.errcode) & 0xff);
+}
 
 /**
  * A lock's file is empty: what it holds was put there by somebody else, and SQLite would take it for a database. It is

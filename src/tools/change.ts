@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { sha256 } from "../util/hash.ts";
 import { wholeFileLimit } from "../workspace/file.ts";
-import type { Fingerprint } from "../workspace/file.ts";
+import type { Fingerprint } from "../workspace/file_states.ts";
 import { redact } from "../workspace/redact.ts";
 import { linesOf } from "./search.ts";
 import { tool } from "./tool.ts";

@@ -5,13 +5,7 @@ import { writeFully } from "../util/files.ts";
 import { sha256 } from "../util/hash.ts";
 import { inside, kernelPaths, kindOf, openChecked, refused, statsOf } from "./place.ts";
 import type { Place, Refused } from "./place.ts";
-import type { FileChange } from "./file_states.ts";
-
-export interface Fingerprint {
-  readonly sha256: string;
-  readonly text: string;
-  readonly mode: number;
-}
+import type { FileChange, Fingerprint } from "./file_states.ts";
 
 export type Found =
   | ({ readonly type: "text" } & Fingerprint)

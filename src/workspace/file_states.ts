@@ -21,11 +21,17 @@ export interface Touched {
   readonly after: FileState | null;
 }
 
+export interface Fingerprint {
+  readonly sha256: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
 export interface FileChange {
   /** Relative to the workspace, with forward slashes. */
   readonly path: string;
   /** Undefined: the file is new. */
-  readonly before: { readonly sha256: string; readonly text: string; readonly mode: number } | undefined;
+  readonly before: Fingerprint | undefined;
   /** Undefined: the file is deleted. */
-  readonly after: { readonly sha256: string; readonly text: string } | undefined;
+  readonly after: Omit<Fingerprint, "mode"> | undefined;
 }

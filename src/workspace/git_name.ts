@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { unlessRefused, UserError } from "../util/errors.ts";
+import { isBusy } from "../store/lock.ts";
 import { sha256 } from "../util/hash.ts";
 import { entriesInside, statsOf } from "./place.ts";
 
@@ -39,14 +40,12 @@ export function holdGitName(root: string): () => void {
       if (statsOf(path) !== undefined && !isTaken(path)) fs.rmdirSync(path);
     } catch (error) {
       // Somebody else holds the name still, and will remove the folder.
-      if (!(error instanceof Error && "errcode" in error && error.errcode === busy)) throw error;
+      if (!isBusy(error)) throw error;
     } finally {
       alone.close();
     }
   };
 }
-
-const busy = 5;
 
 /** One for each workspace and user. Only the database opens it: closing another descriptor would free the lock. */
 function lockFile(root: string): string {

@@ -7,11 +7,10 @@ import { redact } from "./redact.ts";
  * command can print what lies in a commit, or was copied before.
  */
 export function redactor(closed: () => readonly string[]): (text: string) => string {
-  const known = new Map<string, { stamp: string; values: readonly string[] }>();
   return (text) => {
     let clean = redact(text);
-    for (const path of closed().slice(0, most.files)) {
-      for (const value of valuesAt(path, known)) clean = clean.replaceAll(value, "[redacted secret]");
+    for (const value of closed().slice(0, most.files).flatMap(valuesAt)) {
+      clean = clean.replaceAll(value, "[redacted secret]");
     }
     return clean;
   };
@@ -19,18 +18,12 @@ export function redactor(closed: () => readonly string[]): (text: string) => str
 
 const most = { files: 200, bytes: 100_000, values: 200 };
 
-function valuesAt(path: string, known: Map<string, { stamp: string; values: readonly string[] }>): readonly string[] {
-  const stats = statsOf(path);
-  if (!stats?.isFile() || stats.size > most.bytes) return [];
-  const stamp = [stats.size, stats.mtimeMs, stats.ctimeMs, stats.ino].join(" ");
-  const before = known.get(path);
-  if (before?.stamp === stamp) return before.values;
+function valuesAt(path: string): readonly string[] {
+  if (!statsOf(path)?.isFile()) return [];
   const bytes = readBytes(path, path, most.bytes);
   const text = bytes instanceof Uint8Array ? new TextDecoder().decode(bytes) : "";
   // The longest first, as one may be part of another.
-  const values = valuesIn(text).toSorted((one, other) => other.length - one.length);
-  known.set(path, { stamp, values });
-  return values;
+  return valuesIn(text).toSorted((one, other) => other.length - one.length);
 }
 
 /** What stands behind the names of settings, and the lines of keys. Short and common words would hide too much. */

@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path";
 import type { LookedAt } from "../programs/program.ts";
 import { messageOf, UserError } from "../util/errors.ts";
 import { applyAt, readText, isTemporary } from "./file.ts";
-import type { Applied, Fingerprint, Found } from "./file.ts";
+import type { Applied, Found } from "./file.ts";
 import { listNames, matching } from "./listing.ts";
 import { closedFinder } from "./closed_paths.ts";
 import { isTaken } from "./git_name.ts";
@@ -16,7 +16,7 @@ import { redactor } from "./secret_values.ts";
 import { setAside } from "./set_aside.ts";
 import { stateAt, takeSnapshot } from "./snapshot.ts";
 import type { Keep, Snapshot } from "./snapshot.ts";
-import type { FileChange, FileState, Touched } from "./file_states.ts";
+import type { FileChange, FileState, Fingerprint, Touched } from "./file_states.ts";
 import { copyWorkspace, type CopyOptions } from "./workspace_copy.ts";
 
 /** The only door to the user's files. Paths are relative, with forward slashes; what leads out is refused. */

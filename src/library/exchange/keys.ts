@@ -1,6 +1,7 @@
 import type { Format } from "./format.ts";
 import type { Variables } from "./text.ts";
 import { looking } from "./foreign.ts";
+import { oneLine } from "../catalogue.ts";
 import type { Input, Prompt } from "../prompt.ts";
 
 interface Told {
@@ -69,10 +70,6 @@ function firstSentence(text: string): string {
   const line = oneLine(text);
   const sentence = /^.*?(?:[.!?](?= )|[。！？])/u.exec(line)?.[0] ?? line;
   return sentence.replace(/^(.{119}).{2,}$/u, "$1…").trim();
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
 }
 
 export function costOf(tokens: number): Prompt["cost_estimate"] {
