@@ -6,16 +6,15 @@ import type { Place } from "../prompt.ts";
 
 /**
  * The prompt files that paths name: a file stands for itself, a folder for every .md below it, but for README.md and
- * templates/. Links are not followed below a folder. What lies in the folder `shipped` is of the scope "builtin".
+ * templates/. Links are not followed below a folder.
  */
-export async function lintPlaces(paths: readonly string[], shipped?: string): Promise<Place[]> {
+export async function lintPlaces(paths: readonly string[]): Promise<Place[]> {
   const places = new Map<string, Place>();
   for (const path of paths) {
     const root = resolve(path);
     const found = (await isFolder(root)) ? await below(root) : [{ file: root, folder: "" }];
     for (const { file, folder } of found) {
-      const builtin = shipped !== undefined && file.startsWith(resolve(shipped) + sep);
-      if (!places.has(file)) places.set(file, { file, folder, scope: builtin ? "builtin" : "custom" });
+      if (!places.has(file)) places.set(file, { file, folder, scope: "custom" });
     }
   }
   return [...places.values()].sort((a, b) => (a.file < b.file ? -1 : 1));

@@ -192,6 +192,7 @@ export function firstLine(stderr: string, end: Ran["end"]): string {
   return line === "" ? `it ended without a word (${end}).` : line.replace(/^(?:fatal|error): /, "");
 }
 
-function no(text: string): Refused {
+/** Git is not asked, or has nothing to say: why. */
+export function no(text: string): Refused {
   return { type: "refused", text };
 }

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { join, resolve } from "node:path";
+import { no } from "./git_folder.ts";
 import { systemCodeOrThrow } from "../../workspace/file.ts";
 import { closedEnvironment, closedSettings, noUserSettings } from "../git_names.ts";
 import type { LookedAt } from "../program.ts";
@@ -60,10 +61,6 @@ async function dependencyFolders(at: LookedAt, folder: string): Promise<string[]
   );
   const ignored = await Promise.all(names.map((name) => git(at, ["check-ignore", "--quiet", name])));
   return names.filter((_, index) => ignored[index]?.type === "done");
-}
-
-function no(text: string): Refused {
-  return { type: "refused", text };
 }
 
 const byHand = "Make a worktree with git yourself, and name it as the workspace.";

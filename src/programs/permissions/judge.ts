@@ -19,19 +19,13 @@ export interface Judgement {
   readonly ruled?: true;
 }
 
-export interface Rules {
-  readonly allow: readonly Rule[];
-  readonly ask: readonly Rule[];
-  readonly deny: readonly Rule[];
+export interface Rules extends Readonly<Record<RuleKind, readonly Rule[]>> {
   /** Folders of the workspace that are ours, and closed to writing. */
   readonly hidden: readonly string[];
 }
 
-export interface RuleTexts {
-  readonly allow: readonly string[];
-  readonly ask: readonly string[];
-  readonly deny: readonly string[];
-}
+type RuleKind = "allow" | "ask" | "deny";
+export type RuleTexts = Readonly<Record<RuleKind, readonly string[]>>;
 
 /** The texts have been checked where they came in. */
 export function compile(texts: RuleTexts, hidden: readonly string[] = [".claude-exec"]): Rules {

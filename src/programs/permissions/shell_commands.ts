@@ -11,15 +11,7 @@ export interface SimpleCommand {
   readonly reads: readonly string[];
 }
 
-interface Draft {
-  argv: string[];
-  globs: number[];
-  assignments: [name: string, value: string][];
-  writes: string[];
-  reads: string[];
-  /** Whether a redirection came that sh and bash read differently, and so what stands behind it. */
-  over: boolean;
-}
+type Draft = { [Part in keyof SimpleCommand]: SimpleCommand[Part][number][] };
 
 /** The simple commands of a line, in the order they are written, or why they cannot be known. */
 export function simpleCommands(line: string): readonly SimpleCommand[] | Opaque {
@@ -28,11 +20,12 @@ export function simpleCommands(line: string): readonly SimpleCommand[] | Opaque 
   const commands: SimpleCommand[] = [];
   const open: string[] = [];
   let draft: Draft | undefined;
-  let [closed, awaits] = [false, false];
+  // `over`: a redirection came that sh and bash read differently, and so what stands behind it.
+  let [closed, awaits, over] = [false, false, false];
 
   const finish = () => {
-    if (draft !== undefined) commands.push(finished(draft));
-    [draft, closed, awaits] = [undefined, false, false];
+    if (draft !== undefined) commands.push(draft);
+    [draft, closed, awaits, over] = [undefined, false, false, false];
   };
   const atStart = () => draft === undefined && !closed;
 
@@ -46,6 +39,7 @@ export function simpleCommands(line: string): readonly SimpleCommand[] | Opaque 
         if (awaits || open.pop() !== "{") return opaque("its brackets are not balanced");
         closed = true;
       } else {
+        if (over) return opaque("shells do not agree on what stands behind its redirection");
         draft ??= empty();
         const why = addWord(draft, token);
         if (why !== undefined) return opaque(why);
@@ -59,6 +53,7 @@ export function simpleCommands(line: string): readonly SimpleCommand[] | Opaque 
       draft ??= empty();
       const why = redirect(draft, token.text, target);
       if (why !== undefined) return opaque(why);
+      over ||= token.text.startsWith("&");
       continue;
     }
     switch (token.text) {
@@ -87,15 +82,10 @@ export function simpleCommands(line: string): readonly SimpleCommand[] | Opaque 
 }
 
 function empty(): Draft {
-  return { argv: [], globs: [], assignments: [], writes: [], reads: [], over: false };
-}
-
-function finished({ argv, globs, assignments, writes, reads }: Draft): SimpleCommand {
-  return { argv, globs, assignments, writes, reads };
+  return { argv: [], globs: [], assignments: [], writes: [], reads: [] };
 }
 
 function addWord(draft: Draft, word: Word): string | undefined {
-  if (draft.over) return "shells do not agree on what stands behind its redirection";
   if (draft.argv.length === 0) {
     if (keywords.has(word.raw)) return `it holds the keyword ${word.raw}`;
     const assigned = /^([A-Za-z_]\w*)\+?=/.exec(word.raw);
@@ -123,7 +113,6 @@ function redirect(draft: Draft, text: string, { text: target, raw }: Word): stri
   if (text === ">&" || text === "<&") {
     return /^(?:\d-?|-)$/.test(raw) ? undefined : "shells do not agree on what its redirection names";
   }
-  if (text.startsWith("&")) draft.over = true;
   if (text.includes(">")) draft.writes.push(target);
   if (text.startsWith("<")) draft.reads.push(target);
   return undefined;

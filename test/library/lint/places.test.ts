@@ -47,13 +47,13 @@ test("what is named itself is taken: a README.md, templates, any file, a link to
   expect((await found("one/loop")).map(([file]) => file)).toContain("one/loop/a.md");
 });
 
-test("a file named twice is taken once, and what is shipped is builtin", async () => {
-  const places = await lintPlaces(at("one/two", "one", "a.md"), join(root, "one"));
+test("a file named twice is taken once", async () => {
+  const places = await lintPlaces(at("one/two", "one", "a.md"));
   expect(places).toEqual([
     { file: join(root, "a.md"), folder: "", scope: "custom" },
-    { file: join(root, "one/b.md"), folder: "", scope: "builtin" },
-    { file: join(root, "one/link.md"), folder: "", scope: "builtin" },
-    { file: join(root, "one/two/c.md"), folder: "", scope: "builtin" },
+    { file: join(root, "one/b.md"), folder: "", scope: "custom" },
+    { file: join(root, "one/link.md"), folder: "", scope: "custom" },
+    { file: join(root, "one/two/c.md"), folder: "", scope: "custom" },
   ]);
 });
 
