@@ -35,7 +35,7 @@ export function inside(argv: readonly string[]): Inside {
   switch (program) {
     case "command":
       if (/^-\w*[vV]/.test(words[0] ?? "")) return nothing;
-      return throughWrapper({ flags: "p", plain: true }, words);
+      return throughWrapper({ options: "p", plain: true }, words);
     case "find":
       return throughFind(words);
     case "fd":
@@ -61,7 +61,9 @@ export function isShell(program: string): boolean {
   return /^(?:ba|rba|da|z|a|k|mk)?sh$/.test(program);
 }
 
-interface Wrapper extends Options {
+interface Wrapper {
+  /** The options known, by letter or long name; a colon stands behind those that take a value. */
+  readonly options?: string;
   /** How many words of its own stand before the program. */
   readonly operands?: number;
   readonly takesAssignments?: boolean;
@@ -69,56 +71,32 @@ interface Wrapper extends Options {
   readonly plain?: boolean;
 }
 
-/** Letters and long names of the options known, alone or with a value. */
-interface Options {
-  readonly flags?: string;
-  readonly valued?: string;
-  readonly long?: string;
-  readonly longValued?: string;
-}
+const xargsOptions =
+  "0 r t x p null no-run-if-empty verbose exit interactive n: L: P: s: I: d: E: a: max-args: max-lines: max-procs: " +
+  "max-chars: replace: delimiter: eof: arg-file: process-slot-var:";
+const timeoutOptions = "f p v foreground preserve-status verbose k: s: kill-after: signal:";
+const envOptions = "i 0 v ignore-environment null debug u: unset:";
 
 const wrappers = new Map<string, Wrapper>([
   ["nohup", { plain: true }],
-  ["nice", { flags: "0123456789", valued: "n", longValued: "adjustment", plain: true }],
-  ["time", { flags: "pv", long: "portability verbose", takesAssignments: true, plain: true }],
-  [
-    "timeout",
-    {
-      flags: "fpv",
-      valued: "ks",
-      long: "foreground preserve-status verbose",
-      longValued: "kill-after signal",
-      operands: 1,
-      plain: true,
-    },
-  ],
-  ["stdbuf", { valued: "ioe", longValued: "input output error", plain: true }],
-  ["setsid", { flags: "cfw", long: "ctty fork wait" }],
-  [
-    "env",
-    { flags: "i0v", valued: "u", long: "ignore-environment null debug", longValued: "unset", takesAssignments: true },
-  ],
+  ["nice", { options: "0 1 2 3 4 5 6 7 8 9 n: adjustment:", plain: true }],
+  ["time", { options: "p v portability verbose", takesAssignments: true, plain: true }],
+  ["timeout", { options: timeoutOptions, operands: 1, plain: true }],
+  ["stdbuf", { options: "i: o: e: input: output: error:", plain: true }],
+  ["setsid", { options: "c f w ctty fork wait" }],
+  ["env", { options: envOptions, takesAssignments: true }],
   ["builtin", {}],
-  ["exec", { flags: "cl", valued: "a" }],
+  ["exec", { options: "c l a:" }],
   ["busybox", {}],
   ["toybox", {}],
   ["-", {}],
   ["noglob", {}],
   ["nocorrect", {}],
-  [
-    "xargs",
-    {
-      flags: "0rtxp",
-      valued: "nLPsIdEa",
-      long: "null no-run-if-empty verbose exit interactive",
-      longValued: "max-args max-lines max-procs max-chars replace delimiter eof arg-file process-slot-var",
-      open: true,
-    },
-  ],
+  ["xargs", { options: xargsOptions, open: true }],
 ]);
 
 function throughWrapper(wrapper: Wrapper, words: readonly string[]): Inside {
-  const start = afterOptions(wrapper, words);
+  const start = afterOptions(wrapper.options ?? "", words);
   if (start === undefined) return { ...code, runs: suffixes(words) };
   let rest = words.slice(start + (wrapper.operands ?? 0));
   // `time` is a keyword too, and takes what a line may begin with.
@@ -150,8 +128,8 @@ function assignment(word: string): [string, string] {
 }
 
 /** Where the first word stands that is no option; undefined where an option is not known. */
-function afterOptions(options: Options, words: readonly string[]): number | undefined {
-  const { flags = "", valued = "", long = "", longValued = "" } = options;
+function afterOptions(options: string, words: readonly string[]): number | undefined {
+  const known = new Set(options.split(" "));
   let at = 0;
   for (; at < words.length; at += 1) {
     const word = words[at] ?? "";
@@ -159,14 +137,15 @@ function afterOptions(options: Options, words: readonly string[]): number | unde
     if (!/^-./.test(word)) return at;
     if (word.startsWith("--")) {
       const [name = "", value] = word.slice(2).split("=", 2);
-      if (longValued.split(" ").includes(name)) at += value === undefined ? 1 : 0;
-      else if (value !== undefined || !long.split(" ").includes(name)) return undefined;
+      if (name.length < 2) return undefined;
+      if (known.has(`${name}:`)) at += value === undefined ? 1 : 0;
+      else if (value !== undefined || !known.has(name)) return undefined;
       continue;
     }
     const letters = word.slice(1);
-    const last = Array.from(letters).findIndex((letter) => !flags.includes(letter));
+    const last = Array.from(letters).findIndex((letter) => !known.has(letter));
     if (last < 0) continue;
-    if (!valued.includes(letters[last] ?? "")) return undefined;
+    if (!known.has(`${letters[last]}:`)) return undefined;
     if (last === letters.length - 1) at += 1;
   }
   return at;
@@ -227,21 +206,21 @@ function throughFd(words: readonly string[]): Inside {
 
 /** Joins its words to a line for a shell. */
 function throughWatch(words: readonly string[]): Inside {
-  const start = afterOptions({ flags: "bcdegtx", valued: "nq", longValued: "interval" }, words);
+  const start = afterOptions("b c d e g t x n: q: interval:", words);
   if (start === undefined) return { ...code, runs: suffixes(words) };
   return { ...nothing, lines: [words.slice(start).join(" ")] };
 }
 
 /** Options before the subcommand can name programs, or a folder whose settings do. */
 function throughGit(words: readonly string[]): Inside {
-  const harmless = "no-pager no-optional-locks literal-pathspecs no-replace-objects no-lazy-fetch no-advice";
-  const risky = "paginate bare glob-pathspecs noglob-pathspecs icase-pathspecs";
-  const longValued = "git-dir work-tree namespace config-env super-prefix attr-source exec-path";
+  const harmless = "P no-pager no-optional-locks literal-pathspecs no-replace-objects no-lazy-fetch no-advice";
+  const risky =
+    "p c: C: paginate bare glob-pathspecs noglob-pathspecs icase-pathspecs git-dir: work-tree: namespace: config-env: " +
+    "super-prefix: attr-source: exec-path:";
   if (!words[0]?.startsWith("-")) return nothing;
   if (/^(?:--version|--help|-v|-h)$/.test(words[0])) return nothing;
-  const isHarmless = afterOptions({ flags: "P", long: harmless }, words);
-  const start =
-    isHarmless ?? afterOptions({ flags: "pP", valued: "cC", long: `${harmless} ${risky}`, longValued }, words);
+  const isHarmless = afterOptions(harmless, words);
+  const start = isHarmless ?? afterOptions(`${harmless} ${risky}`, words);
   const rest = start === undefined ? suffixes(words) : [words.slice(start)];
   const runs = rest.filter((words) => words.length > 0).map((words) => ["git", ...words]);
   return { ...nothing, runs, plain: isHarmless !== undefined, runsCode: isHarmless === undefined };
