@@ -171,18 +171,6 @@ interface Place {
   readonly stamp: string;
 }
 
-interface Opened {
-  readonly path: string;
-  close(): void;
-  load(kind: string): Map<string, Row>;
-  /** Says whether all files are in now: not where it is another index than was loaded, or somebody took them away. */
-  write(kind: string, changes: Changes): boolean;
-  folders(kind: string): Place[];
-  find(kind: string, words: readonly string[], limit: number): Stored[];
-  holds(kind: string, word: string): boolean;
-  words(kind: string): string[];
-}
-
 interface Stored {
   readonly file: string;
   readonly stamp: string;
@@ -190,7 +178,9 @@ interface Stored {
   readonly sum: number;
 }
 
-function openAt(path: string): Opened {
+type Opened = ReturnType<typeof openAt>;
+
+function openAt(path: string) {
   if (path !== inMemory && !existsSync(path)) {
     makeFolder(dirname(path));
     // It holds words of chains, which are for their owner's eyes.
@@ -214,7 +204,7 @@ function openAt(path: string): Opened {
   return {
     path,
     close: () => db.close(),
-    load(kind) {
+    load(kind: string): Map<string, Row> {
       const rows = new Map<string, Row>();
       for (const row of sql("SELECT file, stamp, value, sum FROM files WHERE kind = ?").all(kind)) {
         const { file, stamp, value } = row as unknown as Stored;
@@ -222,7 +212,8 @@ function openAt(path: string): Opened {
       }
       return rows;
     },
-    write(kind, { isNew, remove, add, folders, total }) {
+    /** Says whether all files are in now: not where it is another index than was loaded, or somebody took them away. */
+    write(kind: string, { isNew, remove, add, folders, total }: Changes): boolean {
       const kept = new Map(placesOf(kind).map(({ folder, stamp }) => [folder, stamp]));
       const same = kept.size === folders.length && folders.every(({ folder, stamp }) => kept.get(folder) === stamp);
       if (remove.length === 0 && add.length === 0 && same) return true;
@@ -250,12 +241,12 @@ function openAt(path: string): Opened {
         return held === total;
       });
     },
-    folders(kind) {
+    folders(kind: string): Place[] {
       const { same } = sql(sameRows).get() as { same: number };
       if (!same) throw damaged();
       return placesOf(kind);
     },
-    find(kind, words, limit) {
+    find(kind: string, words: readonly string[], limit: number): Stored[] {
       if (words.length === 0) return [];
       const query = `SELECT file, stamp, value, sum FROM texts JOIN files ON files.id = texts.rowid
         WHERE texts MATCH ? AND rank MATCH 'bm25(10, 5, 3, 1)' AND kind = ? ORDER BY rank, file LIMIT ?`;
@@ -269,11 +260,11 @@ function openAt(path: string): Opened {
       const known = new Set(all.map(({ file }) => file));
       return [...all, ...ask(" OR ").filter(({ file }) => !known.has(file))].slice(0, limit);
     },
-    holds(kind, word) {
+    holds(kind: string, word: string): boolean {
       const query = "SELECT 1 FROM texts JOIN files ON files.id = texts.rowid WHERE texts MATCH ? AND kind = ? LIMIT 1";
       return sql(query).get(quoted(word), kind) !== undefined;
     },
-    words(kind) {
+    words(kind: string): string[] {
       const query = "SELECT word FROM words WHERE kind = ? AND typeof(word) = 'text'";
       return (sql(query).all(kind) as { word: string }[]).map(({ word }) => word);
     },
