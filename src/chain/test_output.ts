@@ -84,59 +84,48 @@ export function countsText({ passed, failed, skipped }: Counts): string {
 }
 
 export function countsOf(output: string): Counts | undefined {
-  const sum = (pattern: RegExp) =>
-    [...output.matchAll(pattern)].reduce((total, [, number]) => total + Number(number), 0);
-  const has = (pattern: RegExp) => pattern.test(output);
-  const made = (passed: number | null, failed: number, skipped: number) => ({ passed, failed, skipped });
-  if (isJunit(output)) {
-    const [all, failed, skipped] = [/<testcase\b/g, /<(?:failure|error)\b/g, /<skipped\b/g].map(
-      (tag) => output.match(tag)?.length ?? 0,
-    );
-    return made(all! - failed! - skipped!, failed!, skipped!);
-  }
-  if (has(/^[ℹ#] pass \d+/m))
-    return made(
-      sum(/^[ℹ#] pass (\d+)/gm),
-      sum(/^[ℹ#] (?:fail|cancelled) (\d+)/gm),
-      sum(/^[ℹ#] (?:skipped|todo) (\d+)/gm),
-    );
-  if (has(/^test result: /m))
-    return made(
-      sum(/^test result: .*?(\d+) passed/gm),
-      sum(/^test result: .*?(\d+) failed/gm),
-      sum(/^test result: .*?(\d+) ignored/gm),
-    );
-  const ran = sum(/^Ran (\d+) tests? in /gm) || sum(/^(?:OK \(|Tests: )(\d+)(?: tests?)?, /gm);
-  if (ran > 0 || has(/^Ran 0 tests in /m)) {
-    const failed = sum(/(?:failures|errors|Failures|Errors)[=:] ?(\d+)/g);
-    const skipped = sum(/(?:skipped|Skipped|Incomplete|Risky)[=:] ?(\d+)/g);
-    return made(ran - failed - skipped, failed, skipped);
-  }
-  // One line with all: jest, vitest, pytest, rspec.
-  const line = /^ *Tests:? +\d+ .*$|^=* *(?:\d+ [a-z]+,? ?)+ ?in [\d.]+s.*$|^\d+ examples?, .*$/m.exec(output)?.[0];
-  if (line !== undefined) {
-    const [passed, failed, skipped, examples] = [
-      / (?:passed|xpassed)/,
-      / (?:failed|errors?|failures?)\b/,
-      / (?:skipped|todo|pending|xfailed)/,
-      / examples?/,
-    ].map((word) =>
-      [...line.matchAll(new RegExp(`(\\d+)${word.source}`, "g"))].reduce((all, [, number]) => all + Number(number), 0),
-    );
-    return made(examples ? examples - failed! - skipped! : passed!, failed!, skipped!);
-  }
-  if (has(/^ *\d+ passing\b/m))
-    return made(sum(/^ *(\d+) passing\b/gm), sum(/^ *(\d+) failing\b/gm), sum(/^ *(\d+) pending\b/gm));
-  if (has(/^--- (?:PASS|FAIL)/m)) {
-    const go = (word: string) => output.match(new RegExp(`^ *--- ${word}: `, "gm"))?.length ?? 0;
-    return made(go("PASS") === 0 ? null : go("PASS"), go("FAIL"), go("SKIP"));
-  }
-  if (!has(/^(?:not )?ok \d+/m)) return undefined;
-  const points = output.match(/^(?:not )?ok \d+.*$/gm) ?? [];
-  const skipped = points.filter((point) => /# (?:SKIP|TODO)/i.test(point));
-  const failed = points.filter((point) => point.startsWith("not") && !skipped.includes(point));
-  return made(points.length - skipped.length - failed.length, failed.length, skipped.length);
+  const runner = runners.find(([marker]) => marker.test(output));
+  if (!runner) return undefined;
+  const [marker, first, failing, skipping, how] = runner;
+  const text = how === "in one line" ? marker.exec(output)![0] : output;
+  const tally = (pattern: RegExp) => [...text.matchAll(pattern)].reduce((sum, [, many]) => sum + Number(many ?? 1), 0);
+  const [counted, failed, skipped] = [tally(first), tally(failing), tally(skipping)];
+  if (how === "all") return { passed: counted - failed - skipped, failed, skipped };
+  return { passed: how === "failures" && counted === 0 ? null : counted, failed, skipped };
 }
+
+/**
+ * How a runner is known, and what says how many tests passed ("all": how many there were), failed and were skipped.
+ * "in one line": only the line by which it is known counts. "failures": some print nothing of what passed.
+ */
+const runners: [RegExp, RegExp, RegExp, RegExp, how?: "all" | "in one line" | "failures"][] = [
+  [/<testcase\b/, /<testcase\b/g, /<(?:failure|error)\b/g, /<skipped\b/g, "all"], // JUnit XML
+  [/^[ℹ#] pass \d+/m, /^[ℹ#] pass (\d+)/gm, /^[ℹ#] (?:fail|cancelled) (\d+)/gm, /^[ℹ#] (?:skipped|todo) (\d+)/gm],
+  [/^test result: /m, /^test result: .*?(\d+) passed/gm, /(\d+) failed;/g, /(\d+) ignored/g], // cargo
+  [
+    /^Ran \d+ tests? in |^(?:OK \(|Tests: )[1-9]\d*(?: tests?)?, /m, // unittest, phpunit
+    /^(?:Ran |OK \(|Tests: )(\d+)(?: tests?)?(?: in|,) /gm,
+    /(?:failures|errors|Failures|Errors)[=:] ?(\d+)/g,
+    /(?:skipped|Skipped|Incomplete|Risky)[=:] ?(\d+)/g,
+    "all",
+  ],
+  [
+    /^ *Tests:? +\d+ .*$|^=* *(?:\d+ [a-z]+,? ?)+ ?in [\d.]+s.*$/m, // jest, vitest, pytest
+    /(\d+) (?:passed|xpassed)/g,
+    /(\d+) (?:failed|errors?|failures?)\b/g,
+    /(\d+) (?:skipped|todo|pending|xfailed)/g,
+    "in one line",
+  ],
+  [/^\d+ examples?, /m, /^(\d+) examples?, /gm, /(\d+) failures?\b/g, /(\d+) pending/g, "all"], // rspec
+  [/^ *\d+ passing\b/m, /^ *(\d+) passing\b/gm, /^ *(\d+) failing\b/gm, /^ *(\d+) pending\b/gm], // mocha
+  [/^--- (?:PASS|FAIL)/m, /^ *--- PASS: /gm, /^ *--- FAIL: /gm, /^ *--- SKIP: /gm, "failures"], // go test
+  [
+    /^(?:not )?ok \d+/m, // TAP
+    /^ok \d+(?!.*# (?:SKIP|TODO|skip|todo))/gm,
+    /^not ok \d+(?!.*# (?:SKIP|TODO|skip|todo))/gm,
+    /^(?:not )?ok \d+.*# (?:SKIP|TODO|skip|todo)/gm,
+  ],
+];
 
 function skippedIn(output: string): number {
   const all = output.matchAll(/(\d+) (?:skipped|pending|ignored|todo)\b/gm);
