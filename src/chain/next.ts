@@ -111,9 +111,8 @@ export function stepOf(context: Context, key: string): Step | undefined {
 }
 
 function implementation(context: Context): Step | undefined {
-  const { engine, evidence } = context;
-  const isFirst = evidence.runs.length === evidence.since && !hasNoBaseline(context);
-  if (engine.test_command && (engine.untested || isFirst)) return testRun(context);
+  const { engine } = context;
+  if ((engine.test_command && engine.untested) || baselineIsDue(context)) return testRun(context);
   if (isRepeatDue(context)) {
     const number = engine.decisions["implementation"] ?? 0;
     return { type: "repeat_red", key: `implementation/${number}/tests-${engine.runs + 1}-without-code` };

@@ -117,11 +117,9 @@ export function settledBy(context: Context, id: string, answer: string): ChainEv
 }
 
 function settledByChoice({ evidence }: Context, text: string): TestsSettled | undefined {
-  const isChosen = (option: string) => text.toLowerCase() === option.toLowerCase();
-  if (isChosen(answers.in_workspace) || /\bin the workspace\b/i.test(text)) return { how: "in_workspace" };
-  if (isChosen(answers.again) || again.test(text)) return { how: "again" };
-  if (!isChosen(answers.go_on) && !isChosen(answers.go_on_untested) && !goOn.test(text)) return undefined;
-  return { how: "go_on", known_failing: evidence.runs.at(-1)?.failing ?? [] };
+  if (/\bin the workspace\b/i.test(text)) return { how: "in_workspace" };
+  if (again.test(text)) return { how: "again" };
+  return goOn.test(text) ? { how: "go_on", known_failing: evidence.runs.at(-1)?.failing ?? [] } : undefined;
 }
 
 const isYes = /^(?:y|yes|ok|okay|sure|fine|right|agreed|do (?:it|so|that)|go ahead)[.!]?$/i;
