@@ -99,38 +99,24 @@ function failure({ reason, message, attempts }: Extract<Outcome, { type: "failed
   const unpaid = attempts.length === 0 ? ", and nothing is paid twice" : "";
   const kept = `Everything before is kept${unpaid}. Go on`;
   const goOn = (first = ""): Next => ({ operation: "resume", why: first + kept });
+  const stop = (exit: number, what: string, next: Next) => park(reason, exit, `${what}: ${message}`, next);
+  const { notConfigured, budget, failed } = exitCodes;
   switch (reason) {
     case "authentication":
     case "permission":
-      return park(
-        reason,
-        exitCodes.notConfigured,
-        `The provider does not accept the key: ${message}`,
-        goOn("Set a valid ANTHROPIC_API_KEY. "),
-      );
+      return stop(notConfigured, "The provider does not accept the key", goOn("Set a valid ANTHROPIC_API_KEY. "));
     case "spend_limit":
-      return park(
-        reason,
-        exitCodes.budget,
-        `The provider's spend limit is reached: ${message}`,
-        goOn("Raise it with the provider. "),
-      );
+      return stop(budget, "The provider's spend limit is reached", goOn("Raise it with the provider. "));
     case "unknown_model":
-      return park(
-        reason,
-        exitCodes.notConfigured,
-        `The provider does not know this model: ${message}`,
-        otherModel("Name another"),
-      );
+      return stop(notConfigured, "The provider does not know this model", otherModel("Name another"));
     case "invalid_request":
-      return park(
-        reason,
-        exitCodes.failed,
-        `The provider rejected the request: ${message}`,
+      return stop(
+        failed,
+        "The provider rejected the request",
         otherModel("Everything before is kept. Try another model"),
       );
     case "not_recorded":
-      return park(reason, exitCodes.failed, message, [
+      return park(reason, failed, message, [
         { why: "A recording only knows the way it was recorded." },
         {
           operation: "resume",
@@ -144,6 +130,6 @@ function failure({ reason, message, attempts }: Extract<Outcome, { type: "failed
     case "network":
     case "stalled":
     case "bad_stream":
-      return park(reason, exitCodes.failed, `The model could not be reached: ${message}`, goOn());
+      return stop(failed, "The model could not be reached", goOn());
   }
 }

@@ -54,8 +54,8 @@ export const statusOperation = operation({
     const open = new Set(existsSync(journals) ? readdirSync(journals) : []);
     for (const id of wanted) {
       const known = read.get(id) ?? (await summary(id, store, foreign(id)));
-      const chain = open.has(`${id}.spare`) ? await withProcess(known, store) : known;
       const why = foreign(id);
+      const chain = open.has(`${id}.spare`) && !why ? await withProcess(known, store) : known;
       // A foreign chain says itself how far it came. What to do next is for us to say.
       if (why === undefined) chains.push(chain);
       else if (!("status" in chain)) chains.push({ ...chain, foreign: why.why });
@@ -135,7 +135,8 @@ async function withProcess(chain: Summary, { contexts, seal }: ChainStore): Prom
   const { readJournal } = await import("../store/journal.ts");
   const { lines } = readJournal<Body>(journal, seal);
   if (!isLocked(lock)) {
-    const waiting_for = chain.status.waiting_for ?? (await howItDied(lines));
+    const { replay } = await import("../chain/apply.ts");
+    const waiting_for = chain.status.waiting_for ?? (await howItDied(replay(lines)));
     return { ...chain, status: { ...chain.status, waiting_for } };
   }
   const last = lines.findLast((line) => line.type === "intent");
@@ -146,11 +147,10 @@ async function withProcess(chain: Summary, { contexts, seal }: ChainStore): Prom
 }
 
 /** What is known of a process that ended without a word, and of the calls whose replies it did not wait for. */
-async function howItDied(lines: readonly ChainLine[]): Promise<string> {
+async function howItDied({ engine }: Context): Promise<string> {
   const { diedBefore } = await import("../chain/run.ts");
-  const ended = (key: string, n: number) => lines.some((one) => one.n > n && one.type === "result" && one.key === key);
-  const lost = lines.flatMap((call) =>
-    call.type === "intent" && call.effect === "model" && !ended(call.key, call.n) ? [call.reserved.usd ?? NaN] : [],
+  const lost = Object.values(engine.open).flatMap((call) =>
+    call.effect === "model" ? [call.reserved.usd ?? NaN] : [],
   );
   if (lost.length === 0) return `${diedBefore}.`;
   const most = lost.reduce((sum, usd) => sum + usd, 0);

@@ -32,8 +32,14 @@ export function logText(data: ResultOf<"log">, flags: Input, columns: number): s
     } else if (line.type !== "event") narrate(line, screen, true);
     else if (line.event === "interrupted") say("!", `${when}: Stopped: ${line.why}.`);
     else if (line.event === "parked") say("!", `${when}: Stopped: ${line.message}`);
-    else if (line.event === "resumed") say("·", `${when}: Went on${changedSettings(line)}.`);
-    else if (line.event === "completed") say("✓", `${when}: ${line.ending ?? "completed"}: ${line.summary}`);
+    else if (line.event === "resumed") {
+      const { limits, mode, test_command } = line;
+      const settings = Object.entries({ ...limits, mode, tests: test_command?.join(" ") });
+      const said = settings.flatMap(([name, value]) =>
+        value === undefined ? [] : [`${inWords(name)} ${value ?? "none"}`],
+      );
+      say("·", `${when}: Went on${said.length > 0 ? `: ${said.join(", ")}` : ""}.`);
+    } else if (line.event === "completed") say("✓", `${when}: ${line.ending ?? "completed"}: ${line.summary}`);
     else if (line.event === "report_recorded") {
       const looks = [...new Set(looked.get(line.key))].join(", ");
       const report = [...wholeReport(line), ...(looks ? [`Looked at: ${looks}`] : [])];
@@ -42,11 +48,4 @@ export function logText(data: ResultOf<"log">, flags: Input, columns: number): s
   }
   const head = [...foreignLines(data), ...problemText(data, flags), `Chain ${data.chain_id}: ${data.goal}`];
   return [...head, ...printed].join("\n");
-}
-
-/** ": budget usd 20, mode direct" */
-function changedSettings({ limits = {}, test_command, mode }: Extract<ChainLine, { event: "resumed" }>): string {
-  const limited = Object.entries(limits).map(([name, value]) => `${inWords(name)} ${value ?? "unlimited"}`);
-  const changed = [...limited, ...(test_command ? ["test command"] : []), ...(mode ? [`mode ${mode}`] : [])];
-  return changed.length > 0 ? `: ${changed.join(", ")}` : "";
 }
