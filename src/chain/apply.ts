@@ -27,14 +27,20 @@ export function apply(context: Context, line: ChainLine): Context {
   }
 }
 
-export function replay(lines: readonly ChainLine[]): Context {
+/** `listen` hears of each line, with the context before it and after it. */
+export function replay(
+  lines: readonly ChainLine[],
+  listen: (before: Context, line: ChainLine, after: Context) => void = () => {},
+): Context {
   const targets = new Set(lines.flatMap((line) => (isRewind(line) ? [line.to] : [])));
   const then = new Map<number, Context>();
   let context = emptyContext;
   for (const [index, line] of lines.entries()) {
     if (targets.has(index)) then.set(index, context);
     const target = isRewind(line) ? then.get(line.to) : undefined;
+    const before = context;
     context = isRewind(line) && target ? rewound(context, target, lines.slice(line.to, index)) : apply(context, line);
+    listen(before, line, context);
   }
   return context;
 }

@@ -92,13 +92,18 @@ export function releaseLost(costs: Costs): Costs {
   return { ...costs, lost_calls: costs.lost_calls.map((lost) => ({ ...lost, released: true })) };
 }
 
+/** How much more each lost call cost than was booked for it, once a person says what all of them cost together. */
+export function lostShares({ lost_calls: lost }: Costs, usd: number) {
+  const expected = lost.reduce((sum, call) => sum + (call.usd ?? 0), 0);
+  return lost.map((call) => {
+    const share = expected > 0 ? (call.usd ?? 0) / expected : 1 / lost.length;
+    return { ...call, difference: usd * share - (call.usd ?? 0) };
+  });
+}
+
 /** The real cost of all lost calls together takes the place of what was expected of each. */
 export function settleLost(costs: Costs, usd: number): Costs {
-  const { lost_calls: lost } = costs;
-  const expected = lost.reduce((sum, call) => sum + (call.usd ?? 0), 0);
-  const settled = lost.reduce((books, { phase, prompt, usd: booked, calls }) => {
-    const share = expected > 0 ? (booked ?? 0) / expected : 1 / lost.length;
-    const difference = usd * share - (booked ?? 0);
+  const settled = lostShares(costs, usd).reduce((books, { phase, prompt, usd: booked, calls, difference }) => {
     const before = books.by_prompt[prompt] ?? { calls, tokens: 0, usd: 0 };
     return {
       ...books,

@@ -7,6 +7,7 @@ import { count } from "../util/count.ts";
 import { asJson } from "../util/json.ts";
 import { chainIds, chainPaths, contextFiles, paddedId } from "../store/chains.ts";
 import { chainCost } from "../costs/report.ts";
+import { addUp, sumOf } from "../costs/spending.ts";
 import type { ChainStore, NotOwn } from "../chain/ownership.ts";
 import type { Session } from "../session/session.ts";
 import type { Context } from "../chain/context.ts";
@@ -246,7 +247,8 @@ export const costOperation = operation({
     }
     const { store } = session;
     const foreign = (await session.foreign())(id);
-    const { context, lines, problem } = await lookAtChain(store, id, foreign);
+    const { context, lines, problem, isFromFile } = await lookAtChain(store, id, foreign);
+    const isWhole = problem === undefined && foreign === undefined && !isFromFile;
     const report = chainCost(context.cost_tracking);
     const { total, waiting } = durations(context, lines);
     return {
@@ -260,7 +262,14 @@ export const costOperation = operation({
         waiting_ms: waiting,
         prompts_executed: context.prompts_executed.length,
         ...report,
+        ...(await spentBy(isWhole ? lines : [], session)),
       },
     };
   },
 });
+
+async function spentBy(lines: readonly ChainLine[], session: Session) {
+  const { spendingOf } = await import("../chain/spending.ts");
+  const { rows } = spendingOf(lines, (await session.library()).config.prices);
+  return { total: lines.length === 0 ? null : sumOf(rows), by_model: addUp(rows, ({ model }) => model) };
+}

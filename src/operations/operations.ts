@@ -30,6 +30,7 @@ import {
 } from "./prompts.ts";
 import { demoOperation, doctorOperation, trustOperation } from "./setup.ts";
 import { recoverOperation } from "./recover.ts";
+import { costReportOperation } from "./spending.ts";
 import type { z } from "zod";
 import type { Caller, Operation, Session } from "./operation.ts";
 
@@ -52,6 +53,7 @@ export const operations = [
   checkOperation,
   presentOperation,
   costOperation,
+  costReportOperation,
   promptsListOperation,
   promptsSearchOperation,
   promptsShowOperation,

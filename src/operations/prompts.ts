@@ -236,8 +236,8 @@ export const promptsStatsOperation = operation({
   options: ["home"],
   input: () => z.object({ name: z.string().optional().describe("Only this prompt") }),
   async run(input, session) {
-    const { statsOf } = await import("./stats.ts");
-    const { chains, prompts, unread } = await statsOf(session);
+    const { promptStats } = await import("./spending.ts");
+    const { chains, prompts, unread } = await promptStats(session);
     const name = input.name === undefined ? null : (promptName(input.name) ?? input.name);
     const chosen = prompts.filter((row) => name === null || row.prompt === name);
     return { exit: exitCodes.done, data: { chains, name, prompts: chosen, unread } };

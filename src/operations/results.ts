@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { recoveryChoices } from "../chain/recover.ts";
 import { workModes } from "../chain/modes.ts";
+import { groupings } from "../costs/cost_report.ts";
+import { amounts, type Amounts } from "../costs/spending.ts";
 import { findingSchema, questionSchema, reportSchema, solutionSchema } from "../chain/reply.ts";
 import { costsSchema } from "../costs/books.ts";
 import { exportedSchema, importedSchema, skippedSchema } from "../library/exchange/outcome.ts";
@@ -226,6 +228,10 @@ const unreadable = z.object({
 
 export const statusResult = z.object({ all: z.boolean(), chains: listOf(z.union([chainSummary, unreadable])) });
 
+/** Of calls, by the names that src/costs/spending.ts describes. */
+const sums = Object.fromEntries(amounts.map((name) => [name, amount])) as Record<keyof Amounts, typeof amount>;
+const group = z.object({ name: z.string(), ...sums, share: amount });
+
 export const costResult = z.union([
   delivered,
   z.object({
@@ -249,8 +255,48 @@ export const costResult = z.union([
     by_phase: known(amount),
     by_prompt: listOf(z.object({ name: z.string(), calls: amount, tokens: amount, usd: amount, share: amount })),
     by_kind: tokenKinds,
+    /** All that was spent. Null: the chain is foreign or damaged, or it was never in a journal of ours. */
+    total: z.object(sums).nullable(),
+    by_model: listOf(group),
   }),
 ]);
+
+export const costReportResult = z.object({
+  days: amount,
+  /** Days of UTC, both included. */
+  from: z.string(),
+  to: z.string(),
+  by: z.enum(groupings),
+  chains: amount,
+  runs: amount,
+  total: z.object(sums),
+  /** Null: no chain spent anything. */
+  average_usd: amount.nullable(),
+  unpriced_models: texts,
+  /** Calls whose date lies in the future; they count as made today. */
+  calls_in_future: amount,
+  groups: listOf(group),
+  most_expensive: listOf(
+    z.object({ chain: z.string(), goal: z.string(), usd: amount, tokens: amount, is_expensive: z.boolean() }),
+  ),
+  endings: z.object({ succeeded: amount, stopped: amount, open: amount, rate: amount.nullable() }),
+  trend: listOf(z.object({ day: z.string(), usd: amount, tokens: amount })),
+  forecast: z
+    .object({ month: z.string(), spent_usd: amount, per_day_usd: amount, days_left: amount, usd: amount })
+    .nullable(),
+  advice: listOf(
+    z.object({
+      about: z.enum(["repairs", "abandoned", "long_chain"]),
+      chain: z.string(),
+      prompt: z.string(),
+      saving_usd: amount,
+    }),
+  ),
+  /** How many chains are foreign, so that nothing of them is counted. */
+  foreign: amount,
+  /** Why chains could not be read. */
+  unread: texts,
+});
 
 export const logResult = z.object({
   chain_id: z.string(),

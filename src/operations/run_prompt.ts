@@ -13,7 +13,7 @@ import type { Input } from "../util/next.ts";
 import { runsOf } from "../session/home.ts";
 import type { Caller } from "../session/caller.ts";
 import type { Session } from "../session/session.ts";
-import { statsOf } from "./stats.ts";
+import { promptStats } from "./spending.ts";
 import { limitsOf, settingsOf } from "./limits.ts";
 
 interface Run {
@@ -94,7 +94,7 @@ function unfinished(ending: Ending, name: string, file: string, { signal }: Call
 /** What the engine itself knows for a prompt's inputs of these names. */
 async function known(input: Run, session: Session, wanted: (name: string) => boolean): Promise<Record<string, string>> {
   const values: Record<string, string> = {};
-  if (wanted("stats")) values["stats"] = JSON.stringify((await statsOf(session)).prompts);
+  if (wanted("stats")) values["stats"] = JSON.stringify((await promptStats(session)).prompts);
   if (input.chain === undefined) return values;
   if (!["chain", "history", "costs"].some(wanted)) {
     const message = `${input.name} has no open input that a chain fills: chain, history or costs.`;

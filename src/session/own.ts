@@ -54,8 +54,8 @@ async function ownershipsIn(home: Home, store: ChainStore, env: World["env"]): P
     if (!(error instanceof UserError)) throw error;
     trouble = error;
   }
-  return (id) => {
-    const ownership = ownershipIn(store, id);
+  return (id, known) => {
+    const ownership = known ?? ownershipIn(store, id);
     const type = "tracked_by_git";
     if (ownership && trouble) {
       return { type, why: `git does not say whether it tracks its journal (${trouble.message})`, next: trouble.next };
@@ -70,15 +70,16 @@ async function ownershipsIn(home: Home, store: ChainStore, env: World["env"]): P
 /** Why a chain is only looked at, and what its user can do about that; undefined where it is the user's own. */
 export async function foreignTo(home: Home, store: ChainStore, env: World["env"]): Promise<Foreign> {
   const ownershipOf = await ownershipsIn(home, store, env);
-  return (id) => {
-    const ownership = ownershipOf(id);
+  return (id, known) => {
+    const ownership = ownershipOf(id, known);
     return ownership?.type === "own" ? undefined : ownership;
   };
 }
 
-type OwnershipOf = (id: string) => Ownership | undefined;
+/** `known`: what its journal said of it, where that was read and did not change since. */
+type OwnershipOf = (id: string, known?: Ownership) => Ownership | undefined;
 
-export type Foreign = (id: string) => NotOwn | undefined;
+export type Foreign = (id: string, known?: Ownership) => NotOwn | undefined;
 
 /** The journals that git tracks. Whoever may push to the repository could change them. */
 async function trackedByGit(home: Home, env: World["env"]): Promise<ReadonlySet<string>> {

@@ -121,7 +121,8 @@ async function carryOut(order: Order): Promise<number> {
       const demo = order.operation.name === "demo" ? begun.session.cwd : undefined;
       // What another program reads keeps its lines, so that it can look for them.
       const columns = process.stdout.columns || Infinity;
-      process.stdout.write(`${reportText(outcome, again, { left, demo, columns, now: world.now() })}\n`);
+      const csv = order.input["csv"] === true;
+      process.stdout.write(`${reportText(outcome, again, { left, demo, columns, now: world.now(), csv })}\n`);
     } else {
       const document = { ...(output === "stream-json" ? { type: "answer" } : {}), schema_version: 2, ...data };
       process.stdout.write(`${harmlessJson(document, output === "json" ? 2 : undefined)}\n`);

@@ -23,6 +23,7 @@ import {
   searchText,
   statsText,
 } from "./library_report.ts";
+import { costReportCsv, costReportText, groupLines, savedText, wasteText } from "./cost_report.ts";
 import { logText } from "./log_report.ts";
 import { title } from "./narrate.ts";
 import { inWords } from "./report_lines.ts";
@@ -40,6 +41,8 @@ export interface Moment {
   readonly demo?: string | undefined;
   readonly columns?: number;
   readonly now?: number;
+  /** What is added up is printed as comma-separated values. */
+  readonly csv?: boolean;
 }
 
 /** The result of an operation as a person reads it on stdout. */
@@ -47,7 +50,11 @@ export function reportText(outcome: Outcome, flags: Input = {}, moment: Moment =
   return harmless(textOf(outcome, flags, moment));
 }
 
-function textOf(outcome: Outcome, flags: Input, { left = false, demo, columns = 100, now = 0 }: Moment): string {
+function textOf(
+  outcome: Outcome,
+  flags: Input,
+  { left = false, demo, columns = 100, now = 0, csv = false }: Moment,
+): string {
   const { data } = outcome;
   if ("delivered" in data) return `Delivered. Another process is at work on chain ${data.chain_id} and takes it in.`;
   if ("busy" in data)
@@ -63,10 +70,10 @@ function textOf(outcome: Outcome, flags: Input, { left = false, demo, columns = 
   if ("next_chain" in data) return recoveredText(data, flags);
   if ("files_only" in data) return left ? "Nothing was changed." : rewindText(data, flags);
   if (outcome.operation === "status") return statusText(outcome.data, flags, columns, now);
-  return otherText(outcome, flags, columns);
+  return otherText(outcome, flags, columns, csv);
 }
 
-function otherText(outcome: Outcome, flags: Input, columns: number): string {
+function otherText(outcome: Outcome, flags: Input, columns: number, csv: boolean): string {
   switch (outcome.operation) {
     case "log":
       return logText(outcome.data, flags, columns);
@@ -74,6 +81,8 @@ function otherText(outcome: Outcome, flags: Input, columns: number): string {
       return "goal" in outcome.data
         ? fit([...problemText(outcome.data, flags), costText(outcome.data, flags)].join("\n"), columns)
         : "";
+    case "cost-report":
+      return csv ? costReportCsv(outcome.data) : costReportText(outcome.data, flags);
     case "prompts list":
       return listText(outcome.data, flags);
     case "prompts search":
@@ -234,8 +243,8 @@ function doubtLines({ confidence, doubts: { open, settled } }: ChainStands): str
 }
 
 function costText(data: Extract<ResultOf<"chain-cost">, { goal: string }>, flags: Input): string {
-  const { by_prompt: rows, by_kind: kinds } = data;
-  const names = [...rows.map((row) => row.name), ...Object.keys(data.by_phase)];
+  const { by_prompt: rows, by_kind: kinds, by_model: models } = data;
+  const names = [...[...rows, ...models].map((row) => row.name), ...Object.keys(data.by_phase)];
   const width = Math.max(10, ...names.map(({ length }) => length));
   const amount = (kind: keyof typeof kinds) => kinds[kind].toLocaleString("en");
   // A context file of another tool says how many tokens, but not of which kind, nor in how many calls.
@@ -252,15 +261,14 @@ function costText(data: Extract<ResultOf<"chain-cost">, { goal: string }>, flags
     `  - Duration: ${wholeTime({ total: data.duration_ms, waiting: data.waiting_ms })}`,
     `  - Prompts executed: ${data.prompts_executed}, calls: ${isCounted ? data.calls : "not known"}`,
     ...(isCounted ? [`  - Cost per call: ${money(data.usd_per_call)}`] : []),
+    ...(data.total ? [savedText(data.total), wasteText(data.total)].map((text) => `  - ${text}`) : []),
     "",
     "By phase:",
     ...Object.entries(data.by_phase).map(([phase, usd]) => `  ${phase.padEnd(width)}  ${money(usd)}`),
     "",
     "By prompt:",
-    ...rows.map(
-      (row) =>
-        `  ${row.name.padEnd(width)}  ${money(row.usd).padStart(8)}  ${percent(row.share).padStart(4)}  ${count(row.calls, "call")}, ${row.tokens.toLocaleString("en")} tokens`,
-    ),
+    ...groupLines(rows, width),
+    ...(models.length > 0 ? ["", "By model:", ...groupLines(models, width)] : []),
   ].join("\n");
 }
 

@@ -167,9 +167,21 @@ const costs = {
     { name: "code_reviewer", calls: 1, tokens: 450, usd: 0.02, share: 0.091 },
   ],
   by_kind: { input: 1_000, output: 450, cache_read: 10_000, cache_write: 1_000 },
+  total: {
+    usd: 0.22,
+    saved_usd: 0.4,
+    wasted_usd: 0.11,
+    repairs: 1,
+    repairs_usd: 0.11,
+    abandoned: 0,
+    abandoned_usd: 0,
+    lost: 0,
+    lost_usd: 0,
+  },
+  by_model: [{ name: "claude-opus-5-5", calls: 9, tokens: 12_450, usd: 0.22, share: 1 }],
 };
 
-test("what a chain cost, in all, by phase and by prompt", () => {
+test("what a chain cost, in all, by phase, by prompt and by model", () => {
   expect(say("chain-cost", costs)).toBe(
     lines(
       "Chain 047 (jwt auth):",
@@ -178,6 +190,9 @@ test("what a chain cost, in all, by phase and by prompt", () => {
       "  - Duration: 12 min",
       "  - Prompts executed: 8, calls: 9",
       "  - Cost per call: $0.024",
+      "  - Saved by the provider's cache: $0.40, against the same tokens at the full input price",
+      "  - Wasted: $0.11 (50%): 1 unusable reply $0.11, 0 calls taken back by rewind $0.00, 0 lost calls",
+      "    $0.00",
       "",
       "By phase:",
       "  requirements      $0.020",
@@ -186,6 +201,9 @@ test("what a chain cost, in all, by phase and by prompt", () => {
       "By prompt:",
       "  phase_controller     $0.20   91%  8 calls, 12,000 tokens",
       "  code_reviewer       $0.020    9%  1 call, 450 tokens",
+      "",
+      "By model:",
+      "  claude-opus-5-5      $0.22  100%  9 calls, 12,450 tokens",
     ),
   );
 });

@@ -1,0 +1,128 @@
+import { lostShares, noUsage, phaseKey, tokensOf } from "../costs/books.ts";
+import { sumOf, type ChainSpending, type SpendingRow } from "../costs/spending.ts";
+import type { PriceTable } from "../models/price_table.ts";
+import { priceOf } from "../models/prices.ts";
+import { replay } from "./apply.ts";
+import type { Context } from "./context.ts";
+import type { ChainLine, Result } from "./events.ts";
+
+type ModelResult = Extract<Result, { effect: "model" }>;
+
+/** One call, or a later correction of what it cost. */
+interface Call {
+  readonly n: number;
+  readonly key: string;
+  readonly row: SpendingRow;
+  waste?: "repairs" | "abandoned" | undefined;
+}
+
+/** What a chain spent, for what, and how each of its prompts did: one pass over its journal. */
+export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): ChainSpending {
+  const calls: Call[] = [];
+  const rowOf = ({ at }: ChainLine, { current_phase }: Context, prompt: string, key: string) => {
+    const model = calls.findLast((call) => call.key === key)?.row.model ?? "unknown";
+    return { day: at.slice(0, 10), phase: phaseKey(current_phase), prompt, model };
+  };
+  const end = replay(lines, (before, line, after) => {
+    if (line.type === "result" && line.effect === "model") calls.push(callOf(line, prices));
+    if (line.type !== "event") return;
+    const { n } = line;
+    const { item } = before.engine;
+    switch (line.event) {
+      case "reply_rejected": {
+        const call = calls.findLast(({ key }) => key === line.key);
+        if (call) call.waste ??= "repairs";
+        break;
+      }
+      case "rewound":
+        for (const call of line.files_only ? [] : calls) if (call.n > line.to) call.waste ??= "abandoned";
+        break;
+      case "lost_cost_entered":
+        for (const { phase, prompt, key: turn = "", usd, difference } of lostShares(before.cost_tracking, line.usd)) {
+          const key = turn.replace(/\/turn-\d+$/, "");
+          const more = { usd: difference, lost_usd: difference, unpriced: usd === null ? -1 : 0 };
+          calls.push({ n, key, row: { ...rowOf(line, before, prompt, key), phase, ...more } });
+        }
+        break;
+      case "imported": {
+        // What another tool's books, or those of a foreign journal, brought with them.
+        const [old, books] = [before.cost_tracking, after.cost_tracking];
+        const more = { usd: books.estimated_cost - old.estimated_cost, tokens: books.tokens_used - old.tokens_used };
+        calls.push({ n, key: "", row: { ...rowOf(line, before, "(taken over)", ""), ...more } });
+        break;
+      }
+      case "report_recorded":
+      case "decision_taken": {
+        // A decision that comes after a report is no other run: the report has ended it.
+        const prompt =
+          line.event === "report_recorded" ? line.prompt : item?.key === line.key ? item.prompt : undefined;
+        const confidence_moved = overall(after) - overall(before);
+        if (prompt !== undefined)
+          calls.push({
+            n,
+            key: line.key,
+            row: { ...rowOf(line, before, prompt, line.key), runs: 1, confidence_moved },
+          });
+        break;
+      }
+      default:
+    }
+  });
+  const { type } = end.state;
+  return {
+    goal: end.goal,
+    state: type === "completed" ? "succeeded" : type === "parked" ? "stopped" : "open",
+    rows: rowsOf(calls),
+    grew_usd: growthOf(calls),
+  };
+}
+
+function callOf(line: ChainLine & ModelResult, prices: PriceTable): Call {
+  const { booked, key, outcome, n, at } = line;
+  const { phase, prompt, model, usage, usd, lost } = booked;
+  const { input, output, cacheRead, cacheWrite5m, cacheWrite1h } = usage;
+  const cache_write = cacheWrite5m + cacheWrite1h;
+  const uncached = { ...noUsage, input: input + cacheRead + cache_write, output };
+  const [full, paid] = [uncached, usage].map((one) => priceOf(model, Date.parse(at), one, prices));
+  const where = { day: at.slice(0, 10), phase, prompt, model };
+  const counts = { calls: 1, tokens: tokensOf(usage), input, output, cache_read: cacheRead, cache_write };
+  const row = {
+    ...where,
+    ...counts,
+    usd: usd ?? 0,
+    unpriced: usd === null ? 1 : 0,
+    saved_usd: full === undefined || paid === undefined ? 0 : full - paid,
+    lost: lost?.calls ?? 0,
+    lost_usd: lost?.usd ?? 0,
+  };
+  const isUnusable = outcome.type !== "replied" && row.usd > row.lost_usd;
+  return { n, key, row, waste: isUnusable ? "repairs" : undefined };
+}
+
+function overall({ confidence_scores }: Context): number {
+  return confidence_scores["overall"] ?? 0;
+}
+
+function rowsOf(calls: readonly Call[]): SpendingRow[] {
+  const rows = calls.map(({ row, waste }): SpendingRow => {
+    const { usd = 0, lost_usd = 0, calls: count = 0 } = row;
+    const rest = usd - lost_usd;
+    return waste
+      ? { ...row, wasted_usd: usd, [waste]: count, [`${waste}_usd`]: rest }
+      : { ...row, wasted_usd: lost_usd };
+  });
+  const groups = Map.groupBy(rows, ({ day, phase, prompt, model }) => [day, phase, prompt, model].join("\n"));
+  return [...groups.values()].map(([first, ...more]) => {
+    const { day, phase, prompt, model } = first!;
+    const sums = Object.entries(sumOf([first!, ...more])).filter(([, value]) => value !== 0);
+    return { day, phase, prompt, model, ...Object.fromEntries(sums) };
+  });
+}
+
+/** The call in the middle belongs to neither half. */
+function growthOf(calls: readonly Call[]): number {
+  const costs = calls.filter(({ row }) => row.calls === 1).map(({ row }) => row.usd ?? 0);
+  const sum = (some: readonly number[]) => some.reduce((all, usd) => all + usd, 0);
+  const half = Math.floor(costs.length / 2);
+  return sum(costs.slice(costs.length - half)) - sum(costs.slice(0, half));
+}
