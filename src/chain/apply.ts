@@ -6,6 +6,7 @@ import { forChain, type ChainEvent, type ChainLine, type EventNamed } from "./ev
 import { importContext } from "./import_context.ts";
 import { isNoted } from "./assumptions.ts";
 import { ledgerText } from "./ledger.ts";
+import { numbersOn } from "./page.ts";
 import { applyIntent, applyResult, inItem, inLastTurn, withEngine } from "./item.ts";
 import { asTheUserSaid, madeBySolution } from "./test_question.ts";
 import { recordChange, recordReport, recordTouched, withNoted, withOverall } from "./record.ts";
@@ -238,7 +239,15 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         },
         {
           refusals: 0,
-          page: event.page ? { now: event.page, before: engine.page?.now ?? null, confirmed: [] } : null,
+          page: event.page
+            ? {
+                now: event.page,
+                before: engine.page?.judged ?? null,
+                judged: engine.page?.judged ?? null,
+                confirmed: [],
+              }
+            : null,
+          assumed: { ...engine.assumed, ...assumedIn(event) },
           // What is patched next is what the person saw last.
           proposed: engine.proposed.map((one) =>
             one.prompt === event.of
@@ -270,11 +279,10 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       const known = event.answers.reduce((now, { covers, answer }) => settledBy(now, covers, answer), context);
       const said = event.answers.map(({ id, answer }) => `${id}: ${answer}`).join("; ");
       const isConfirmed = event.answers.every(({ confirmed }) => confirmed);
-      const page = engine.page && {
-        ...engine.page,
-        confirmed: [...engine.page.confirmed, ...event.answers.flatMap((one) => (one.confirmed ? [one.id] : []))],
-      };
-      return withEngine(approved(known, event.solution, isConfirmed ? "presented" : "open", said, at, by), { page });
+      const judged = approved(known, event.solution, isConfirmed ? "presented" : "open", said, at, by);
+      const { page } = judged.engine;
+      const confirmed = event.answers.flatMap((one) => (one.confirmed ? [one.id] : []));
+      return withEngine(judged, { page: page && { ...page, confirmed: [...page.confirmed, ...confirmed] } });
     }
     case "changes_requested":
       return approved(context, event.solution, "open", `changes: ${event.request}`, at, by);
@@ -434,9 +442,37 @@ function newRound(before: Context, { kind, text, limits }: EventNamed<"round_beg
 function keptInRound(engine: Context["engine"]) {
   const { gates, test_command, tests, is_deployed, epoch, ledger, ledger_bytes, request_tokens, outputs, sent } =
     engine;
-  const { taken, seen, searched, grounded, noted, validated, said, decisions, turns, runs, commands, alerted } = engine;
+  const {
+    taken,
+    seen,
+    searched,
+    grounded,
+    noted,
+    assumed,
+    validated,
+    said,
+    decisions,
+    turns,
+    runs,
+    commands,
+    alerted,
+  } = engine;
   const model = { epoch, ledger, ledger_bytes, request_tokens, outputs, sent };
-  const known = { taken, seen, searched, grounded, noted, validated, said, decisions, turns, runs, commands, alerted };
+  const known = {
+    taken,
+    seen,
+    searched,
+    grounded,
+    noted,
+    assumed,
+    validated,
+    said,
+    decisions,
+    turns,
+    runs,
+    commands,
+    alerted,
+  };
   const asked = { ...tests, question: null, known_failing: null, in_workspace: false };
   return { gates, test_command, tests: asked, is_deployed, ...model, ...known };
 }
@@ -638,14 +674,20 @@ function approved(
 ): Context {
   const presented = context.solution?.solution.title ?? "";
   const entry = { phase: "solution-approval" as const, presented, hash, user_response: response, by, timestamp: at };
+  const { page } = context.engine;
   return withEngine(
     {
       ...context,
       solution: context.solution && { ...context.solution, standing },
       approval_history: [...context.approval_history, entry],
     },
-    { repeats: {} },
+    { repeats: {}, page: page && { ...page, judged: { title: presented, sections: page.now } } },
   );
+}
+
+function assumedIn({ page, solution }: EventNamed<"solution_presented">): Record<string, string> {
+  const numbers = numbersOn(page);
+  return Object.fromEntries(solution.assumptions.map(({ text }, at) => [numbers[at] ?? `A${at + 1}`, text]));
 }
 
 function patchedIn({ id, patched = [] }: EventNamed<"solution_presented">): Record<string, string> {

@@ -1,6 +1,14 @@
 import type { Context } from "./context.ts";
 import { isSameText, type Solution } from "./reply.ts";
 
+export type Numbered = Context["engine"]["assumed"];
+
+/** "A3" for each text. A text keeps its number as long as the chain lives, and a new one gets the next free number. */
+export function numbersOf(shown: Numbered, texts: readonly string[]): string[] {
+  let last = Math.max(0, ...Object.keys(shown).map((id) => Number(id.slice(1))));
+  return texts.map((text) => Object.keys(shown).find((id) => isSameText(shown[id]!, text)) ?? `A${++last}`);
+}
+
 /** Something that a presented solution has to account for among its assumptions. */
 export interface Assumed {
   /** The area of an open doubt, or the id of a noted assumption. */

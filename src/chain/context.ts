@@ -8,6 +8,7 @@ import type {
   Gates,
   Intent,
   Limits,
+  Page,
   PageSection,
   Phase,
   QueuedPrompt,
@@ -220,10 +221,16 @@ export type Engine = Readonly<{
   validated: readonly string[];
   /** Every assumption that a report noted or a person left to the model, oldest first. See `assumptionId`. */
   noted: readonly string[];
-  /** The page of the presented solution and of the one before it, and the numbers of the assumptions that a person confirmed. */
+  /** Every assumption that a person was shown, by its number. */
+  assumed: Readonly<Record<string, string>>;
+  /**
+   * The page of the presented solution, the page that a person judged last before it, and the numbers of the assumptions
+   * that were confirmed. `judged`: the page that a person judged last of all.
+   */
   page: Readonly<{
     now: readonly PageSection[];
-    before: readonly PageSection[] | null;
+    before: Page | null;
+    judged: Page | null;
     confirmed: readonly string[];
   }> | null;
   /** What a person asked last about a presented solution, and what they were told. */
@@ -401,6 +408,7 @@ export const emptyContext: Context = {
     completion: null,
     validated: [],
     noted: [],
+    assumed: {},
     page: null,
     asked: null,
     spoken: null,

@@ -137,10 +137,15 @@ export type TestsSettled =
    * was measured with, now that it is known which files are tests and which are code.
    */
   | { how: "baseline_holds"; setup?: string };
-/** One line of the approval page. `kept`: no screen is too small to show it. */
-export type PageItem = { text: string; kept?: true };
+/**
+ * One line of the approval page. `kept`: no screen is too small to show it. `short`: what a screen shows in place of the
+ * text, the longest first.
+ */
+export type PageItem = { text: string; kept?: true; short?: readonly string[] };
 /** `rest`: it is shown only to a person who asks for everything. */
 export type PageSection = { title: string; items: readonly PageItem[]; rest?: true };
+
+export type Page = { title: string; sections: readonly PageSection[] };
 
 type Asked = { solution: string; from?: string };
 

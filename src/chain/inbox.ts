@@ -16,6 +16,7 @@ import { withLedger, type Chain } from "./open.ts";
 import { lossText } from "./proof.ts";
 import { triggers, type Trigger } from "./roles.ts";
 import { baseOf, fingerprint } from "./settle.ts";
+import { numbersOf } from "./assumptions.ts";
 import { pageOf, pageText, patchedSolution } from "./page.ts";
 import { solutionHash } from "./solution.ts";
 import { asTheUserSaid, settledBy } from "./test_question.ts";
@@ -352,17 +353,22 @@ function beginRound(
   return [begun, queue(now, triggers.question_of_person, { question })];
 }
 
-/** "A2": the second assumption of the solution that waits. "all": each of them. */
-function isAssumption({ solution }: Context, key: string): boolean {
-  const { length } = solution?.standing === "presented" ? solution.solution.assumptions : [];
-  return length > 0 && (key === "all" || (/^A[1-9]$/.test(key) && Number(key.slice(1)) <= length));
+/** "A2": an assumption of the solution that waits, by its number. "all": each of them. */
+function isAssumption(context: Context, key: string): boolean {
+  const numbers = context.solution?.standing === "presented" ? shownNumbers(context) : [];
+  return numbers.includes(key) || (key === "all" && numbers.length > 0);
+}
+
+function shownNumbers({ solution, engine }: Context): string[] {
+  return numbersOf(engine.assumed, solution?.solution.assumptions.map(({ text }) => text) ?? []);
 }
 
 /** What a person says to assumptions. Words that only agree leave the solution as it is. */
 function assumptionsAnswered(context: Context, given: Readonly<Record<string, string>>, from: string): ChainEvent[] {
   const { assumptions = [] } = context.solution?.solution ?? {};
+  const numbers = shownNumbers(context);
   const answers = assumptions.flatMap(({ text, covers }, index) => {
-    const id = `A${index + 1}`;
+    const id = numbers[index]!;
     const key = [id, "all"].find((name) => Object.hasOwn(given, name) && isAssumption(context, name));
     if (key === undefined) return [];
     const answer = given[key]!.trim();

@@ -3,7 +3,7 @@ import { typed } from "../tools/test_command.ts";
 import { percent } from "./gates.ts";
 import { listed, lossText } from "./proof.ts";
 import type { Evidence } from "./reply.ts";
-import { solutionText } from "./page.ts";
+import { numbersOn, solutionText } from "./page.ts";
 import { reasonOf } from "./test_question.ts";
 
 /**
@@ -39,6 +39,7 @@ function tellBriefly(event: ChainEvent): string[] {
     case "solution_presented":
       return [
         `The solution was presented to the user (${event.id})${event.patched?.length ? ` with these parts replaced: ${event.patched.join(", ")}` : ""}.`,
+        ...numbersText(event),
       ];
     case "questions_asked":
       return ["The user is asked these questions."];
@@ -226,7 +227,15 @@ function presentedText(event: EventNamed<"solution_presented">): string[] {
   const { id, of, patched = [], earlier = {}, text } = event;
   if (of === undefined) return [`## Presented to the user (${id})\n${text}`];
   const others = [...patched, ...Object.keys(earlier)].join(", ");
-  return [`## Presented to the user (${id}): the solution of ${of}${others && `, with other parts: ${others}`}`];
+  return [
+    `## Presented to the user (${id}): the solution of ${of}${others && `, with other parts: ${others}`}`,
+    ...numbersText(event),
+  ];
+}
+
+function numbersText({ page }: EventNamed<"solution_presented">): string[] {
+  const numbers = numbersOn(page);
+  return numbers.length === 0 ? [] : [`The user sees its assumptions, in this order, as ${numbers.join(", ")}.`];
 }
 
 function reportText(event: EventNamed<"report_recorded">): string {

@@ -1,6 +1,7 @@
 import type { Context } from "./context.ts";
 import { typed } from "../tools/test_command.ts";
 import type { PageItem, PageSection } from "./events.ts";
+import { numbersOf, type Numbered } from "./assumptions.ts";
 import { plainText, type Solution } from "./reply.ts";
 import { isRunByOthers } from "./solution.ts";
 
@@ -17,7 +18,7 @@ export function pageOf(solution: Solution, base: Readonly<Record<string, string 
     ...(size === "tiny" ? ["tiny: one code file with its test and a document at most, and no reviews"] : []),
   ];
   const sections = [
-    ...solutionSections(solution, base),
+    ...solutionSections(solution, base, context.engine.assumed),
     section("Proof", kept(dashed(proofOf(solution, context)))),
     section("Mode", kept(dashed(less))),
     section("Set aside", kept(dashed(Object.entries(waived).map(([area, reason]) => `${inWords(area)}: ${reason}`)))),
@@ -47,9 +48,18 @@ const order = [
   "Dropped assumptions",
 ];
 
-/** What a solution says of itself. Without `base`, the files are called what the solution calls them. */
-export function solutionSections(solution: Solution, base?: Readonly<Record<string, string | null>>): PageSection[] {
+/**
+ * What a solution says of itself. Without `base`, the files are called what the solution calls them. Without `assumed`,
+ * the assumptions have no numbers.
+ */
+function solutionSections(
+  solution: Solution,
+  base?: Readonly<Record<string, string | null>>,
+  assumed?: Numbered,
+): PageSection[] {
   const { decisions, risks, assumptions, files, steps } = solution;
+  const texts = assumptions.map(({ text }) => text);
+  const numbers = assumed && numbersOf(assumed, texts);
   return [
     section("What", plain([solution.architecture])),
     section("Steps", plain(steps.map((step, index) => `${index + 1}. ${step}`))),
@@ -57,12 +67,14 @@ export function solutionSections(solution: Solution, base?: Readonly<Record<stri
       "Files",
       files.map((file) => ({ ...item(fileText(file, base)), ...(isAlwaysShown(file) ? { kept: true as const } : {}) })),
     ),
-    section("Decisions", plain(dashed(decisions.map(decisionText)))),
-    section("Assumptions", kept(assumptions.map((one, index) => `A${index + 1} ${assumptionText(one)}`))),
+    section("Decisions", decisions.map(decisionItem)),
+    section("Assumptions", kept(assumptions.map((one, index) => `${numbers?.[index] ?? "-"} ${assumptionText(one)}`))),
     section("Commands", kept(dashed(solution.commands))),
     section(
       "Risks",
-      plain(dashed(risks.map(({ risk, mitigation }) => (mitigation ? `${risk} → ${mitigation}` : risk)))),
+      risks.map(({ risk, mitigation }) =>
+        withShort(mitigation ? `- ${risk} → ${mitigation}` : `- ${risk}`, `- ${risk}`),
+      ),
     ),
     section("Done when", plain(dashed(solution.success_criteria))),
     section("Concerns", kept(dashed(solution.remaining_concerns))),
@@ -74,9 +86,9 @@ export function solutionSections(solution: Solution, base?: Readonly<Record<stri
   ].filter(({ items }) => items.length > 0);
 }
 
-export function solutionText(solution: Solution): string {
+export function solutionText(solution: Solution, assumed?: Numbered): string {
   const { kind, check } = solution.verification;
-  return `${pageText(solution.title, solutionSections(solution))}\nProof: ${kind}${check ? `, ${check}` : ""}`;
+  return `${pageText(solution.title, solutionSections(solution, undefined, assumed))}\nProof: ${kind}${check ? `, ${check}` : ""}`;
 }
 
 /** The presented solution in words, where parts of it were replaced after it was reported. */
@@ -84,7 +96,7 @@ export function patchedSolution({ engine, solution: shown }: Context): { solutio
   const isPatched = engine.proposed.some(
     ({ solution, earlier = {} }) => solution === shown?.solution && Object.keys(earlier).length > 0,
   );
-  return shown && isPatched ? { solution: solutionText(shown.solution) } : {};
+  return shown && isPatched ? { solution: solutionText(shown.solution, engine.assumed) } : {};
 }
 
 /** All of it: what an approval binds. */
@@ -93,6 +105,12 @@ export function pageText(title: string, sections: readonly PageSection[]): strin
     oneLine(title),
     ...sections.flatMap((one) => ["", `${one.title}:`, ...one.items.map(({ text }) => text)]),
   ].join("\n");
+}
+
+/** The numbers of the assumptions on a page, in the order of its solution. */
+export function numbersOn(page: readonly PageSection[] = []): string[] {
+  const items = page.flatMap((one) => (one.title === "Assumptions" ? one.items : []));
+  return items.flatMap(({ text }) => /^A\d+/.exec(text) ?? []);
 }
 
 /** "- " and "because it is PEP 8" stay, "Because The task" becomes grammar, and any other reason follows "Why:". */
@@ -116,10 +134,16 @@ export function inWords(name: string): string {
   return name.replaceAll(/[_-]+/g, " ").trim();
 }
 
-function decisionText({ choice, because, rejected }: Solution["decisions"][number]): string {
-  const said = withReason(choice, because);
+/** A screen shows the choice, with its reason if that takes no more rows. */
+function decisionItem({ choice, because, rejected }: Solution["decisions"][number]): PageItem {
+  const said = `- ${withReason(choice, because)}`;
   const instead = oneLine(rejected).replace(/[ .,;:]+$/, "");
-  return instead === "" ? said : `${said}. Rejected: ${instead}`;
+  return withShort(instead === "" ? said : `${said}. Rejected: ${instead}`, said, `- ${withReason(choice, "")}`);
+}
+
+function withShort(text: string, ...shorter: string[]): PageItem {
+  const short = [...new Set(shorter.map(oneLine))];
+  return { ...item(text), ...(short.every((one) => one === oneLine(text)) ? {} : { short }) };
 }
 
 function assumptionText({ text, if_wrong }: Solution["assumptions"][number]): string {

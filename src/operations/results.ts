@@ -61,7 +61,13 @@ const lost = z.object({
 const pageSections = listOf(
   z.object({
     title: z.string(),
-    items: listOf(z.object({ text: z.string(), kept: z.exactOptional(z.literal(true)) })),
+    items: listOf(
+      z.object({
+        text: z.string(),
+        kept: z.exactOptional(z.literal(true)),
+        short: z.exactOptional(listOf(z.string())),
+      }),
+    ),
     rest: z.exactOptional(z.literal(true)),
   }),
 );
@@ -87,8 +93,8 @@ const ending = z.discriminatedUnion("type", [
     }),
     page: z.object({
       sections: pageSections,
-      /** The page that was presented before this one. */
-      before: pageSections.nullable(),
+      /** The page that a person judged last before this one. */
+      before: z.object({ title: z.string(), sections: pageSections }).nullable(),
       /** The numbers of the assumptions that a person confirmed. */
       confirmed: texts,
       /** What a person asked last, about which solution, and what they were told. */

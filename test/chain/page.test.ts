@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { event } from "../../src/chain/events.ts";
 import { assumptionFaults, openAssumptions } from "../../src/chain/assumptions.ts";
-import { pageOf, pageText, withReason } from "../../src/chain/page.ts";
+import { numbersOn, pageOf, pageText, withReason } from "../../src/chain/page.ts";
 import { plainText, solutionSchema, type Solution } from "../../src/chain/reply.ts";
 import type { Context } from "../../src/chain/context.ts";
 import { after, base, fold, inEngine, presented, ran, recorded, solution } from "./lines.ts";
@@ -232,6 +232,41 @@ test("what a person answers or approves is settled, and is not asked for again",
   const confirmed = fold(shown, answer("ok", true));
   expect([openAssumptions(confirmed), confirmed.solution?.standing]).toEqual([[], "presented"]);
   expect(openAssumptions(fold(shown, event("approval_given", { solution: "abc123abc123" })))).toEqual([]);
+});
+
+test("an assumption keeps its number as long as the chain lives, and a new one gets the next free number", () => {
+  const [one, two, three] = ["One process.", "One time zone.", "Names are short."].map((text) => ({
+    text,
+    if_wrong: "bad",
+    covers: [],
+  }));
+  const show = (context: Context, ...assumptions: (typeof one)[]) => {
+    const what = { ...solution, assumptions: assumptions.map((each) => each!) };
+    const page = pageOf(what, base, context);
+    return fold(context, event("solution_presented", { ...presented(what), page }));
+  };
+  const numbers = ({ engine }: Context) => numbersOn(engine.page?.now);
+  const first = show(after(), one, two);
+  const second = show(first, two, three);
+  const third = show(second, three, { ...one!, text: "one process" });
+  expect([first, second, third].map(numbers)).toEqual([
+    ["A1", "A2"],
+    ["A2", "A3"],
+    ["A3", "A1"],
+  ]);
+});
+
+test("a page is compared with the one that a person judged last, not with one that was withdrawn unseen", () => {
+  const show = (context: Context, title: string) => {
+    const what = { ...solution, title };
+    return fold(context, event("solution_presented", { ...presented(what), page: pageOf(what, base, context) }));
+  };
+  const asked = event("changes_requested", { solution: "abc123abc123", request: "Other" });
+  const first = fold(show(after(), "First"), asked);
+  const second = show(show(first, "Nobody saw it"), "Second");
+  expect(second.engine.page?.before?.title).toBe("First");
+  const rejected = fold(second, event("approval_refused", { solution: "abc123abc123", reason: "" }));
+  expect(show(rejected, "Third").engine.page?.before?.title).toBe("Second");
 });
 
 const words = fc.constantFrom("one process", "One process.", "redis", "a file", "UTC", "no package");

@@ -283,7 +283,7 @@ test("at the page v shows all, short words are asked about, and an assumption is
     ["Type y, n, v, more-info", `\x7f\x7fA1: no, they are big${enter}`],
     ["Changed since the last page", ""],
     [approval, `all ok${enter}`],
-    ["Confirmed: A1", ""],
+    ["Confirmed: A2", ""],
     [approval, `sure${enter}`],
   );
   expect(code).toBe(0);
@@ -291,7 +291,7 @@ test("at the page v shows all, short words are asked about, and an assumption is
   expect(output).toContain("Tradeoffs:");
   expect(output).toContain("− A1 Numbers are small.");
   const said = (place.context()["approval_history"] as { user_response: string }[]).map((one) => one.user_response);
-  expect(said).toEqual(["A1: no, they are big", "A1: ok", "approved"]);
+  expect(said).toEqual(["A1: no, they are big", "A2: ok", "approved"]);
 });
 
 test("answers from a file and --approve-policy auto hold for the whole conversation", async () => {

@@ -33,7 +33,7 @@ test("an answer to one assumption reaches the model, and the next page shows onl
   expect(first.stdout).toContain("  A1 Numbers are small. If it is wrong: BigInt is needed.\n");
   const ran = await place.run(["answer", "1", "A1=no, they can be big", replay]);
   expect(ran.code).toBe(10);
-  expect(ran.stdout).toContain("  Changed since the last page:\n");
+  expect(ran.stdout).toContain("  Changed since the last page (+ new, − gone, ~ changed):\n");
   expect(ran.stdout).toContain("− A1 Numbers are small. If it is wrong: BigInt is needed.\n");
   expect(ran.stdout).not.toContain("One more pure function.");
   const told = place.events("ledger_extended").map(({ text }) => text);

@@ -68,9 +68,10 @@ export type Verdict =
   | { readonly type: "show" };
 
 /** `[Y/n/more-info]`; any other words are taken as what should change. */
-export async function askApproval(assumptions: number, signal: AbortSignal): Said<Verdict> {
+export async function askApproval(assumptions: readonly string[], signal: AbortSignal): Said<Verdict> {
   const clack = await import("@clack/prompts");
-  const more = assumptions > 0 ? '\nAn assumption is answered by its number ("A1: no, …"); "all ok" confirms all.' : "";
+  const [first] = assumptions;
+  const more = first ? `\nAn assumption is answered by its number ("${first}: no, …"); "all ok" confirms all.` : "";
   const word = await said(
     clack.text({
       message: `Approve this approach? [Y/n/more-info], or say what should change${more}`,
@@ -93,7 +94,7 @@ export async function askApproval(assumptions: number, signal: AbortSignal): Sai
 }
 
 /** What was typed at an approval; "again": one short word that means nothing here. */
-export function verdictOf(typed: string, assumptions: number): Verdict | "no" | "more" | "stop" | "again" {
+export function verdictOf(typed: string, assumptions: readonly string[]): Verdict | "no" | "more" | "stop" | "again" {
   const text = typed.trim();
   const lower = text.toLowerCase();
   if (text === "") return { type: "approve" };
@@ -101,7 +102,7 @@ export function verdictOf(typed: string, assumptions: number): Verdict | "no" | 
   if (["more-info", "m", "?"].includes(lower)) return "more";
   const short = shortWord(text);
   if (short !== undefined) return short === "yes" ? { type: "approve" } : short;
-  if (assumptions > 0 && /^all (?:ok|okay|yes|fine|right)[.!]?$/i.test(text))
+  if (assumptions.length > 0 && /^all (?:ok|okay|yes|fine|right)[.!]?$/i.test(text))
     return { type: "answer", answers_given: ["all=ok"] };
   const answers = text.split(/[;,]?\s*(?=\bA\d+\s*[:=.)])/i).filter((part) => part !== "");
   const pairs = answers.map((part) => /^(A\d+)\s*[:=.)]\s*(.+)$/is.exec(part));
@@ -112,12 +113,13 @@ export function verdictOf(typed: string, assumptions: number): Verdict | "no" | 
 }
 
 /** Why what was typed cannot be taken for anything. */
-function problemOf(typed: string, assumptions: number): string | undefined {
+function problemOf(typed: string, assumptions: readonly string[]): string | undefined {
   const verdict = verdictOf(typed, assumptions);
   if (verdict === "again") return "Type y, n, v, more-info, or a sentence that says what should change; Ctrl+C pauses.";
   if (typeof verdict === "string" || verdict.type !== "answer") return undefined;
-  const unknown = verdict.answers_given.find((pair) => Number(/^A(\d+)/.exec(pair)?.[1] ?? 1) > assumptions);
-  return unknown && `There is no assumption ${unknown.split("=")[0]}. The last one is A${assumptions}.`;
+  const ids = verdict.answers_given.map((pair) => pair.split("=")[0]!);
+  const unknown = ids.find((id) => id !== "all" && !assumptions.includes(id));
+  return unknown && `There is no assumption ${unknown}. Those on the page are: ${assumptions.join(", ") || "none"}.`;
 }
 
 /** Words that end in a question mark ask something, wherever they are typed: they neither refuse nor change anything. */
@@ -146,6 +148,7 @@ export async function askLeave(
     clack.text({
       message: `${question} [Y/n/${words.join("/")}], or say what should be different${meant.join("")}`,
       placeholder: "Y",
+      defaultValue: "Yes",
       signal,
       validate: (value) =>
         leaveOf(value ?? "", words) ? undefined : `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`,

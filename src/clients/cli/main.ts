@@ -31,7 +31,7 @@ import { flagsAgain, nextLines } from "./next.ts";
 import { askPermission } from "./permission.ts";
 import { openLive } from "./progress.ts";
 import { rewindText, testsLine, type ChainStands } from "./change_report.ts";
-import { approvalLines, headLine } from "./page.ts";
+import { approvalLines, assumptionsOn, headLine, type Seen } from "./page.ts";
 import { lossText, type Offer } from "./recover_report.ts";
 import { reportText, standing } from "./report.ts";
 import { fit } from "./status_report.ts";
@@ -249,7 +249,7 @@ async function converse(
 ): Promise<{ outcome: Outcome; left: boolean }> {
   const { budget_usd, budget_tokens, answers, approve_policy } = order.input;
   const kept = { budget_usd, budget_tokens, answers, approve_policy };
-  const seen: Seen = { operation: order.operation.name, solution: null };
+  let seen: Seen = { operation: order.operation.name, solution: null, page: null };
   let outcome = first;
   for (;;) {
     const { data } = outcome;
@@ -266,7 +266,15 @@ async function converse(
     if (said === "nothing to ask") return { outcome, left: false };
     if (said === "left") return { outcome, left: true };
     const { operation: name, input, leaving = false, after } = said;
-    seen.operation = name;
+    seen = { ...seen, operation: name };
+    if (!("needs" in data) && data.ending.type === "needs_approval") {
+      const { presented, page } = data.ending;
+      seen = {
+        operation: name,
+        solution: presented.hash,
+        page: { title: presented.solution.title, sections: page.sections },
+      };
+    }
     const operation = operationNamed(name);
     const given = operation.input.parse({ ...kept, ...input, chain: data.chain_id });
     outcome = await perform(operation, given, session, caller).finally(after);
@@ -323,12 +331,6 @@ function isInStory(operation: string): boolean {
   return ["new", "demo", "answer", "ask", "change", "reject"].includes(operation);
 }
 
-/** What a person said last, and the solution whose page they have in front of them. */
-interface Seen {
-  operation: string;
-  solution: string | null;
-}
-
 /** Shows the page of a solution, or what is new since its reader saw it, and asks. */
 async function askSolution(
   data: ChainStands,
@@ -338,9 +340,8 @@ async function askSolution(
   if (presented.standing === "approved") return "nothing to ask";
   const lines = approvalLines(data, screen.columns, screen.style, seen);
   screen.print(["", ...lines].join("\n"));
-  seen.solution = presented.hash;
   for (;;) {
-    const said = await askApproval(presented.solution.assumptions.length, signal);
+    const said = await askApproval(assumptionsOn(data), signal);
     if (said === undefined) return "left";
     if (said.type === "show") {
       screen.print(`\n${wrap(harmless(presented.text), screen.columns, "  ")}\n`);

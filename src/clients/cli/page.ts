@@ -1,10 +1,14 @@
 import { title } from "./narrate.ts";
 import { cutWords, harmless, wrap, type Screen } from "./terminal.ts";
+import { markWords } from "../../util/word_diff.ts";
 import { money, percent } from "./values.ts";
 import type { ChainStands } from "./change_report.ts";
 
 type Waiting = Extract<ChainStands["ending"], { type: "needs_approval" }>;
 type Section = Waiting["page"]["sections"][number];
+type Page = NonNullable<Waiting["page"]["before"]>;
+type MarkedItem = Section["items"][number] & { readonly mark?: "+" | "−" | "~"; readonly words?: string };
+type MarkedSection = Omit<Section, "items"> & { readonly items: readonly MarkedItem[] };
 type Style = Screen["style"];
 
 /** With the question below it, the page fits a terminal of 40 lines. */
@@ -19,69 +23,135 @@ export function headLine({ chain_id: id, phase, goal }: ChainStands, columns: nu
 
 /** All that a person must see to judge a solution, on one screen. What does not fit is shortened, and `v` shows it. */
 export function pageLines(data: ChainStands, columns: number, style: Style = noStyle): string[] {
+  return screenOf(data, columns, style, null);
+}
+
+/** `old`: the page that was seen before. What differs from it is marked. */
+function screenOf(data: ChainStands, columns: number, style: Style, old: Page | null): string[] {
   const { page, presented } = approvalOf(data);
-  const head = [headLine(data, columns, style), `  ${style("bold", harmless(presented.solution.title))}`];
+  const all: readonly MarkedSection[] = old ? compared(old, pageOf(data)) : page.sections;
+  const shown = all.flatMap((one) => {
+    const items = one.items.filter(({ mark }) => mark !== "−");
+    return one.rest || one.title === "Title" || items.length === 0 ? [] : [{ ...one, items }];
+  });
+  const { title: own } = presented.solution;
+  const mark = old === null || old.title === own ? " " : "~";
+  const head = [headLine(data, columns, style), `${mark} ${style("bold", harmless(own))}`];
   const foot = footLines(data);
-  const shown = page.sections.filter((one) => !one.rest);
-  const room = rows - head.length - foot.length - 1;
-  const body = fitted(shown, room, columns, style);
-  const isShort = body.hidden || shown.length < page.sections.length;
-  return [...head, ...body.lines, ...foot, ...(isShort ? [style("dim", "  v shows everything that you approve")] : [])];
+  const body = fitted(shown, rows - head.length - foot.length - 1, columns, style);
+  const gone = all.flatMap(({ items }) => items.filter((one) => one.mark === "−")).length;
+  const legend = old ? `~ changed, + new, ${gone} gone · ` : "";
+  const isShort = body.hidden || page.sections.some((one) => one.rest) || old !== null;
+  return [
+    ...head,
+    ...body.lines,
+    ...foot,
+    ...(isShort ? [style("dim", `  ${legend}v shows everything that you approve`)] : []),
+  ];
 }
 
 /** Operations after which a person has seen the page before. */
 const aboutPage = ["ask", "change", "answer", "reject"];
 
+/** What a person said last, and the page that they have in front of them, with the hash of its solution. */
+export interface Seen {
+  readonly operation: string;
+  readonly solution: string | null;
+  readonly page: Page | null;
+}
+
 /**
  * What is shown before an approval is asked for: the page; after a change only what is different; after a question only
  * the answer, if the solution stays.
  */
-export function approvalLines(
-  data: ChainStands,
-  columns: number,
-  style: Style,
-  { operation, solution: seen }: { readonly operation: string; readonly solution: string | null },
-): string[] {
+export function approvalLines(data: ChainStands, columns: number, style: Style, seen: Seen): string[] {
   const { page, presented } = approvalOf(data);
   const { asked } = page;
+  const { operation } = seen;
   const answer =
     operation === "ask" && asked !== null && asked.answer !== null
       ? [wrap(harmless(asked.answer), columns, "  │ "), ""]
       : [];
-  if (seen === presented.hash || (answer.length > 0 && asked?.solution === presented.hash))
+  if (seen.solution === presented.hash || (answer.length > 0 && asked?.solution === presented.hash))
     return [...answer, ...footLines(data)];
-  const isSecond = page.before !== null && (seen !== null || aboutPage.includes(operation));
-  return [...answer, ...(isSecond ? differenceLines(data, columns, style) : pageLines(data, columns, style))];
+  const old = seen.page ?? (aboutPage.includes(operation) ? page.before : null);
+  return [...answer, ...(old ? differenceLines(data, old, columns, style) : pageLines(data, columns, style))];
 }
 
-/** Only what differs from the page before: + is new, − is gone. */
-export function differenceLines(data: ChainStands, columns: number, style: Style = noStyle): string[] {
-  const { page } = approvalOf(data);
-  const old = new Map((page.before ?? []).map((one) => [one.title, one.items.map(({ text }) => text)]));
-  const now = new Map(page.sections.map((one) => [one.title, one.items.map(({ text }) => text)]));
-  const changes = [...new Set([...old.keys(), ...now.keys()])].flatMap((name) => {
-    const [before, after] = [old.get(name) ?? [], now.get(name) ?? []];
-    const isIn = (texts: readonly string[], text: string) => texts.some((one) => unnumbered(one) === unnumbered(text));
-    const gone = before.filter((text) => !isIn(after, text)).map((text) => `− ${text}`);
-    const fresh = after.filter((text) => !isIn(before, text)).map((text) => `+ ${text}`);
-    const items = [...gone, ...fresh].map((text) => ({ text, kept: true as const }));
-    return items.length === 0 ? [] : [{ title: name, items }];
+/** Only what differs from the page before. If that is longer than the page, the page itself with marks. */
+function differenceLines(data: ChainStands, old: Page, columns: number, style: Style): string[] {
+  const changes = compared(old, pageOf(data)).flatMap((one) => {
+    const items = one.items.flatMap(({ text, words, mark, short }): MarkedItem[] => {
+      if (mark === undefined) return [];
+      const room = columns - titleWidth - 2;
+      return [{ mark, kept: true, text: mark === "−" ? cutWords(text, room) : (words ?? short?.[0] ?? text) }];
+    });
+    return items.length === 0 ? [] : [{ title: one.title, items }];
   });
   const head = headLine(data, columns, style);
   if (changes.length === 0) return [head, "  Nothing changed since the last page.", costLine(data)];
-  const { lines } = fitted(changes, rows, columns, style);
-  return [
+  const lines = [
     head,
-    "  Changed since the last page:",
-    ...lines,
+    "  Changed since the last page (+ new, − gone, ~ changed):",
+    ...fitted(changes, Infinity, columns, style).lines,
     costLine(data),
     style("dim", "  v shows everything that you approve"),
   ];
+  const whole = screenOf(data, columns, style, old);
+  return lines.length <= whole.length ? lines : whole;
+}
+
+/** No title of a section is longer. */
+const titleWidth = "Dropped assumptions".length + 4;
+
+function pageOf(data: ChainStands): Page {
+  const { page, presented } = approvalOf(data);
+  return { title: presented.solution.title, sections: page.sections };
+}
+
+/** Every item of both pages, each with a mark if it changed. `words`: its text with the words that changed. */
+function compared(old: Page, now: Page): MarkedSection[] {
+  const [before, after] = [withTitle(old), withTitle(now)];
+  const titles = [...new Set([...after, ...before].map(({ title: name }) => name))];
+  return titles.map((name) => {
+    const own = after.find((one) => one.title === name);
+    const items = own?.items ?? [];
+    const known = before.find((one) => one.title === name)?.items ?? [];
+    const isSame = (one: MarkedItem, other: MarkedItem) => unnumbered(one.text) === unnumbered(other.text);
+    const left = known.filter((one) => !items.some((other) => isSame(one, other)));
+    const marked = items.map((one): MarkedItem => {
+      if (known.some((other) => isSame(one, other))) return one;
+      const likely = left
+        .filter((other) => name !== "Files" || pathOf(other) === pathOf(one))
+        .map((other) => ({ other, ...markWords(harmless(other.text), harmless(one.text)) }))
+        .sort((first, second) => second.share - first.share)[0];
+      if (!likely || likely.share < 0.45) return { ...one, mark: "+" };
+      left.splice(left.indexOf(likely.other), 1);
+      return { ...one, mark: "~", words: likely.text };
+    });
+    const gone = left.map((one): MarkedItem => ({ ...one, mark: "−" }));
+    return { title: name, ...(own?.rest ? { rest: true as const } : {}), items: [...marked, ...gone] };
+  });
+}
+
+function withTitle({ title: text, sections }: Page): readonly Section[] {
+  return [{ title: "Title", items: [{ text }] }, ...sections];
+}
+
+/** "edit src/app.js (code)" → "src/app.js" */
+function pathOf({ text }: MarkedItem): string | undefined {
+  return text.split(" ")[1];
 }
 
 /** A step that only moved is the same step. An assumption is answered by its number, so a new number is shown. */
 function unnumbered(text: string): string {
   return text.replace(/^\d+\. /, "");
+}
+
+/** The numbers of the assumptions that can be answered. */
+export function assumptionsOn(data: ChainStands): string[] {
+  const section = approvalOf(data).page.sections.find(({ title: name }) => name === "Assumptions");
+  return (section?.items ?? []).flatMap(({ text }) => /^A\d+/.exec(text) ?? []);
 }
 
 export function approvalOf({ ending }: ChainStands): Waiting {
@@ -103,31 +173,40 @@ function costLine({ cost, confidence, ending }: ChainStands): string {
 interface Item {
   readonly lines: readonly string[];
   readonly kept: boolean;
+  /** Its text is longer than the lines show. */
+  readonly isShort: boolean;
+  readonly isMarked: boolean;
   /** How many of its lines are shown. */
   rows: number;
 }
 
 /** The sections in so many rows: first long items are cut, then long lists are shortened. Kept items stay whole. */
-function fitted(sections: readonly Section[], room: number, columns: number, style: Style) {
-  const beside = columns >= 80 ? Math.max(...sections.map((one) => one.title.length), 0) + 4 : 0;
+function fitted(sections: readonly MarkedSection[], room: number, columns: number, style: Style) {
+  const isMarked = sections.some(({ items }) => items.some(({ mark }) => mark !== undefined));
+  const longest = Math.max(...sections.map((one) => one.title.length), 0);
+  const beside = columns >= 80 ? longest + (isMarked ? 5 : 4) : 0;
   const indent = " ".repeat(beside || 4);
   const all = sections.map(({ title: name, items }) => ({
     name,
-    items: items.map(({ text, kept = false }): Item => {
-      const lines = wrap(harmless(text), columns, indent).split("\n");
-      return { lines, kept, rows: lines.length };
+    items: items.map(({ text, kept = false, short = [text], mark }): Item => {
+      const forms = short.map((one) => wrap(harmless(one), columns, indent).split("\n"));
+      const lines = forms.find(({ length }) => length <= forms.at(-1)!.length)!;
+      if (mark !== undefined) lines[0] = `${indent.slice(2)}${mark} ${lines[0]!.slice(indent.length)}`;
+      const isShort = !short.includes(text) || lines !== forms[0];
+      return { lines, kept, isShort, isMarked: mark !== undefined, rows: lines.length };
     }),
   }));
   const render = () =>
     all.flatMap(({ name, items }) => {
       const left = items.filter(({ rows: shown }) => shown === 0).length;
-      const lines = [
-        ...items.flatMap((one) => linesOf(one, columns)),
-        ...(left > 0 ? [`${indent}… ${left} more`] : []),
-      ];
+      const lines = items.flatMap((one) => linesOf(one, columns));
+      const more = `… ${left} more`;
+      const last = `${lines.at(-1) ?? ""}  ${more}`;
+      if (left > 0 && last.length <= columns) lines.splice(-1, 1, last);
+      else if (left > 0) lines.push(indent + more);
       if (beside === 0) return [`  ${style("bold", name)}`, ...lines];
-      const label = `  ${style("bold", name)}${" ".repeat(beside - 2 - name.length)}`;
-      return lines.map((line, at) => (at === 0 ? label + line.slice(beside) : line));
+      const label = `  ${style("bold", name)}${" ".repeat(beside - 4 - name.length)}`;
+      return lines.map((line, at) => (at === 0 ? label + line.slice(beside - 2) : line));
     });
   while (render().length > room && (cutLongest(all) || dropLast(all))) continue;
   // "… 1 more" would take the row of the item itself.
@@ -135,7 +214,9 @@ function fitted(sections: readonly Section[], room: number, columns: number, sty
     const [alone, ...others] = items.filter(({ rows: shown }) => shown === 0);
     if (alone && others.length === 0) alone.rows = 1;
   }
-  const hidden = all.some(({ items }) => items.some(({ lines, rows: shown }) => shown < lines.length));
+  const hidden = all.some(({ items }) =>
+    items.some(({ lines, isShort, rows: shown }) => isShort || shown < lines.length),
+  );
   return { lines: render(), hidden };
 }
 
@@ -148,9 +229,9 @@ function linesOf({ lines, rows: shown }: Item, columns: number): string[] {
 
 type Sections = readonly { readonly name: string; readonly items: readonly Item[] }[];
 
-/** What is to be built may be three times as long as any other item. */
+/** What is to be built may be five times as long as any other item. */
 function cutLongest(sections: Sections): boolean {
-  const weight = (name: string, { rows: shown }: Item) => (name === "What" ? shown / 3 : shown);
+  const weight = (name: string, { rows: shown }: Item) => (name === "What" ? shown / 5 : shown);
   const items = sections.flatMap(({ name, items: own }) =>
     own.filter((one) => !one.kept && one.rows > 1).map((one) => ({ one, weight: weight(name, one) })),
   );
@@ -159,14 +240,17 @@ function cutLongest(sections: Sections): boolean {
   return longest !== undefined;
 }
 
-/** Two items of a list are shown as long as another list has more. Files come last. */
+/** So many more of these items are shown than of others. */
+const spared: Readonly<Record<string, number>> = { Files: 5, Decisions: 4, Risks: 3 };
+
+/** Of two long lists the less important one is shortened: steps and criteria first, files last. */
 function dropLast(sections: Sections): boolean {
   const lists = sections.map(({ name, items }) => {
     const open = items.filter(({ kept, rows: shown }) => !kept && shown > 0);
-    return { open, weight: open.length - (name === "Files" ? 5 : 0) };
+    return { open, weight: open.length - (spared[name] ?? 0) };
   });
   const longest = lists.filter(({ open }) => open.length > 1).sort((one, other) => other.weight - one.weight)[0];
-  const last = longest?.open.at(-1);
+  const last = longest?.open.findLast(({ isMarked }) => !isMarked) ?? longest?.open.at(-1);
   if (last) last.rows = 0;
   return last !== undefined;
 }

@@ -29,7 +29,7 @@ import { title } from "./narrate.ts";
 import { inWords } from "./report_lines.ts";
 import { commandLine, flagsText, nextLines } from "./next.ts";
 import { offerText, recoveredText } from "./recover_report.ts";
-import { approvalLines, headLine } from "./page.ts";
+import { approvalLines, assumptionsOn, headLine } from "./page.ts";
 import { fit, foreignLines, lostCalls, problemText, statusText, tests, wholeTime } from "./status_report.ts";
 import { harmless, wrap } from "./terminal.ts";
 import { money, percent } from "./values.ts";
@@ -155,17 +155,17 @@ function chainText(
       const { before, asked } = ending.page;
       const isTold = before !== null || (operation === "ask" && asked !== null);
       if (isTold && ["ask", "change", "answer"].includes(operation)) {
-        const news = approvalLines(data, columns, (_, text) => text, { operation, solution: null });
+        const news = approvalLines(data, columns, (_, text) => text, { operation, solution: null, page: null });
         lines.push(...(news.includes(head) ? news : [head, "", ...news]));
       } else lines.push(head, "", wrap(presented.text, columns, "  "));
       if (presented.standing === "approved") {
         lines.push("", `It was approved. Go on: ${commandLine("resume", { chain: id }, flags)}`);
         break;
       }
-      const { length: assumed } = presented.solution.assumptions;
+      const [assumed] = assumptionsOn(data);
       lines.push("", `Chain ${id} waits for approval of ${presented.hash}.`);
       lines.push(
-        ...(assumed > 0 ? [`Assumed:  claude-exec answer ${same} A1="no, …"`] : []),
+        ...(assumed ? [`Assumed:  claude-exec answer ${same} ${assumed}="no, …"`] : []),
         `Approve:  claude-exec approve ${same} ${presented.hash}`,
         `Change:   claude-exec change ${same} "what should be different"`,
         `Ask:      claude-exec ask ${same} "your question"`,

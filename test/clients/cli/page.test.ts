@@ -6,7 +6,8 @@ import { solutionSchema, type Solution } from "../../../src/chain/reply.ts";
 import type { ChainStands } from "../../../src/clients/cli/change_report.ts";
 import { verdictOf } from "../../../src/clients/cli/ask.ts";
 import { approvalLines, pageLines } from "../../../src/clients/cli/page.ts";
-import { after, ran } from "../../chain/lines.ts";
+import * as fc from "fast-check";
+import { after as contextAfter, inEngine, ran } from "../../chain/lines.ts";
 
 const recording = JSON.parse(
   readFileSync(join(import.meta.dirname, "../../../examples/recordings/jwt.json"), "utf8"),
@@ -19,13 +20,12 @@ const jwt: Solution = {
   ...whole,
   files: [...whole.files.slice(0, 4), { path: "package.json", role: "code", change: "edit", lines: 2 }],
 };
-const context = { ...after(ran("baseline", 0)), goal: "Add JWT authentication to my app" };
+const context = { ...contextAfter(ran("baseline", 0)), goal: "Add JWT authentication to my app" };
 
 type Page = Extract<ChainStands["ending"], { type: "needs_approval" }>["page"];
 
 function stands(solution: Solution, page: Partial<Page> = {}, hash = "abc123abc123"): ChainStands {
-  const base = { "src/tokens.js": null, "test/tokens.test.js": null };
-  const sections = pageOf(solution, base, context);
+  const sections = pageOf(solution, base, page.before ? shownBefore : context);
   const presented = { solution, text: pageText(solution.title, sections), hash, base, standing: "presented" as const };
   const shown = { sections, before: null, confirmed: [], asked: null, expected_usd: 0.42, ...page };
   return {
@@ -44,14 +44,22 @@ function golden(name: string): string {
 }
 
 const plain = (_: string, text: string) => text;
-const before = pageOf(jwt, { "src/tokens.js": null, "test/tokens.test.js": null }, context);
+const base = { "src/tokens.js": null, "test/tokens.test.js": null };
+const before = { title: jwt.title, sections: pageOf(jwt, base, context) };
+/** The chain as it is once the page above was shown. */
+const shownBefore = inEngine(context, {
+  assumed: Object.fromEntries(jwt.assumptions.map(({ text }, at) => [`A${at + 1}`, text])),
+});
 const changed: Solution = {
   ...jwt,
+  title: jwt.title.replace("login", "sign-in"),
+  architecture: jwt.architecture.replace("15 minutes", "5 minutes"),
   steps: [jwt.steps[0]!, "one step more", ...jwt.steps.slice(1)],
-  assumptions: [jwt.assumptions[1]!],
+  assumptions: [jwt.assumptions[1]!, { text: "Clocks agree.", if_wrong: "Leeway is added.", covers: [] }],
 };
 
-const fresh = { operation: "resume", solution: null };
+const after = (operation: string, solution: string | null = null) => ({ operation, solution, page: null });
+const fresh = after("resume");
 
 describe("the page", () => {
   test.each([100, 60, 160])("at %i columns fits one screen of 40 lines, and says each thing once", (columns) => {
@@ -61,7 +69,7 @@ describe("the page", () => {
   });
 
   test.each([100, 60, 160])("after a change, at %i columns shows only what is different", (columns) => {
-    const lines = approvalLines(stands(changed, { before }), columns, plain, { operation: "change", solution: null });
+    const lines = approvalLines(stands(changed, { before }), columns, plain, after("change"));
     expect(`${lines.join("\n")}\n`).toBe(golden(`difference-${columns}`));
   });
 
@@ -93,15 +101,13 @@ describe("the page", () => {
 
 describe("what is shown before an approval is asked for", () => {
   test("after a change that is none, that nothing changed", () => {
-    const same = stands(jwt, { before: pageOf(jwt, { "src/tokens.js": null, "test/tokens.test.js": null }, context) });
-    expect(approvalLines(same, 100, plain, { operation: "change", solution: null })).toContain(
-      "  Nothing changed since the last page.",
-    );
+    const same = stands(jwt, { before });
+    expect(approvalLines(same, 100, plain, after("change"))).toContain("  Nothing changed since the last page.");
   });
 
   test("after a question whose answer changed nothing, the answer alone", () => {
     const asked = { solution: "abc123abc123", question: "Why?", answer: "Because sum stays." };
-    expect(approvalLines(stands(jwt, { asked, before }), 100, plain, { operation: "ask", solution: null })).toEqual([
+    expect(approvalLines(stands(jwt, { asked, before }), 100, plain, after("ask"))).toEqual([
       "  │ Because sum stays.",
       "",
       "  Cost $0.31 so far, about $0.42 more expected · confidence 91%",
@@ -110,21 +116,63 @@ describe("what is shown before an approval is asked for", () => {
 
   test("after a question whose answer changed the solution, the answer and what is different", () => {
     const asked = { solution: "an earlier one", question: "Why?", answer: "You are right." };
-    const lines = approvalLines(stands(changed, { asked, before }), 100, plain, { operation: "ask", solution: "x" });
+    const lines = approvalLines(stands(changed, { asked, before }), 100, plain, after("ask", "x"));
     expect(lines.slice(0, 4)).toEqual([
       "  │ You are right.",
       "",
       "  Chain 001 · Solution approval · Add JWT authentication to my app",
-      "  Changed since the last page:",
+      "  Changed since the last page (+ new, − gone, ~ changed):",
     ]);
   });
 
   test("after assumptions were confirmed, which", () => {
-    const lines = approvalLines(stands(jwt, { confirmed: ["A1"] }), 100, plain, {
-      operation: "answer",
-      solution: "abc123abc123",
-    });
+    const lines = approvalLines(stands(jwt, { confirmed: ["A1"] }), 100, plain, after("answer", "abc123abc123"));
     expect(lines[0]).toBe("  Confirmed: A1");
+  });
+
+  test("after two changes, what differs from the page that was on the screen last", () => {
+    const seen = { operation: "change", solution: "an earlier one", page: { ...before, title: changed.title } };
+    const lines = approvalLines(stands(jwt, { before }), 100, plain, seen);
+    expect(lines.slice(2, -2)).toEqual(["  Title ~ JWT [sign-in → login] for API clients, beside today's sessions"]);
+  });
+
+  test("after a change of almost everything, the page itself with marks", () => {
+    const other = (texts: readonly string[]) => texts.map((text) => text.replaceAll(/[a-m]+/g, "zz"));
+    const rewritten = {
+      ...jwt,
+      steps: other(jwt.steps),
+      success_criteria: other(jwt.success_criteria),
+      title: "Other",
+    };
+    const risks = jwt.risks.map(({ risk }) => ({ risk: `${risk} ${risk} ${risk}`, mitigation: "none" }));
+    const now = stands({ ...rewritten, risks, decisions: [] }, { before });
+    const lines = approvalLines(now, 100, plain, after("change"));
+    expect(lines.length).toBeLessThanOrEqual(pageLines(now, 100).length);
+    expect(lines).toContain("~ Other");
+    expect(lines.at(-1)).toMatch(/^ {2}~ changed, \+ new, \d+ gone · v shows everything that you approve$/);
+  });
+
+  const words = fc.array(fc.constantFrom("a", "token", "is", "[kept]", "session", "→", "gone."), { maxLength: 40 });
+  const text = words.map((list) => `x ${list.join(" ")}`);
+  const parts = fc.record({
+    title: text,
+    architecture: text,
+    steps: fc.array(text, { maxLength: 5 }),
+    success_criteria: fc.array(text, { maxLength: 4 }),
+    remaining_concerns: fc.array(text, { maxLength: 3 }),
+    risks: fc.array(fc.record({ risk: text, mitigation: text }), { maxLength: 4 }),
+  });
+  test("whatever changed, it takes no more lines than the page, and every changed assumption is there", () => {
+    fc.assert(
+      fc.property(parts, parts, fc.constantFrom(60, 100, 160), (one, other, columns) => {
+        const old = { ...jwt, ...one };
+        const last = { title: old.title, sections: pageOf(old, base, context) };
+        const now = stands({ ...jwt, ...other, assumptions: changed.assumptions }, { before: last });
+        const lines = approvalLines(now, columns, plain, after("change"));
+        expect(lines.length).toBeLessThanOrEqual(pageLines(now, columns).length);
+        expect(lines.join("\n")).toContain("+ A3 Clocks agree.");
+      }),
+    );
   });
 
   test("when a chain is taken up, the whole page again", () => {
@@ -151,5 +199,5 @@ test.each([
   ["a1: ok, A2: no, they stay", { type: "answer", answers_given: ["A1=ok", "A2=no, they stay"] }],
   ["See A2: it is wrong", { type: "change", request: "See A2: it is wrong" }],
 ])("%j at an approval means %j", (typed, verdict) => {
-  expect(verdictOf(typed, 2)).toEqual(verdict);
+  expect(verdictOf(typed, ["A1", "A2"])).toEqual(verdict);
 });

@@ -341,7 +341,8 @@ test("a chain that waits for answers lists its questions and the command that an
 test("a chain that waits for approval shows what is to be approved, and every way to answer", () => {
   const solution = { title: "A product", assumptions: [{ text: "small numbers" }] };
   const presented = { text: "A product\n\n- one file", hash: "abc123", solution, standing: "presented" };
-  const page = { sections: [], before: null, confirmed: [], asked: null, expected_usd: null };
+  const sections = [{ title: "Assumptions", items: [{ text: "A3 small numbers" }] }];
+  const page = { sections, before: null, confirmed: [], asked: null, expected_usd: null };
   const waiting = {
     ...stands,
     phase: "solution-approval",
@@ -357,7 +358,7 @@ test("a chain that waits for approval shows what is to be approved, and every wa
       "  - one file",
       "",
       "Chain 047 waits for approval of abc123.",
-      'Assumed:  claude-exec answer 047 A1="no, …"',
+      'Assumed:  claude-exec answer 047 A3="no, …"',
       "Approve:  claude-exec approve 047 abc123",
       'Change:   claude-exec change 047 "what should be different"',
       'Ask:      claude-exec ask 047 "your question"',
