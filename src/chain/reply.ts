@@ -22,10 +22,11 @@ export const questionSchema = z.object({
 
 export const solutionSchema = z.object({
   title: z.string(),
-  architecture: z.string().describe("What will be built and how, in a few sentences."),
+  architecture: z.string().describe("What will be built and how: at most 60 words."),
   decisions: z
     .array(z.object({ choice: z.string(), because: z.string().default(""), rejected: z.string().default("") }))
-    .default([]),
+    .default([])
+    .describe("A choice has at most 20 words, its reason at most 15."),
   tradeoffs: z.array(z.string()).default([]),
   steps: z.array(z.string()).default([]),
   risks: z.array(z.object({ risk: z.string(), mitigation: z.string().default("") })).default([]),
