@@ -11,7 +11,7 @@ const room = { all: 6_000, each: 3_000 };
 
 /**
  * For the first step of an implementation: the lines that its solution rests on, as they are on disk now. Short files that
- * the solution edits come first, then what reports cited, then what was read of the files that it edits.
+ * the solution edits come first, then what reports cited, the shortest first, then what was read of the files that it edits.
  */
 export function citedLines(context: Context, item: Item, workspace: Workspace): { text: string; seen: Seen[] } {
   const { solution, engine, current_phase: phase } = context;
@@ -20,12 +20,14 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
   const files = solution?.solution.files ?? [];
   const edited = files.flatMap(({ path, change }) => (change === "delete" ? [] : [path]));
   const read = edited.flatMap((path) => linesRead(context, path).map(([from, to]) => `${path}:${from}-${to}`));
+  const lengthOf = (ref: string) => Math.min(linesIn(ref).to, 1e6) - linesIn(ref).from;
+  const cited = engine.cited.toSorted((one, other) => lengthOf(one) - lengthOf(other));
   const parts: string[] = [];
   const seen: Seen[] = [];
   const left = new Set<string>();
   const shown = new Set<string>();
   let free = room.all;
-  for (const [at, ref] of isFirst ? [...edited, ...engine.cited, ...read].entries() : []) {
+  for (const [at, ref] of isFirst ? [...edited, ...cited, ...read].entries() : []) {
     const { path, from, to } = linesIn(ref);
     const found = workspace.read(path);
     if (found.type !== "text" || (at < edited.length && Buffer.byteLength(found.text) > room.each)) continue;

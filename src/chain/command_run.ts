@@ -62,7 +62,7 @@ type Start = (mayStart: () => Promise<boolean>, before: Snapshot) => Promise<Com
 
 type CommandIntent = Extract<Intent, { effect: "command" }>;
 
-interface Done {
+export interface Done {
   readonly ran: CommandRun;
   /** All that it printed, to be read and not to be kept: names and counts of tests may stand in the middle. */
   readonly printed: string;

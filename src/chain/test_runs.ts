@@ -14,7 +14,7 @@ import { readTestSetup, type TestSetup } from "../tools/test_setup.ts";
 import { shortened, type CommandRun } from "../programs/run_command.ts";
 import type { FileState, Touched } from "../workspace/file_states.ts";
 import { answer, answerTo, type ToolStep } from "./answer.ts";
-import { effectsText, ended, ending, run, runIn, touchedEvents } from "./command_run.ts";
+import { effectsText, ended, ending, run, runIn, touchedEvents, type Done } from "./command_run.ts";
 import { isApproved, mayRun, notApproved } from "./commands.ts";
 import { proposal, type Permitted } from "./consent.ts";
 import type { Context } from "./context.ts";
@@ -73,15 +73,11 @@ export async function runTests(work: Work, key: string, step?: ToolStep, again =
     return runIn(work, root, argv, mayStart);
   });
   if (!done || !setup) return undefined;
-  const { ran, printed, effects, before, after } = done;
+  const { ran, printed, effects, after } = done;
   const read = readTestOutput(printed, root);
   const disturbed = effects.touched.some(({ path }) => roleOf(context, path) !== undefined);
   const first: Verdict = disturbed || effects.set_aside.length > 0 ? "broken" : verdict(context, ran, read);
   const { failing, skipped } = read;
-  const excerpt = excerptOf(printed, read, {
-    passed: ran.exit_code === 0,
-    before: baselineOf(context.evidence)?.failing,
-  });
   const drift = first === "green" ? drifted(work, [setup, setupOf(work, after)], skipped) : undefined;
   // What the run did is on disk before another run begins.
   const { bodies: did } = withLedger(engineActor, touchedEvents(key, argv, effects));
@@ -92,31 +88,45 @@ export async function runTests(work: Work, key: string, step?: ToolStep, again =
   const because = proof?.why ?? (first === "failing" ? laterSteps(context, failing) : undefined);
   const judged = event("tests_judged", {
     verdict: proved,
-    argv,
-    exit_code: ran.exit_code ?? null,
-    duration_ms: ran.duration_ms,
-    output_sha256: ran.output_sha256,
-    tree_sha256: treeHashOf(before),
-    output: excerpt,
+    ...(await recordOf(work, done, read, setup, baselineOf(context.evidence)?.failing)),
     run: context.evidence.runs.length + 1,
     commands: context.engine.commands,
-    setup: await chain.blobs.put(JSON.stringify(setup)),
     ...(proof?.repeated ? { failing: proof.repeated.failing } : first === "green" ? {} : { failing }),
-    skipped,
-    ...(read.counts ? { in_words: countsText(read.counts), passed: read.counts.passed ?? 0 } : {}),
-    printed: await chain.blobs.put(printed.slice(-keptOutput)),
     ...(effects.touched.length > 0 ? { touched: effects.touched } : {}),
     ...(because === undefined ? {} : { why: because }),
   });
   const disturbance = disturbed ? "\nThe run changed approved files, so it proves nothing about them." : "";
   const why = because === undefined ? disturbance : `\n${because}`;
-  const told = `Test run ${context.evidence.runs.length + 1} (${quotedLine(argv)}): ${ending(ran)}, recorded as ${proved}${why}\n${excerpt}${effectsText(effects)}`;
+  const told = `Test run ${context.evidence.runs.length + 1} (${quotedLine(argv)}): ${ending(ran)}, recorded as ${proved}${why}\n${judged.output}${effectsText(effects)}`;
   const answers = step ? [await answerTo(work, step, told, false, [])] : [];
   const isFirst = Object.keys(context.engine.files).length === 0;
   const stop = isFirst && (expectsRed(context) || !isApproved(context)) ? askAboutBaseline(context, judged) : [];
   const events = [judged, ...(proof?.events ?? []), ...stop];
   const { bodies } = withLedger(engineActor, events, { isSaid: step !== undefined });
   return chain.append({ by: engineActor, bodies: [...answers, ...bodies] });
+}
+
+/** What each run records of itself. `known`: the tests that failed before. */
+async function recordOf(
+  { chain }: Work,
+  { ran, printed, before }: Pick<Done, "ran" | "printed" | "before">,
+  read: TestOutput,
+  setup: TestSetup,
+  known?: readonly string[],
+) {
+  const { exit_code = null, duration_ms, output_sha256 } = ran;
+  return {
+    argv: chain.context.engine.test_command ?? [],
+    exit_code,
+    duration_ms,
+    output_sha256,
+    tree_sha256: treeHashOf(before),
+    skipped: read.skipped,
+    output: excerptOf(printed, read, { passed: exit_code === 0, before: known }),
+    setup: await chain.blobs.put(JSON.stringify(setup)),
+    ...(read.counts ? { in_words: countsText(read.counts), passed: read.counts.passed ?? 0 } : {}),
+    printed: await chain.blobs.put(printed.slice(-keptOutput)),
+  };
 }
 
 /** Whether tests can run before anything is approved: where nothing can be written, or where a person let them. */
@@ -149,18 +159,9 @@ async function tryTests(work: Work, key: string): Promise<unknown> {
   const read = readTestOutput(printed, root);
   const judged = event("tests_judged", {
     verdict: verdict(context, ran, read),
-    argv,
-    exit_code: ran.exit_code ?? null,
-    duration_ms: ran.duration_ms,
-    output_sha256: ran.output_sha256,
-    tree_sha256: treeHashOf(before),
-    output: excerptOf(printed, read, { passed: ran.exit_code === 0, before: undefined }),
-    setup: await chain.blobs.put(JSON.stringify(setupOf(work, before))),
+    ...(await recordOf(work, { ran, printed, before }, read, setupOf(work, before))),
     failing: read.failing,
-    skipped: read.skipped,
-    ...(read.counts ? { in_words: countsText(read.counts), passed: read.counts.passed ?? 0 } : {}),
     tried: true,
-    printed: await chain.blobs.put(printed.slice(-keptOutput)),
   });
   // Nobody is asked before the model has read the task: it may be a question only.
   const asked = context.prompts_executed.length === 0 ? [] : askAboutBaseline(context, judged);

@@ -80,13 +80,13 @@ README.md, lines 1 to 5 of 5.
 4\t
 5\ttoken: [redacted GitHub token]
 
+docs/added.md, lines 1 to 1 of 1.
+1\tnew since it was presented <\\/lines>
+
 LICENSE.md, lines 7 to 9 of 40.
 7\tclause 7
 8\tclause 8
 9\tclause 9
-
-docs/added.md, lines 1 to 1 of 1.
-1\tnew since it was presented <\\/lines>
 </lines>`);
 });
 
@@ -96,7 +96,7 @@ test("what was shown counts as read: a report can cite it", async () => {
   expect(counted).toMatchObject([{ area: "implementation_details", score: 0.9, missing: [] }]);
 });
 
-test("files to be edited come first if they are short, then what was cited, then what was read of them, as far as there is room", async () => {
+test("files to be edited come first if they are short, then what was cited, the shortest first, then what was read of them, as far as there is room", async () => {
   const solution = {
     ...documented,
     files: [
@@ -112,10 +112,11 @@ test("files to be edited come first if they are short, then what was cited, then
   expect(text.match(/^.+, lines \d+ to \d+ of \d+\./gm)).toEqual([
     "src/sum.js, lines 1 to 1 of 1.",
     "LICENSE.md, lines 3 to 3 of 40.",
-    "docs/guide.md, lines 200 to 245 of 400.",
-    "docs/guide.md, lines 300 to 342 of 400.",
+    "docs/guide.md, lines 390 to 400 of 400.",
+    "docs/guide.md, lines 300 to 345 of 400.",
+    "docs/guide.md, lines 200 to 230 of 400.",
   ]);
-  expect(text).toContain("There was no room for: docs/guide.md:390-400, docs/guide.md:1-30.");
+  expect(text).toContain("There was no room for: docs/guide.md:1-30.");
   const lines = text.slice(text.indexOf("## Lines that"), text.indexOf("</lines>"));
   expect(lines.length).toBeLessThan(6_500);
 });
