@@ -1,74 +1,49 @@
-import {
-  acceptOperation,
-  answerOperation,
-  approveOperation,
-  askOperation,
-  changeOperation,
-  checkOperation,
-  newOperation,
-  presentOperation,
-  rejectOperation,
-  resumeOperation,
-  waiveOperation,
-} from "./chains.ts";
-import {
-  promptsEditOperation,
-  promptsExportOperation,
-  promptsImportOperation,
-  promptsNewOperation,
-} from "./authoring.ts";
-import { allowOperation, diffOperation, rewindOperation } from "./changes.ts";
-import { costOperation, logOperation, statusOperation } from "./look.ts";
-import {
-  promptsLintOperation,
-  promptsListOperation,
-  promptsRenderOperation,
-  promptsRunOperation,
-  promptsSearchOperation,
-  promptsShowOperation,
-  promptsStatsOperation,
-} from "./prompts.ts";
-import { demoOperation, doctorOperation, trustOperation } from "./setup.ts";
-import { recoverOperation } from "./recover.ts";
-import { costReportOperation } from "./spending.ts";
 import type { z } from "zod";
+import * as authoring from "./authoring.ts";
+import * as chains from "./chains.ts";
+import * as changes from "./changes.ts";
+import * as look from "./look.ts";
+import * as prompts from "./prompts.ts";
+import * as recover from "./recover.ts";
+import * as setup from "./setup.ts";
+import * as spending from "./spending.ts";
 import type { Caller, Operation, Session } from "./operation.ts";
 
 /** Everything that can be asked of us, in the order a newcomer meets it. */
 export const operations = [
-  newOperation,
-  resumeOperation,
-  statusOperation,
-  logOperation,
-  answerOperation,
-  approveOperation,
-  allowOperation,
-  rejectOperation,
-  changeOperation,
-  askOperation,
-  diffOperation,
-  rewindOperation,
-  acceptOperation,
-  waiveOperation,
-  checkOperation,
-  presentOperation,
-  costOperation,
-  costReportOperation,
-  promptsListOperation,
-  promptsSearchOperation,
-  promptsShowOperation,
-  promptsNewOperation,
-  promptsEditOperation,
-  promptsLintOperation,
-  promptsRenderOperation,
-  promptsRunOperation,
-  promptsStatsOperation,
-  promptsImportOperation,
-  promptsExportOperation,
-  trustOperation,
-  demoOperation,
-  doctorOperation,
-  recoverOperation,
+  chains.newOperation,
+  chains.resumeOperation,
+  look.statusOperation,
+  look.logOperation,
+  chains.answerOperation,
+  chains.approveOperation,
+  changes.allowOperation,
+  chains.rejectOperation,
+  chains.changeOperation,
+  chains.askOperation,
+  changes.diffOperation,
+  changes.rewindOperation,
+  chains.acceptOperation,
+  chains.waiveOperation,
+  chains.checkOperation,
+  chains.presentOperation,
+  look.costOperation,
+  spending.costReportOperation,
+  prompts.promptsListOperation,
+  prompts.promptsSearchOperation,
+  prompts.promptsShowOperation,
+  authoring.promptsNewOperation,
+  authoring.promptsEditOperation,
+  prompts.promptsLintOperation,
+  prompts.promptsRenderOperation,
+  prompts.promptsRunOperation,
+  prompts.promptsStatsOperation,
+  authoring.promptsImportOperation,
+  authoring.promptsExportOperation,
+  setup.trustOperation,
+  setup.demoOperation,
+  setup.doctorOperation,
+  recover.recoverOperation,
 ] as const;
 
 type Known = (typeof operations)[number];
