@@ -139,7 +139,7 @@ test("a home that may not be written stops a chain before it begins, and its own
   expect(await asNobody(place, [...tiny, replay])).toEqual({
     code: 1,
     stdout: "",
-    stderr: `${join(place.home, "contexts")} may not be read or written. Nothing was changed.\nGive yourself the right to it, then go on: type the same again.\n`,
+    stderr: `${place.home} may not be read or written. Nothing was changed.\nGive yourself the right to it, then go on: type the same again.\n`,
   });
 });
 

@@ -151,7 +151,7 @@ function editorWith(text: string, exit = 0): Record<string, string> {
 test("a change is shown with what was said, its size and its lines, before it is asked about", async () => {
   const { output, next } = await ask(change({ before, proposed }, "I add\nthe product."), [[write, enter]]);
   expect(next).toEqual({ name: "allow", request: "abc123" });
-  expect(output).toMatch(/◇ {2}Write src\/sum\.js\? \(\+1\) [^◇]*│ {2}Yes\n/);
+  expect(output).toMatch(/◇ {2}Write src\/sum\.js\? \(\+1\) \[Y\/n\/edit\/ask\/all\]/);
   expect(output).toContain(
     [
       "  │ I add",
