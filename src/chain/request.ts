@@ -70,7 +70,7 @@ function blocksOf(ledger: readonly LedgerEntry[], count: number): readonly TextB
 export const offeredAtOnce = 8;
 
 /** The controller's text stands at the head of every request, so its own step only asks for the decision. */
-const decideNow = `Choose the next action by the rules of the phase controller. This step has no tools. Answer with an \`action\`. If the user answered something, record in the \`report\` what follows from it. If their words leave something open that only they can tell, ask it in \`questions\` of the \`report\` and leave \`action\` null. If the user asked something, answer in the \`summary\` of the \`report\`: they are shown it. Otherwise \`report\` is null.`;
+const decideNow = `Choose the next action by the rules of the phase controller. This step has no tools. If the user answered something, record in the \`report\` what follows from it. If the user asked something, answer in its \`summary\`: they are shown it. If something is open that only they can tell, ask it in its \`questions\`: only then \`action\` is null. If none of this is so, \`report\` is null.`;
 
 /** The part of a step that is new: what happened since the last step, where the chain stands, and the prompt it runs. */
 export function tailText(
@@ -173,10 +173,6 @@ export function shortList(context: Context, prompts: readonly Listed[]): readonl
   const phase = context.current_phase;
   const open = context.uncertainties.filter(({ resolved }) => !resolved).map(({ area }) => area);
   const words = [...open.map((area) => area.replaceAll("_", " ")), context.engine.focus].flatMap(wordsOf);
-  // It is asked for when a decision is offered prompts, and again when it has chosen.
-  const asked = `${phase} ${words.join(" ")}`;
-  const last = lastLists.get(prompts);
-  if (last?.asked === asked) return last.list;
   const wanted = new Set(words);
   const fit = (prompt: Listed) => wordsIn(prompt).filter((word) => wanted.has(word)).length;
   const isDemanded = ({ name }: Listed) => demanded[phase].includes(name);
@@ -186,12 +182,8 @@ export function shortList(context: Context, prompts: readonly Listed[]): readonl
   const made = madeFor(prompts.filter(isFree), phase);
   const fitting = made.map((prompt) => ({ prompt, fit: fit(prompt) })).filter(({ fit: words }) => words > 0);
   const ranked = fitting.sort((one, other) => other.fit - one.fit);
-  const list = [...prompts.filter(isDemanded), ...ranked.map(({ prompt }) => prompt)].slice(0, offeredAtOnce);
-  lastLists.set(prompts, { asked, list });
-  return list;
+  return [...prompts.filter(isDemanded), ...ranked.map(({ prompt }) => prompt)].slice(0, offeredAtOnce);
 }
-
-const lastLists = new WeakMap<readonly Listed[], { readonly asked: string; readonly list: readonly Listed[] }>();
 
 /** The values the engine itself can fill in for a prompt's declared inputs. */
 export function engineInputs({ engine }: Context, { inputs }: Pick<Prompt, "inputs">): Record<string, string> {

@@ -15,7 +15,7 @@ export const tryCommandTool = tool({
 export const runCommandTool = tool({
   name: "run_command",
   description:
-    "Run a command line in the workspace, in a sandbox without network. For the tests use run_tests. A person may be asked first; git stays theirs.",
+    "Run a command line in the workspace, in a sandbox without network. For the tests use run_tests. A person may be asked first. Git commands that change something are refused.",
   needs: "run",
   input: z.strictObject({ command: line }),
   plan: ({ command }) => ({ type: "command", purpose: "command", line: command }),
