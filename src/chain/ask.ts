@@ -1,4 +1,5 @@
 import type { Reserved } from "../costs/budget.ts";
+import { rest } from "../models/attempts.ts";
 import type { Model, ModelRequest, Outcome } from "../models/types.ts";
 import type { Prompt } from "../library/prompt.ts";
 import { renderPrompt } from "../library/render.ts";
@@ -24,6 +25,8 @@ type CallStep = Extract<Step, { type: "call_model" }>;
  */
 export async function callModel(work: Work, step: CallStep): Promise<unknown> {
   const { chain, deps, signal } = work;
+  await waitForTurn(work, step.key);
+  if (signal.aborted) return undefined;
   const open = chain.context.engine.open[step.key];
   const lost = open?.effect === "model" ? open : undefined;
   if (!lost && (await isOutdated(work)))
@@ -78,8 +81,18 @@ export async function callModel(work: Work, step: CallStep): Promise<unknown> {
   const { call, reserved } = begun;
   deps.progress({ type: "thinking", key: step.key, prompt: step.item.prompt, model: frozen.model });
   const again = mayRetry(() => chain.context, step.key, reserved, deps);
-  const sent = { ...request, maxTokens: reserved.maxTokens, mayRetry: again };
+  const sent = { ...request, maxTokens: reserved.maxTokens, mayRetry: again, pace: deps.pace };
   return takeIn(work, call, await ask(deps.model, sent, work, step.key));
+}
+
+/** Before anything is written down: a call that was never sent cannot be lost. */
+async function waitForTurn({ deps, signal }: Work, key: string): Promise<void> {
+  const { pace, model, world } = deps;
+  if (!pace || !model.live) return;
+  for (let ms = pace(); ms > 0; ms = signal.aborted ? 0 : pace()) {
+    deps.progress({ type: "waiting", key, delay_ms: ms });
+    await rest(ms, world, signal);
+  }
 }
 
 type ModelCall = Extract<Intent, { effect: "model" }>;
@@ -101,6 +114,9 @@ async function ask(model: Model, request: ModelRequest, { deps, signal }: Work, 
         break;
       case "retrying":
         deps.progress({ type: "retrying", key, delay_ms: sign.delayMs, reason: sign.reason });
+        break;
+      case "waiting":
+        deps.progress({ type: "waiting", key, delay_ms: sign.delayMs });
         break;
       case "started":
         break;

@@ -16,6 +16,8 @@ export interface Deps {
   readonly contextWindow: number;
   readonly warningThreshold: number;
   readonly prices: PriceTable;
+  /** When the next request may be sent. See `ModelRequest`. */
+  readonly pace?: () => number;
   readonly library: Library;
   /** How many prompts the catalogue of a request lists at most. */
   readonly catalogueCore: number;
@@ -35,6 +37,7 @@ export interface Deps {
 export type Progress =
   | { readonly type: "thinking"; readonly key: string; readonly prompt: string; readonly model: string }
   | { readonly type: "receiving"; readonly key: string; readonly characters: number }
+  | { readonly type: "waiting"; readonly key: string; readonly delay_ms: number }
   | { readonly type: "retrying"; readonly key: string; readonly delay_ms: number; readonly reason: string }
   | { readonly type: "sandbox" | "notice"; readonly line: string }
   /** Told once, when a chain begins or goes on. */

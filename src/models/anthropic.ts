@@ -25,8 +25,8 @@ export function openAnthropic(options: AnthropicOptions): Model {
     name: "anthropic",
     live: true,
     ask: (request, signal) => {
-      const { mayRetry } = request;
-      return askPatiently(() => tryOnce(request, signal, options), { world, signal, limit, mayRetry });
+      const { mayRetry, pace } = request;
+      return askPatiently(() => tryOnce(request, signal, options), { world, signal, limit, mayRetry, pace });
     },
     countTokens: (request, signal) => countTokens(request, signal, options),
   };

@@ -32,15 +32,21 @@ interface Patience {
   readonly signal: AbortSignal;
   readonly limit?: number | undefined;
   readonly mayRetry?: ModelRequest["mayRetry"] | undefined;
+  readonly pace?: ModelRequest["pace"];
 }
 
 /** Asks up to `limit` times. What cannot get better by waiting, or may not be paid again, is not asked again. */
 export async function* askPatiently(
   tryOnce: () => AsyncGenerator<ModelEvent, Try>,
-  { world, signal, limit = 6, mayRetry = () => true }: Patience,
+  { world, signal, limit = 6, mayRetry = () => true, pace = () => 0 }: Patience,
 ): AsyncGenerator<ModelEvent> {
   const attempts: Attempt[] = [];
   for (let number = 1; ; number++) {
+    const mayGo = () => number === 1 || signal.aborted;
+    for (let delayMs = mayGo() ? 0 : pace(); delayMs > 0; delayMs = mayGo() ? 0 : pace()) {
+      yield { type: "waiting", delayMs };
+      await rest(delayMs, world, signal);
+    }
     if (signal.aborted) return yield { type: "outcome", outcome: { type: "cancelled", attempts } };
     yield { type: "started", attempt: number };
     const { ending, attempt, retryAfterMs } = yield* tryOnce();

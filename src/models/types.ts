@@ -32,6 +32,11 @@ export interface ModelRequest {
    * No: the failure is the outcome. Left out: yes. Not sent to a provider.
    */
   readonly mayRetry?: (attempts: readonly Attempt[]) => boolean;
+  /**
+   * Asked before each attempt but the first: 0 lets it through, else it gives the milliseconds after which to ask again. Left out: 0.
+   * Not sent to a provider.
+   */
+  readonly pace?: (() => number) | undefined;
 }
 
 export interface ToolDefinition {
@@ -80,6 +85,8 @@ export type ModelEvent =
   | { readonly type: "started"; readonly attempt: number }
   /** So many characters of this attempt's reply are there: for a progress line only; the outcome holds the whole. */
   | { readonly type: "progress"; readonly characters: number }
+  /** The next attempt has to wait for its turn. */
+  | { readonly type: "waiting"; readonly delayMs: number }
   /** An attempt failed and another follows after `delayMs`. */
   | { readonly type: "retrying"; readonly attempt: number; readonly delayMs: number; readonly reason: string }
   | { readonly type: "outcome"; readonly outcome: Outcome };

@@ -55,6 +55,9 @@ export const configSchema = z.strictObject({
         .describe("A chain pauses before the call that could pass it."),
       budget_tokens: orNothing(z.int().positive()).default(null),
       cost_alert_usd: orNothing(z.number().positive()).default(5).describe("Said once when a chain passes it."),
+      requests_per_minute: orNothing(z.int().positive())
+        .default(null)
+        .describe("Requests to a model in any minute, of all processes of this home together."),
       turns: z.int().positive().default(400).describe("Calls of a model in one chain."),
       turns_per_prompt: z.int().positive().default(40),
       rounds: z.int().positive().default(6).describe("Visits to context-building."),

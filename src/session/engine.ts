@@ -4,7 +4,9 @@ import type { Deps } from "../chain/deps.ts";
 import type { Library } from "../library/library.ts";
 import type { Model } from "../models/types.ts";
 import type { World } from "../util/world.ts";
+import { openPace } from "../store/request_pace.ts";
 import { readTextIfThere } from "../util/files.ts";
+import { sha256 } from "../util/hash.ts";
 import { isInside } from "../workspace/place.ts";
 import { openWorkspace } from "../workspace/workspace.ts";
 import type { Config } from "./config.ts";
@@ -61,6 +63,9 @@ export function openEngine(parts: EngineParts): Engine {
     conceal: [contextsOf(home), ...closedToAll],
   };
   const route = (name: "fast" | "default" | "smart") => options.model ?? config.models[name];
+  const { requests_per_minute: perMinute } = config.limits;
+  const { state } = userFolders(world.env);
+  const homeName = `${sha256(home.path).slice(0, 16)}.json`;
   const rules = isTrusted ? rulesOf(home, { world, progress }) : "";
   return {
     config,
@@ -72,6 +77,7 @@ export function openEngine(parts: EngineParts): Engine {
       contextWindow: config.limits.context_window,
       warningThreshold: config.limits.warning_threshold,
       prices: config.prices,
+      ...(perMinute === null ? {} : { pace: openPace(join(state, "requests", homeName), perMinute, world.now) }),
       library,
       catalogueCore: config.prompts.core,
       workspace,

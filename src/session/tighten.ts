@@ -17,7 +17,7 @@ export const userOnly = words("permissions.mode permissions.allow prompts.may_re
 export const mayTighten = {
   min: words(
     "limits.max_tokens_per_prompt limits.context_window limits.warning_threshold limits.budget_usd " +
-      "limits.budget_tokens limits.cost_alert_usd limits.turns limits.turns_per_prompt limits.rounds limits.repeats " +
+      "limits.budget_tokens limits.cost_alert_usd limits.requests_per_minute limits.turns limits.turns_per_prompt limits.rounds limits.repeats " +
       "prompts.core gates.ambiguity gates.unproven gates.simplicity tests.timeout_seconds permissions.unsandboxed",
   ),
   max: words("gates.requirements gates.overall gates.area"),

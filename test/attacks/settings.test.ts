@@ -28,6 +28,7 @@ const loosened: Record<string, readonly [mine: unknown, theirs: unknown]> = {
   "limits.budget_usd": [1, null],
   "limits.budget_tokens": [1_000, 100_000_000],
   "limits.cost_alert_usd": [1, null],
+  "limits.requests_per_minute": [10, 1_000],
   "limits.turns": [10, 100_000],
   "limits.turns_per_prompt": [10, 100_000],
   "limits.rounds": [2, 1_000],

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { openChain } from "../../src/chain/open.ts";
 import { runTurn } from "../../src/chain/run.ts";
+import type { Progress } from "../../src/chain/deps.ts";
 import { settingsOf } from "../../src/operations/limits.ts";
 import { openAnthropic } from "../../src/models/anthropic.ts";
 import {
@@ -11,7 +12,7 @@ import {
   type Script,
 } from "../models/messages-server.ts";
 import { placeWith, type Place } from "../support/cli.ts";
-import { callerAt, sessionAt } from "../support/inside.ts";
+import { callerAt, operate, sessionAt } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
 import { quickApp, tiny, tinyWay } from "../support/ways.ts";
 
@@ -240,4 +241,27 @@ test("what was recorded from a provider plays again to the same end", async () =
   expect((await again.run([...tiny, "--approve-policy=auto", "--replay", kept])).code).toBe(0);
   expect(answered(again)).toEqual(answered(place));
   expect(again.context()["cost_tracking"]).toEqual(place.context()["cost_tracking"]);
+});
+
+test("requests beyond limits.requests_per_minute wait for their turn, in a later command too, and an interruption ends the wait", async () => {
+  const { place, server, env } = await withProvider(() => undefined);
+  place.configure({ limits: { requests_per_minute: 2 } });
+  const run = async (name: string, input: object) => {
+    const stop = new AbortController();
+    const signs: Progress[] = [];
+    const progress = (sign: Progress) => {
+      signs.push(sign);
+      if (sign.type === "waiting") stop.abort();
+    };
+    const caller = callerAt(place.workspace, { ...place.env, ...env }, { progress, signal: stop.signal });
+    const { data } = await operate(name, { trust: true, approve_policy: "auto", ...input }, caller);
+    expect(data["ending"]).toEqual({ type: "interrupted" });
+    expect(signs.filter(({ type }) => type === "waiting")).toMatchObject([{ delay_ms: expect.any(Number) as number }]);
+  };
+  await run("new", { task: "Add a product function", size: "tiny", test_command: "sh check.sh" });
+  expect(asked(server)).toHaveLength(2);
+  await run("resume", { chain: "1" });
+  expect(asked(server)).toHaveLength(2);
+  // A call that only waited was not sent, so it is not booked as lost.
+  expect(place.context()["cost_tracking"]).toMatchObject({ unknown_calls: 0 });
 });

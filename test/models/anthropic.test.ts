@@ -446,6 +446,17 @@ describe("when the user interrupts", () => {
     });
   });
 
+  test("a further attempt waits for its turn, as the first one did before it was asked for", async () => {
+    const { model } = await modelBefore(failure(529, "overloaded_error", "Overloaded"));
+    const interrupt = new AbortController();
+    const types: string[] = [];
+    for await (const { type } of model.ask({ ...request, pace: () => 60_000 }, interrupt.signal)) {
+      types.push(type);
+      if (type === "waiting") interrupt.abort();
+    }
+    expect(types).toEqual(["started", "retrying", "waiting", "outcome"]);
+  });
+
   test("a pause between attempts ends at once, and nothing more is sent", async () => {
     const { model, requests } = await modelBefore(failure(529, "overloaded_error", "Overloaded"));
     const interrupt = new AbortController();

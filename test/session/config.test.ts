@@ -26,6 +26,7 @@ test("without a config.json every key has its default", () => {
       budget_usd: 10,
       budget_tokens: null,
       cost_alert_usd: 5,
+      requests_per_minute: null,
       turns: 400,
       turns_per_prompt: 40,
       rounds: 6,

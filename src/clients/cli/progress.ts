@@ -56,6 +56,11 @@ export function openLive(screen: Screen, now: () => number, cwd: string): Live {
           return begin(sign.key, `${sign.prompt} · ${sign.model}`);
         case "using":
           return begin(sign.key, `${sign.tool} ${sign.input}`.trimEnd());
+        case "waiting":
+          return begin(
+            sign.key,
+            `waiting ${Math.ceil(sign.delay_ms / 1000)} s for its turn (limits.requests_per_minute)`,
+          );
         case "retrying":
           screen.print(`  ! ${harmless(sign.reason)} Trying again in ${Math.ceil(sign.delay_ms / 1000)} s.`);
           return begin(sign.key, `waiting ${Math.ceil(sign.delay_ms / 1000)} s`);

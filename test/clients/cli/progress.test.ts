@@ -119,6 +119,13 @@ test("another attempt is a line that stays, with what a provider said made harml
   expect(shown()[0]).toBe("search ab");
 });
 
+test("a request that waits for its turn says how long and why, and prints no line", () => {
+  const { live, printed, shown } = follow();
+  live.sign({ type: "waiting", key: "k", delay_ms: 41_200 });
+  expect(shown()[0]).toBe("waiting 42 s for its turn (limits.requests_per_minute)");
+  expect(printed).toEqual([]);
+});
+
 test("prompts that think at the same time stand below each other, three of them at most, each with its own time", () => {
   const { live, shown } = follow();
   live.line({ ...paid(0), key: "none" } as ChainLine, emptyContext);
