@@ -18,6 +18,8 @@ export interface Deps {
   readonly prices: PriceTable;
   /** When the next request may be sent. See `ModelRequest`. */
   readonly pace?: () => number;
+  /** Hands a cost alert to the user's own command. Gives what went wrong with that, in one line. */
+  readonly alert?: ((facts: object) => Promise<string | undefined>) | undefined;
   readonly library: Library;
   /** How many prompts the catalogue of a request lists at most. */
   readonly catalogueCore: number;

@@ -164,11 +164,13 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<unknown>
       );
     case "open_epoch":
       return openEpoch(work, "A new record begins.");
-    case "alert":
-      return chain.append({
-        by: engineActor,
-        bodies: [event("cost_alerted", { usd: step.usd, threshold: step.threshold })],
-      });
+    case "alert": {
+      const { usd, threshold } = step;
+      await chain.append({ by: engineActor, bodies: [event("cost_alerted", { usd, threshold })] });
+      const { chain_id, goal, workspace } = chain.context;
+      const trouble = await deps.alert?.({ alert: "chain", chain_id, goal, workspace, usd, threshold_usd: threshold });
+      return trouble && deps.progress({ type: "notice", line: trouble });
+    }
     case "queue": {
       const { why, prompts } = step;
       if (ledgerIsFull(chain.context, deps)) return condense(work);

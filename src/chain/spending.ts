@@ -56,12 +56,12 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
         // A decision that comes after a report is no other run: the report has ended it.
         const prompt =
           line.event === "report_recorded" ? line.prompt : item?.key === line.key ? item.prompt : undefined;
-        const confidence_moved = overall(after) - overall(before);
+        const [was = 0, is = 0] = [before, after].map(({ confidence_scores: scores }) => scores["overall"]);
         if (prompt !== undefined)
           calls.push({
             n,
             key: line.key,
-            row: { ...rowOf(line, before, prompt, line.key), runs: 1, confidence_moved },
+            row: { ...rowOf(line, before, prompt, line.key), runs: 1, confidence_moved: is - was },
           });
         break;
       }
@@ -97,10 +97,6 @@ function callOf(line: ChainLine & ModelResult, prices: PriceTable): Call {
   };
   const isUnusable = outcome.type !== "replied" && row.usd > row.lost_usd;
   return { n, key, row, waste: isUnusable ? "repairs" : undefined };
-}
-
-function overall({ confidence_scores }: Context): number {
-  return confidence_scores["overall"] ?? 0;
 }
 
 function rowsOf(calls: readonly Call[]): SpendingRow[] {

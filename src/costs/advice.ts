@@ -5,16 +5,9 @@ import { addUp, type SpendingOf, type Spent } from "./spending.ts";
  * - repairs: the replies of this prompt that could not be used, in all chains
  * - abandoned: what a rewind of this chain took back
  * - long_chain: how much more the second half of the calls of an expensive chain cost than the first
+ * The largest savings come first, at most five. Below a cent, and below a hundredth of what was spent, nothing is said.
  */
-export interface Advice {
-  readonly about: "repairs" | "abandoned" | "long_chain";
-  readonly chain: string;
-  readonly prompt: string;
-  readonly saving_usd: number;
-}
-
-/** The largest savings first, at most five. Below a cent, and below a hundredth of what was spent, nothing is said. */
-export function adviceOf(spent: readonly Spent[], expensive: readonly SpendingOf[]): Advice[] {
+export function adviceOf(spent: readonly Spent[], expensive: readonly SpendingOf[]) {
   const usd = spent.reduce((sum, row) => sum + (row.usd ?? 0), 0);
   const wasted = spent.filter(({ wasted_usd = 0 }) => wasted_usd > 0);
   const found = [

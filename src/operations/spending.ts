@@ -38,7 +38,8 @@ export async function spendingOfHome(session: Session) {
   for (const [at, { from, id }] of kept.entries()) {
     const value = values[at]!;
     // Whether a chain counts can change without its journal: its home was moved, or git tracks it.
-    const isOwn = from === runs ? value !== null : foreign(id, value === null ? undefined : own) === undefined;
+    const isOwn =
+      from === runs ? value !== null : foreign(id, value === null ? undefined : { type: "own" }) === undefined;
     found.push(!isOwn ? null : (value ?? (await read(from, id))));
   }
   // The index gives back what was put in under this name, or nothing.
@@ -50,8 +51,6 @@ export async function spendingOfHome(session: Session) {
   const unread = found.filter((value) => typeof value === "string");
   return { all, unread, foreign: found.filter((value) => value === null).length };
 }
-
-const own = { type: "own" } as const;
 
 async function spendingIn(from: ChainStore, id: string, prices: PriceTable): Promise<Json> {
   const { readChain } = await import("../chain/inspect.ts");

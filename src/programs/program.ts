@@ -19,17 +19,21 @@ export interface Bounds {
   readonly env: Readonly<Record<string, string>>;
   readonly bytes: number;
   readonly ms: number;
+  /** What it is given on stdin. */
+  readonly input?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a program that only looks, without input, and gives what it prints; what is over the bounds ends it. */
+/** Runs a program that changes nothing of ours, and gives what it prints; what is over the bounds ends it. */
 export function printedBy(program: string, argv: readonly string[], bounds: Bounds): Promise<Ran> {
-  const { cwd, env, bytes, ms, signal } = bounds;
+  const { cwd, env, bytes, ms, signal, input = "" } = bounds;
   signal?.throwIfAborted();
   // Loaded only here: a start that runs no program would pay for it.
   const { spawn } = process.getBuiltinModule("node:child_process");
   return new Promise((resolve, reject) => {
-    const child = spawn(program, argv, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, argv, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
+    // A program need not read all of it.
+    child.stdin.on("error", () => undefined).end(input);
     const printed: { stdout: Buffer[]; stderr: Buffer[] } = { stdout: [], stderr: [] };
     let end: Ran["end"] = "exited";
     let left = bytes;

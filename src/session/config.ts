@@ -98,6 +98,11 @@ export const configSchema = z.strictObject({
       quality: z.array(z.string()).default([...defaultReviewers]),
     })
     .prefault({}),
+  alerts: z
+    .strictObject({
+      command: z.array(z.string()).default([]).describe("Gets cost alerts; only in your own config.json."),
+    })
+    .prefault({}),
   tests: z
     .strictObject({
       command: z.array(z.string()).min(1).optional().describe("How the tests are run, as a list of arguments."),

@@ -4,6 +4,7 @@ import type { Deps } from "../chain/deps.ts";
 import type { Library } from "../library/library.ts";
 import type { Model } from "../models/types.ts";
 import type { World } from "../util/world.ts";
+import { printedBy } from "../programs/program.ts";
 import { openPace } from "../store/request_pace.ts";
 import { readTextIfThere } from "../util/files.ts";
 import { sha256 } from "../util/hash.ts";
@@ -66,6 +67,15 @@ export function openEngine(parts: EngineParts): Engine {
   const { requests_per_minute: perMinute } = config.limits;
   const { state } = userFolders(world.env);
   const homeName = `${sha256(home.path).slice(0, 16)}.json`;
+  const [program, ...argv] = config.alerts.command;
+  const alert = async (facts: object) => {
+    const { PATH = "", HOME = "" } = world.env;
+    const bounds = { cwd: userFolders(world.env).config, env: { PATH, HOME }, bytes: 100_000, ms: 10_000 };
+    const { end, code } = await printedBy(program!, argv, { ...bounds, input: JSON.stringify(facts) });
+    if (code === 0) return undefined;
+    const why = { exited: `exit ${code ?? "none"}`, missing: "no such program", cut: "much output", late: "over 10 s" };
+    return `alerts.command failed (${why[end]}). The chain goes on.`;
+  };
   const rules = isTrusted ? rulesOf(home, { world, progress }) : "";
   return {
     config,
@@ -77,6 +87,7 @@ export function openEngine(parts: EngineParts): Engine {
       contextWindow: config.limits.context_window,
       warningThreshold: config.limits.warning_threshold,
       prices: config.prices,
+      alert: program === undefined ? undefined : alert,
       ...(perMinute === null ? {} : { pace: openPace(join(state, "requests", homeName), perMinute, world.now) }),
       library,
       catalogueCore: config.prompts.core,

@@ -3,14 +3,11 @@ import { makeFolder, readTextIfThere, writeAtomic } from "../util/files.ts";
 import { parseJson } from "../util/json.ts";
 import { tryLock } from "./lock.ts";
 
-/** Takes a place for one request and gives 0, or gives the milliseconds after which to ask again. */
-export type Pace = () => number;
-
 /**
- * Lets through at most `limit` requests in any minute, of all processes that share the file. A process that dies keeps
+ * Takes a place for one request and gives 0, or gives the milliseconds after which to ask again. It lets through at most `limit` requests in any minute, of all processes that share the file. A process that dies keeps
  * nothing locked. Times that lie in the future are of a clock that was turned back since: they count as now.
  */
-export function openPace(path: string, limit: number, now: () => number): Pace {
+export function openPace(path: string, limit: number, now: () => number): () => number {
   return () => {
     makeFolder(dirname(path));
     const lock = tryLock(`${path}.lock`);

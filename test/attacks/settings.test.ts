@@ -50,6 +50,7 @@ const loosened: Record<string, readonly [mine: unknown, theirs: unknown]> = {
   "permissions.ask": [["run npm run deploy"], []],
   "permissions.deny": [["run docker **"], []],
   "permissions.unsandboxed": [false, true],
+  "alerts.command": [[], ["sh", "-c", "touch stolen"]],
   prices: [{}, { "claude-opus-5-5": { prices: [freeOfCharge] } }],
 };
 

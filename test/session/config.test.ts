@@ -42,6 +42,7 @@ test("without a config.json every key has its default", () => {
       simplicity: 7,
       quality: ["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"],
     },
+    alerts: { command: [] },
     tests: { timeout_seconds: 600 },
     permissions: { allow: [], ask: [], deny: [], unsandboxed: false },
     prices: {},

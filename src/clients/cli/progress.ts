@@ -59,7 +59,7 @@ export function openLive(screen: Screen, now: () => number, cwd: string): Live {
         case "waiting":
           return begin(
             sign.key,
-            `waiting ${Math.ceil(sign.delay_ms / 1000)} s for its turn (limits.requests_per_minute)`,
+            `limits.requests_per_minute: waiting ${Math.ceil(sign.delay_ms / 1000)} s for its turn`,
           );
         case "retrying":
           screen.print(`  ! ${harmless(sign.reason)} Trying again in ${Math.ceil(sign.delay_ms / 1000)} s.`);

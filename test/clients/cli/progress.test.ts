@@ -122,7 +122,7 @@ test("another attempt is a line that stays, with what a provider said made harml
 test("a request that waits for its turn says how long and why, and prints no line", () => {
   const { live, printed, shown } = follow();
   live.sign({ type: "waiting", key: "k", delay_ms: 41_200 });
-  expect(shown()[0]).toBe("waiting 42 s for its turn (limits.requests_per_minute)");
+  expect(shown()[0]).toBe("limits.requests_per_minute: waiting 42 s for its turn");
   expect(printed).toEqual([]);
 });
 

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Progress } from "../../src/chain/deps.ts";
+import { placeWith } from "../support/cli.ts";
+import { callerAt, operate } from "../support/inside.ts";
+import { recordingAt } from "../support/script.ts";
+import { asksFirst, quickApp, task } from "../support/ways.ts";
+
+/** A chain whose first call passes the threshold: how it ended, and the notices it gave. */
+async function alerted(command: (folder: string) => string[]) {
+  const place = placeWith(quickApp);
+  const settings = { limits: { cost_alert_usd: 0.001 }, alerts: { command: command(place.beside) } };
+  place.configure(settings);
+  const notices: string[] = [];
+  const progress = (sign: Progress) => void (sign.type === "notice" && notices.push(sign.line));
+  const caller = callerAt(place.workspace, place.env, { progress });
+  const replay = recordingAt(place.beside, asksFirst);
+  const { data } = await operate("new", { task, trust: true, replay }, caller);
+  expect(place.events("cost_alerted")).toMatchObject([{ threshold: 0.001 }]);
+  expect(data["ending"]).toMatchObject({ type: "needs_answers" });
+  return { place, notices };
+}
+
+test("the command of the user's own settings gets the facts of an alert on stdin, as JSON and in no word of a shell", async () => {
+  const { place, notices } = await alerted((folder) => [
+    "sh",
+    "-c",
+    'cat > "$1"',
+    "sh",
+    join(folder, "$(touch x) facts"),
+  ]);
+  const facts = JSON.parse(readFileSync(join(place.beside, "$(touch x) facts"), "utf8")) as object;
+  const [{ usd } = { usd: 0 }] = place.events("cost_alerted");
+  expect(facts).toEqual({
+    alert: "chain",
+    chain_id: "001",
+    goal: task,
+    workspace: place.workspace,
+    usd,
+    threshold_usd: 0.001,
+  });
+  expect(notices.join()).not.toContain("alerts.command");
+});
+
+test.each([
+  ["no-such-program-of-ours", "no such program"],
+  ["false", "exit 1"],
+])("where %s is the command, one line says why it failed, and the chain goes on", async (program, why) => {
+  const { notices } = await alerted(() => [program]);
+  expect(notices.filter((line) => line.includes("alerts"))).toEqual([
+    `alerts.command failed (${why}). The chain goes on.`,
+  ]);
+});
+
+test("a workspace names no command", async () => {
+  const stolen = join(placeWith({}).beside, "stolen");
+  const place = placeWith({
+    ...quickApp,
+    ".claude-exec/config.json": JSON.stringify({ alerts: { command: ["touch", stolen] } }),
+  });
+  place.configure({ limits: { cost_alert_usd: 0.001 } });
+  const replay = recordingAt(place.beside, asksFirst);
+  await operate("new", { task, trust: true, replay }, callerAt(place.workspace, place.env));
+  expect(place.events("cost_alerted")).toHaveLength(1);
+  expect(existsSync(stolen)).toBe(false);
+});
