@@ -51,8 +51,12 @@ const isOpen = (option: string) => option.endsWith(" …");
 
 /** Why what was typed is no answer. */
 export function noAnswer(typed: string): string | undefined {
+  return typed.trim() === "" ? "An answer is needed; Ctrl+C pauses." : commandProblem(typed);
+}
+
+/** What is said to a command that was typed in place of an answer, a reason or a change: "/status". */
+function commandProblem(typed: string): string | undefined {
   const text = typed.trim();
-  if (text === "") return "An answer is needed; Ctrl+C pauses.";
   const command = /^\/([a-z-]+)\b(?!\/)/.exec(text)?.[1];
   if (command === undefined || !operations.some(({ name }) => name === command)) return undefined;
   return `${text} is a command, and no answer. Ctrl+C pauses; then type: claude-exec ${command}`;
@@ -109,13 +113,17 @@ export function verdictOf(typed: string, assumptions: readonly string[]): Verdic
   const answered = pairs.flatMap((pair) => (pair ? [`${pair[1]!.toUpperCase()}=${pair[2]!.trim()}`] : []));
   if (answered.length > 0 && answered.length === answers.length) return { type: "answer", answers_given: answered };
   if (isQuestion(text)) return { type: "ask", question: text };
-  return /^[\w!./-]{1,8}$/.test(text) ? "again" : { type: "change", request: text };
+  const isUnclear = /^[\w!./-]{1,8}$/.test(text) || commandProblem(text) !== undefined;
+  return isUnclear ? "again" : { type: "change", request: text };
 }
 
 /** Why what was typed cannot be taken for anything. */
 function problemOf(typed: string, assumptions: readonly string[]): string | undefined {
   const verdict = verdictOf(typed, assumptions);
-  if (verdict === "again") return "Type y, n, v, more-info, or a sentence that says what should change; Ctrl+C pauses.";
+  if (verdict === "again")
+    return (
+      commandProblem(typed) ?? "Type y, n, v, more-info, or a sentence that says what should change; Ctrl+C pauses."
+    );
   if (typeof verdict === "string" || verdict.type !== "answer") return undefined;
   const ids = verdict.answers_given.map((pair) => pair.split("=")[0]!);
   const unknown = ids.find((id) => id !== "all" && !assumptions.includes(id));
@@ -151,7 +159,9 @@ export async function askLeave(
       defaultValue: "Yes",
       signal,
       validate: (value) =>
-        leaveOf(value ?? "", words) ? undefined : `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`,
+        leaveOf(value ?? "", words)
+          ? undefined
+          : (commandProblem(value ?? "") ?? `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`),
     }),
   );
   return typed === undefined ? undefined : leaveOf(typed, words);
@@ -171,7 +181,8 @@ export function leaveOf(typed: string, words: readonly Word[]): Leave | undefine
   if (short !== undefined) return { type: short };
   const word = words.find((known) => known === lower);
   if (word) return { type: word };
-  return /^[\w?!.]{1,8}$/.test(text) ? undefined : { type: "different", reason: text };
+  const isUnclear = /^[\w?!.]{1,8}$/.test(text) || commandProblem(text) !== undefined;
+  return isUnclear ? undefined : { type: "different", reason: text };
 }
 
 export const askWhyNot = (signal: AbortSignal) => askText({ message: "Why not? (Enter leaves it open)", signal });
@@ -193,9 +204,12 @@ export const askBudget = (signal: AbortSignal) =>
       /^$|^none$|^\d{1,9}(\.\d{1,9})?$/.test(value?.trim() ?? "") ? undefined : "Type an amount such as 2.50, or none.",
   });
 
-async function askText(options: TextOptions): Said<string> {
+type Checked = Omit<TextOptions, "validate"> & { validate?: (value: string | undefined) => string | undefined };
+
+async function askText(options: Checked): Said<string> {
   const clack = await import("@clack/prompts");
-  return (await said(clack.text(options)))?.trim();
+  const validate = (value: string | undefined) => commandProblem(value ?? "") ?? options.validate?.(value);
+  return (await said(clack.text({ ...options, validate })))?.trim();
 }
 
 export const askTrust = yesOrNo(

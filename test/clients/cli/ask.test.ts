@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { isQuestion, leaveOf, noAnswer, type Word } from "../../../src/clients/cli/ask.ts";
+import { isQuestion, leaveOf, noAnswer, verdictOf, type Word } from "../../../src/clients/cli/ask.ts";
 import { shortWord } from "../../../src/util/short_word.ts";
 
 const all: Word[] = ["edit", "ask", "all", "always", "s"];
@@ -49,4 +49,18 @@ test("a command typed at a question is no answer, and a path is one", () => {
   expect(noAnswer("/status")).toBe("/status is a command, and no answer. Ctrl+C pauses; then type: claude-exec status");
   expect(noAnswer(" ")).toBe("An answer is needed; Ctrl+C pauses.");
   expect(["/status/today", "/api", "status", "ok"].map(noAnswer)).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+test.each(["/status", "/chain-cost 001", "/present-solution"])(
+  "%s is neither a change of a solution nor a reason to refuse something",
+  (typed) => {
+    expect(verdictOf(typed, [])).toBe("again");
+    expect(leaveOf(typed, all)).toBe(undefined);
+  },
+);
+
+test("a path with which a change begins is no command", () => {
+  const text = "/api/tokens should answer 201";
+  expect(verdictOf(text, [])).toEqual({ type: "change", request: text });
+  expect(leaveOf(text, all)).toEqual({ type: "different", reason: text });
 });
