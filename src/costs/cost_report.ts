@@ -1,7 +1,5 @@
 import { adviceOf } from "./advice.ts";
-import { addUp, sumOf, type ChainSpending, type SpendingOf, type Spent } from "./spending.ts";
-
-export const groupings = ["phase", "prompt", "model", "chain", "day"] as const;
+import { addUp, sumOf, type ChainSpending, type groupings, type SpendingOf, type Spent } from "./spending.ts";
 
 /** A chain that cost more is marked. */
 const expensiveUsd = 1;

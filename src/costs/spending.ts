@@ -1,3 +1,5 @@
+export const groupings = ["phase", "prompt", "model", "chain", "day"] as const;
+
 /** What is added up of calls. Each call that brought nothing is wasted once: as lost, else as a repair, else as abandoned. */
 export const amounts = [
   "calls",

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { recoveryChoices } from "../chain/recover.ts";
 import { workModes } from "../chain/modes.ts";
-import { groupings } from "../costs/cost_report.ts";
-import { amounts, type Amounts } from "../costs/spending.ts";
+import { amounts, groupings, type Amounts } from "../costs/spending.ts";
 import { findingSchema, questionSchema, reportSchema, solutionSchema } from "../chain/reply.ts";
 import { costsSchema } from "../costs/books.ts";
 import { exportedSchema, importedSchema, skippedSchema } from "../library/exchange/outcome.ts";

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { ChainStore } from "../chain/ownership.ts";
-import { costReport, groupings } from "../costs/cost_report.ts";
-import { addUp, type ChainSpending } from "../costs/spending.ts";
+import { addUp, groupings, type ChainSpending } from "../costs/spending.ts";
 import type { PriceTable } from "../models/price_table.ts";
 import { chainIds, chainPaths } from "../store/chains.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
@@ -84,6 +83,7 @@ export const costReportOperation = operation({
     }),
   async run({ days, by }, session) {
     const { all, unread, foreign } = await spendingOfHome(session);
+    const { costReport } = await import("../costs/cost_report.ts");
     const report = costReport(all, { now: session.world.now(), days, by });
     return { exit: exitCodes.done, data: { ...report, foreign, unread } };
   },
