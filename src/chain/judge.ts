@@ -10,7 +10,7 @@ import { event, park, phases, type ChainEvent, type Phase } from "./events.ts";
 import { countScores, isGrounded } from "./evidence.ts";
 import { blocking, confidenceGate, gate, isUnsatisfied, percent, reasonsBeforeReviews } from "./gates.ts";
 import { nextNumber, queueKey } from "./item.ts";
-import { patchedSolution } from "./page.ts";
+import { inWords, patchedSolution } from "./page.ts";
 import { present, proposalOf, type Base, type Proposal } from "./present.ts";
 import { recordReport } from "./record.ts";
 import type { Action, Reply, Report } from "./reply.ts";
@@ -351,7 +351,7 @@ function completeLater(context: Context): Judged {
 export function refuse(context: Context, to: string, reasons: readonly string[]): Judged {
   const refused = event("gate_refused", { to, reasons });
   if (context.engine.refusals < 2) return [refused];
-  return [refused, stuck(context, `The model insists on "${to}", which is refused: ${reasons[0] ?? ""}`)];
+  return [refused, stuck(context, `The model insists on "${inWords(to)}", which is refused: ${reasons[0] ?? ""}`)];
 }
 
 function stuck(context: Context, message: string): ChainEvent {
@@ -362,7 +362,7 @@ function stuck(context: Context, message: string): ChainEvent {
       { operation: "resume", why: "Or go on" },
     ]);
   }
-  const open = blocking(context).map(({ area }) => area);
+  const open = blocking(context).map(({ area }) => inWords(area));
   return park(
     "no_movement",
     exitCodes.confidence,

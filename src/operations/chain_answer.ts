@@ -1,6 +1,6 @@
 import type { Context, PresentedSolution } from "../chain/context.ts";
 import type { ChainLine } from "../chain/events.ts";
-import { pageOf } from "../chain/page.ts";
+import { pageOf, withReason } from "../chain/page.ts";
 import type { z } from "zod";
 import type { Blobs } from "../store/blobs.ts";
 import { typed } from "../tools/test_command.ts";
@@ -98,7 +98,7 @@ export function decidedSince(lines: readonly ChainLine[], { solution }: Presente
     const others = (line.report.decisions ?? []).filter((one) =>
       solution.decisions.every((it) => it.choice !== one.choice),
     );
-    return others.map(({ choice, because }) => `${choice}${because ? `, because ${because}` : ""}`);
+    return others.map(({ choice, because = "" }) => withReason(choice, because));
   });
 }
 

@@ -263,7 +263,7 @@ test("whoever insists on what is refused is parked at the third time", () => {
   const twice = after(refused("context-building", ...reasons), refused("context-building", ...reasons));
   expect(decided(twice, { type: "advance", to: "context-building" })).toEqual([
     refused("context-building", ...reasons),
-    noMovement(`The model insists on "context-building", which is refused: ${reasons[0]}`),
+    noMovement(`The model insists on "context building", which is refused: ${reasons[0]}`),
   ]);
 });
 
@@ -273,12 +273,12 @@ test("a parked chain names what is open and blocking", () => {
     queue("stack_detector"),
     recorded(
       "component_mapper",
-      { uncertainties: [{ area: "storage", confidence: 0.5, blocking: true, resolved: false }] },
+      { uncertainties: [{ area: "token_storage", confidence: 0.5, blocking: true, resolved: false }] },
       { moved: false },
     ),
   );
   expect(decided(blocked, run("stack_detector"))).toEqual([
-    noMovement("stack_detector was asked for 3 times although nothing had changed. Open and blocking: storage."),
+    noMovement("stack_detector was asked for 3 times although nothing had changed. Open and blocking: token storage."),
   ]);
 });
 

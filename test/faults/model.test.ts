@@ -125,7 +125,7 @@ test("an action that cannot be used is refused where its report can, and after t
   const problem = 'There is no prompt "cupcake_baker". Use a name from the catalogue.';
   expect({ code, message: ending.message }).toEqual({
     code: 11,
-    message: `The model insists on "run_prompts", which is refused: ${problem}`,
+    message: `The model insists on "run prompts", which is refused: ${problem}`,
   });
   expect(place.events("gate_refused").map(({ reasons }) => reasons)).toEqual([[problem], [problem], [problem]]);
   expect(place.events("report_recorded")).toHaveLength(3);
@@ -266,7 +266,7 @@ test("a solution with a file outside the workspace is not even presented", async
   });
   expect(code).toBe(11);
   expect(ending.message).toBe(
-    'The model insists on "solution-approval", which is refused: ../evil.js cannot be written: it is protected or lies outside the workspace.',
+    'The model insists on "solution approval", which is refused: ../evil.js cannot be written: it is protected or lies outside the workspace.',
   );
 });
 
@@ -305,7 +305,7 @@ test("a phase that is refused again and again pauses the chain, and a hint from 
     ending: parked(
       "no_movement",
       11,
-      'The model insists on "context-building", which is refused: Confidence in the requirements is 0%; 90% is needed.',
+      'The model insists on "context building", which is refused: Confidence in the requirements is 0%; 90% is needed.',
       stuckHint,
     ),
   });

@@ -113,6 +113,6 @@ test("a decision that the approved solution does not hold is named when the chai
   const ran = await place.run([...tiny, place.replay(replies), "--approve-policy=auto"]);
   expect(ran.code).toBe(0);
   expect(ran.stdout).toContain(
-    "\nDecided while building, not part of what you approved:\n  → product(0) stays 0, because that is what * does\n",
+    "\nDecided while building, not part of what you approved:\n  → product(0) stays 0. Why: that is what * does\n",
   );
 });

@@ -2,7 +2,7 @@ import type { ChainLine } from "../../operations/operation.ts";
 import { count } from "../../util/count.ts";
 import { quotedLine } from "../../util/quoting.ts";
 import { countsText, inOneLine, lossText, visible } from "./diff_view.ts";
-import { inOneRow, reportLines } from "./report_lines.ts";
+import { inOneRow, inWords, reportLines } from "./report_lines.ts";
 import { cutWords, harmless, wrap, type Screen, type Style } from "./terminal.ts";
 
 /** The story of a chain as it happens, in lines that stay. Nothing is said that is not in the journal. */
@@ -51,9 +51,9 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return screen.print(`\n${style("bold", name)}${style("dim", head.slice(name.length))}`);
     }
     case "gate_refused":
-      return say("✗", `Refused (${line.to}): ${line.reasons.join(" ")}`);
+      return say("✗", `Refused (${line.to.replaceAll(/[-_]/g, " ")}): ${line.reasons.map(withAreasInWords).join(" ")}`);
     case "area_waived":
-      return say("·", `${line.area.replaceAll("_", " ")} is set aside: ${line.reason}`);
+      return say("·", `${inWords(line.area)} is set aside: ${line.reason}`);
     case "size_changed":
       return say("·", `This task now counts as ${line.to}: ${line.reason}`);
     case "solution_presented":
@@ -156,6 +156,11 @@ function colourOf(mark: string): Style | undefined {
   if ("✓+~".includes(mark)) return "green";
   if ("✗●-".includes(mark)) return "red";
   return mark === "!" ? "yellow" : mark === "?" ? "cyan" : mark === "→" ? "dim" : undefined;
+}
+
+/** `The blocking uncertainty "token_lifetime" is open.` → `The blocking uncertainty "token lifetime" is open.` */
+function withAreasInWords(reason: string): string {
+  return reason.replaceAll(/(?<=^Confidence in |^"|uncertainty ")\w+/g, inWords);
 }
 
 type Judged = Extract<ChainLine, { event: "tests_judged" }>;

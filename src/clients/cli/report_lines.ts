@@ -55,18 +55,19 @@ export function wholeReport({ prompt, report }: { readonly prompt: string; reado
   for (const one of report.findings ?? [])
     lines.push(`! ${one.id} (${one.severity}) ${one.where}: ${one.what} ${one.trigger}`);
   for (const one of report.discovered ?? []) {
-    lines.push(`- ${one.key}: ${[one.value].flat().join(", ")}`);
+    lines.push(`- ${inWords(one.key)}: ${[one.value].flat().join(", ")}`);
   }
   for (const one of report.uncertainties ?? []) {
     const said = one.resolution ? `: ${one.resolution}` : "";
-    lines.push(`? ${one.area} (${percent(one.confidence)}${one.blocking ? ", blocking" : ""})${said}`);
+    lines.push(`? ${inWords(one.area)} (${percent(one.confidence)}${one.blocking ? ", blocking" : ""})${said}`);
   }
   for (const one of report.decisions ?? []) {
-    lines.push(`→ ${one.key}: ${one.choice}${one.because ? `, because ${one.because}` : ""}`);
+    const why = one.because ? `. Why: ${one.because}` : "";
+    lines.push(`→ ${inWords(one.key)}: ${why ? one.choice.replace(/\.$/, "") : one.choice}${why}`);
   }
   for (const one of report.notes ?? []) lines.push(`  ${one.text}`);
-  for (const { name, value } of report.scores ?? []) lines.push(`= ${name}: ${value}`);
-  for (const { area, score } of report.confidence ?? []) lines.push(`= ${area}: ${percent(score)}`);
+  for (const { name, value } of report.scores ?? []) lines.push(`= ${inWords(name)}: ${value}`);
+  for (const { area, score } of report.confidence ?? []) lines.push(`= ${inWords(area)}: ${percent(score)}`);
   for (const one of report.questions ?? []) lines.push(`? ${one.question}`);
   for (const one of report.artifacts ?? []) {
     lines.push("", `--- ${one.name}`, one.content.trim());

@@ -220,8 +220,8 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       `\nContext building  focus: ${words}`,
     ],
     "a refusal": [
-      event("gate_refused", { to: "implementation", reasons: [words, "No."] }),
-      `  ✗ Refused (implementation): ${words} No.`,
+      event("gate_refused", { to: "solution-approval", reasons: [words, `"token_age" is only 30% certain.`] }),
+      `  ✗ Refused (solution approval): ${words} "token age" is only\n    30% certain.`,
     ],
     "a waiver": [event("area_waived", { area: "speed", reason: words }), `  · speed is set aside: ${words}`],
     "a size": [event("size_changed", { to: "normal", reason: words }), `  · This task now counts as normal: ${words}`],

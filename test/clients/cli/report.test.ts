@@ -650,8 +650,8 @@ test("a measurement lists what is open in words, and says how much is settled", 
 
 test("the final report names what was decided while building, beside what was approved", () => {
   const ending = { type: "completed", summary: "Done." };
-  expect(say("new", { ...stands, ending, decided: ["Dates stay in UTC, because the API has no zone."] })).toContain(
-    "\nDecided while building, not part of what you approved:\n  → Dates stay in UTC, because the API has no zone.\n",
+  expect(say("new", { ...stands, ending, decided: ["Dates stay in UTC. Why: the API has no zone"] })).toContain(
+    "\nDecided while building, not part of what you approved:\n  → Dates stay in UTC. Why: the API has no zone\n",
   );
 });
 
@@ -814,7 +814,10 @@ test("the log tells every report in full below the name of its step", () => {
     summary: "Plain Node.",
     account: "No lock file.",
     discovered: [1, 2, 3, 4].map((number) => ({ key: `fact_${number}`, value: "known" })),
+    uncertainties: [{ area: "token_lifetime", confidence: 0.5, blocking: true, resolved: false }],
     notes: [{ kind: "free", text: "The clock is moved by tests." }],
+    scores: [{ name: "substitute_check", value: 1 }],
+    confidence: [{ area: "technical_approach", score: 0.7, evidence: [] }],
   };
   const told = [
     { n: 1, at, type: "event", event: "decision_taken", key: "k", action: { say: "One look.", do: {} } },
@@ -829,11 +832,14 @@ test("the log tells every report in full below the name of its step", () => {
       "    stack_detector: Plain Node.",
       "",
       "    No lock file.",
-      "    - fact_1: known",
-      "    - fact_2: known",
-      "    - fact_3: known",
-      "    - fact_4: known",
+      "    - fact 1: known",
+      "    - fact 2: known",
+      "    - fact 3: known",
+      "    - fact 4: known",
+      "    ? token lifetime (50%, blocking)",
       "      The clock is moved by tests.",
+      "    = substitute check: 1",
+      "    = technical approach: 70%",
       "",
     ),
   );
