@@ -7,11 +7,11 @@ import { linesIn, linesRead } from "./evidence.ts";
 import { earlierIn } from "./item.ts";
 
 /** In bytes: for everything, and for each part. */
-const room = { all: 6_000, each: 3_000 };
+const room = { all: 10_000, each: 4_000 };
 
 /**
- * For the first step of an implementation: the lines that its solution rests on, as they are on disk now. Short files that
- * the solution edits come first, then what reports cited, the shortest first, then what was read of the files that it edits.
+ * For the first step of an implementation: the lines that its solution rests on, as they are on disk now. What reports
+ * cited comes first, the shortest first, then short files that the solution edits, then what was read of those files.
  */
 export function citedLines(context: Context, item: Item, workspace: Workspace): { text: string; seen: Seen[] } {
   const { solution, engine, current_phase: phase } = context;
@@ -22,32 +22,47 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
   const read = edited.flatMap((path) => linesRead(context, path).map(([from, to]) => `${path}:${from}-${to}`));
   const lengthOf = (ref: string) => Math.min(linesIn(ref).to, 1e6) - linesIn(ref).from;
   const cited = engine.cited.toSorted((one, other) => lengthOf(one) - lengthOf(other));
+  const isWhole = (at: number) => at >= cited.length && at < cited.length + edited.length;
   const parts: string[] = [];
   const seen: Seen[] = [];
   const left = new Set<string>();
   const shown = new Set<string>();
   let free = room.all;
-  for (const [at, ref] of isFirst ? [...edited, ...cited, ...read].entries() : []) {
-    const { path, from, to } = linesIn(ref);
+  for (const [at, ref] of isFirst ? [...cited, ...edited, ...read].entries() : []) {
+    const { path, from, to: end } = linesIn(ref);
     const found = workspace.read(path);
-    if (found.type !== "text" || (at < edited.length && Buffer.byteLength(found.text) > room.each)) continue;
+    if (found.type !== "text" || (isWhole(at) && Buffer.byteLength(found.text) > room.each)) continue;
     const lines = linesOf(found.text);
-    let first = Math.max(1, from);
-    while (shown.has(`${path}:${first}`)) first++;
-    if (first > Math.min(to, lines.length)) continue;
-    const { text, last } = numberedLines(path, lines, [first, to], Math.min(free, room.each));
-    if (last < first) {
-      left.add(ref);
-      continue;
+    const isShown = (line: number) => shown.has(`${path}:${line}`);
+    let part = Math.min(free, room.each);
+    for (const [first, to] of newRanges(Math.max(1, from), Math.min(end, lines.length), isShown)) {
+      const { text, last } = numberedLines(path, lines, [first, to], part);
+      if (last < first) {
+        left.add(ref);
+        break;
+      }
+      for (let line = first; line <= last; line++) shown.add(`${path}:${line}`);
+      parts.push(workspace.redact(text));
+      seen.push({ kind: "file", ref: `${path}:${first}-${last}` });
+      free -= Buffer.byteLength(text);
+      part = last < to ? 0 : part - Buffer.byteLength(text);
     }
-    for (let line = first; line <= last; line++) shown.add(`${path}:${line}`);
-    parts.push(workspace.redact(text));
-    seen.push({ kind: "file", ref: `${path}:${first}-${last}` });
-    free -= Buffer.byteLength(text);
   }
   const data = parts.join("\n\n").replaceAll("</lines", "<\\/lines");
   const missing = left.size > 0 ? `There was no room for: ${[...left].slice(0, 10).join(", ")}.\n\n` : "\n";
   return { text: parts.length > 0 ? `${heading}\n<lines kind="data">\n${data}\n</lines>\n${missing}` : "", seen };
+}
+
+/** The parts of a range that were not shown yet. */
+function newRanges(from: number, to: number, isShown: (line: number) => boolean): (readonly [number, number])[] {
+  const ranges: [number, number][] = [];
+  for (let line = from; line <= to; line++) {
+    const last = ranges.at(-1);
+    if (isShown(line)) continue;
+    if (last?.[1] === line - 1) last[1] = line;
+    else ranges.push([line, line]);
+  }
+  return ranges;
 }
 
 const heading = `## Lines that the solution rests on

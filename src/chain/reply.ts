@@ -70,7 +70,7 @@ export const solutionSchema = z.object({
     command: z
       .string()
       .default("")
-      .describe("Only where the workspace has no test command yet: the one that will run the new tests."),
+      .describe("If the workspace has no test command yet: the one that will run the new tests. Otherwise empty."),
   }),
 });
 

@@ -73,20 +73,22 @@ test("a small change of a document takes a look, a proposal, an edit without ano
   expect(text).toContain(`## Lines that the solution rests on
 They are as on disk now and count as read: do not read them again.
 <lines kind="data">
-README.md, lines 1 to 5 of 5.
+docs/added.md, lines 1 to 1 of 1.
+1\tnew since it was presented <\\/lines>
+
+README.md, lines 1 to 3 of 5.
 1\t# Sum
 2\t
 3\tIt adds two numbers.
-4\t
-5\ttoken: [redacted GitHub token]
-
-docs/added.md, lines 1 to 1 of 1.
-1\tnew since it was presented <\\/lines>
 
 LICENSE.md, lines 7 to 9 of 40.
 7\tclause 7
 8\tclause 8
 9\tclause 9
+
+README.md, lines 4 to 5 of 5.
+4\t
+5\ttoken: [redacted GitHub token]
 </lines>`);
 });
 
@@ -96,7 +98,7 @@ test("what was shown counts as read: a report can cite it", async () => {
   expect(counted).toMatchObject([{ area: "implementation_details", score: 0.9, missing: [] }]);
 });
 
-test("files to be edited come first if they are short, then what was cited, the shortest first, then what was read of them, as far as there is room", async () => {
+test("what was cited comes first, the shortest first, then files to be edited if they are short, then what was read of them, as far as there is room", async () => {
   const solution = {
     ...documented,
     files: [
@@ -106,19 +108,19 @@ test("files to be edited come first if they are short, then what was cited, the 
     verification: { kind: "substitute", check: "the guide is read", command: "" },
   };
   const { text } = await tail(
-    ["LICENSE.md:3", "docs/guide.md:200-400", "docs/guide.md:300-380", "docs/guide.md:390-400"],
+    ["LICENSE.md:3", "docs/guide.md:1-120", "docs/guide.md:200-400", "docs/guide.md:300-380", "docs/guide.md:390-400"],
     solution,
   );
   expect(text.match(/^.+, lines \d+ to \d+ of \d+\./gm)).toEqual([
-    "src/sum.js, lines 1 to 1 of 1.",
     "LICENSE.md, lines 3 to 3 of 40.",
     "docs/guide.md, lines 390 to 400 of 400.",
-    "docs/guide.md, lines 300 to 345 of 400.",
-    "docs/guide.md, lines 200 to 230 of 400.",
+    "docs/guide.md, lines 300 to 360 of 400.",
+    "docs/guide.md, lines 1 to 63 of 400.",
+    "docs/guide.md, lines 200 to 216 of 400.",
   ]);
-  expect(text).toContain("There was no room for: docs/guide.md:1-30.");
+  expect(text).toContain("There was no room");
   const lines = text.slice(text.indexOf("## Lines that"), text.indexOf("</lines>"));
-  expect(lines.length).toBeLessThan(6_500);
+  expect(lines.length).toBeLessThan(10_500);
 });
 
 test("nothing is shown of what is closed to reading, lies outside or is not there", async () => {
@@ -129,8 +131,8 @@ test("nothing is shown of what is closed to reading, lies outside or is not ther
     (place) => place.configure({ permissions }),
   );
   expect(text.match(/^.+, lines \d+ to \d+ of \d+\./gm)).toEqual([
-    "README.md, lines 1 to 5 of 5.",
     "src/sum.js, lines 1 to 1 of 1.",
+    "README.md, lines 1 to 5 of 5.",
   ]);
   expect(text).not.toMatch(/clause|outside\.txt/);
 });

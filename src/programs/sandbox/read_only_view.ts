@@ -96,9 +96,13 @@ function realPath(path: string): string | undefined {
   return typeof way === "string" || way.missing.length > 0 ? undefined : way.real;
 }
 
-/** What programs in a folder `bin` need: the folders of their installation next to it. */
+/**
+ * What programs in a folder `bin` need: the folders of their installation next to it. A folder `shims` holds scripts that
+ * start the version which a version manager (pyenv, rbenv, asdf …) chose; its versions lie next to it.
+ */
 function besideBin(folder: string, home: string | undefined): string[] {
   const prefix = dirname(folder);
+  if (basename(folder) === "shims") return [prefix];
   // Next to these lies what has nothing to do with their programs, e.g. the user's own code in ~/go/src.
   const isShared = ["", ".local", "go"].some((name) => prefix === join(home ?? "/", name));
   const parts = isShared ? ["lib"] : ["lib", "lib64", "libexec", "include", "share", "pkg", "src", "conf"];

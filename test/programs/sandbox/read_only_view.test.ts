@@ -41,8 +41,11 @@ function machine() {
     "installed/v2/secret.txt": secret,
     "home/my/tool": "#!/bin/sh\necho my tool\n",
     "home/my/notes.txt": secret,
+    "home/.versions/shims/chosen": '#!/bin/sh\nexec "$(dirname "$0")/../versions/3/bin/chosen"\n',
+    "home/.versions/versions/3/bin/chosen": "#!/bin/sh\necho version 3\n",
   });
-  for (const name of ["tools/bin/hello", "installed/v2/bin/real", "home/my/tool"])
+  const shims = ["home/.versions/shims/chosen", "home/.versions/versions/3/bin/chosen"];
+  for (const name of ["tools/bin/hello", "installed/v2/bin/real", "home/my/tool", ...shims])
     fs.chmodSync(join(base, name), 0o755);
   // tools/bin/real → installed/now/bin/real, where now → v2; and tools/bin/run → ../run → ../installed/v2/bin/real.
   fs.symlinkSync("v2", join(base, "installed/now"));
@@ -58,7 +61,7 @@ function machine() {
 
 async function trying() {
   const { base, root, home } = machine();
-  const PATH = `${join(base, "tools/bin")}:${join(home, "go/bin")}:${home}:${process.env["PATH"]}`;
+  const PATH = `${join(base, "tools/bin")}:${join(home, "go/bin")}:${join(home, ".versions/shims")}:${home}:${process.env["PATH"]}`;
   const world = realWorld({ ...process.env, HOME: home, PATH });
   const sandbox = await sandboxAt(root, { tries: true, world });
   const options = { timeoutMs: 60_000, signal: new AbortController().signal, world, sandbox };
@@ -103,6 +106,7 @@ test.skipIf(lacking)(`a link in PATH leads to its program, with the folder lib b
     exit_code: 0,
     output: "hello through links\nhello through links\nmy tool\n",
   });
+  expect(await run("chosen"), "a version manager starts its versions").toMatchObject({ output: "version 3\n" });
   const hidden = [`${base}/installed/v2/secret.txt`, `${home}/my/notes.txt`];
   expect((await run(`cat ${hidden.join(" ")}`)).output).not.toContain(secret);
 });
@@ -151,7 +155,7 @@ test.skipIf(lacking)(`nothing else of the user can be read, and no credentials${
     "cat /proc/[0-9]*/environ /proc/1/root/etc/shadow | tr '\\0' '\\n' | grep -i secret",
   ];
   for (const line of reads) expect((await run(line)).output).not.toContain(secret);
-  expect((await run("ls -A ~")).output.trim().split("\n").sort()).toEqual([".cargo", "go", "my", "ws"]);
+  expect((await run("ls -A ~")).output.trim().split("\n").sort()).toEqual([".cargo", ".versions", "go", "my", "ws"]);
 });
 
 test.skipIf(lacking)(`there is no network${unlessLacking}`, async () => {
