@@ -90,8 +90,17 @@ export function countsOf(output: string): Counts | undefined {
   const text = how === "in one line" ? marker.exec(output)![0] : output;
   const tally = (pattern: RegExp) => [...text.matchAll(pattern)].reduce((sum, [, many]) => sum + Number(many ?? 1), 0);
   const [counted, failed, skipped] = [tally(first), tally(failing), tally(skipping)];
-  if (how === "all") return { passed: counted - failed - skipped, failed, skipped };
+  if (how === "all") {
+    const failing = failed - repeatedHeads(output);
+    return { passed: counted - failing - skipped, failed: failing, skipped };
+  }
   return { passed: how === "failures" && counted === 0 ? null : counted, failed, skipped };
+}
+
+/** unittest counts each part of a test (subTest) that fails: how often the same test is told again. */
+function repeatedHeads(output: string): number {
+  const heads = [...output.matchAll(/^(?:FAIL|ERROR): (\S+ \(\S+\))/gm)].map(([, head]) => head);
+  return heads.length - new Set(heads).size;
 }
 
 /**
@@ -231,7 +240,7 @@ const patterns = [
   /^\s*--- FAIL: (\S+)/, // go test
   /^test (\S.*) \.\.\. FAILED$/, // cargo test
   /^(?:FAILED|ERROR) (\S+(?:\.py|::.+?))(?: - .*)?$/, // pytest
-  /^(?:FAIL|ERROR): (.+)$/, // unittest
+  /^(?:FAIL|ERROR): (\S+ \(\S+\)|.+)/, // unittest
   /^rspec \S+ # (.+)$/, // rspec
 ];
 

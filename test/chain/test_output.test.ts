@@ -61,6 +61,16 @@ const printed: [runner: string, output: string, failing: string[], skipped: numb
   ["a script that names nothing", "1) is a number in a list\ngrep: src/product.js: No such file", [], 0],
 ];
 
+test("a test of unittest that fails in several parts is one test", () => {
+  const part = (i: number) =>
+    `FAIL: test_parts (test_a.Sums.test_parts) (i=${i})\n-----\nTraceback (most recent call last):\nAssertionError: ${i} != 7\n`;
+  const output = `${part(0)}${part(1)}${part(2)}\nRan 3 tests in 0.001s\n\nFAILED (failures=3, skipped=1)\n`;
+  expect(readTestOutput(output, "/w")).toMatchObject({
+    failing: ["test_parts (test_a.Sums.test_parts)"],
+    counts: { passed: 1, failed: 1, skipped: 1 },
+  });
+});
+
 test.for(printed)("the names of failing tests are read from what %s prints", ([, output, failing, skipped]) => {
   expect(readTestOutput(output, "/w")).toMatchObject({ failing, skipped });
 });
