@@ -7,7 +7,7 @@ import { linesIn, linesRead } from "./evidence.ts";
 import { earlierIn } from "./item.ts";
 
 /** In bytes: for everything, and for each part. */
-const room = { all: 10_000, each: 4_000 };
+const room = { all: 16_000, each: 6_000 };
 
 /**
  * For the first step of an implementation: the lines that its solution rests on, as they are on disk now. What reports
@@ -38,7 +38,7 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
     for (const [first, to] of newRanges(Math.max(1, from), Math.min(end, lines.length), isShown)) {
       const { text, last } = numberedLines(path, lines, [first, to], part);
       if (last < first) {
-        left.add(ref);
+        if (at < cited.length + edited.length) left.add(ref);
         break;
       }
       for (let line = first; line <= last; line++) shown.add(`${path}:${line}`);

@@ -170,5 +170,5 @@ const syntaxError =
   /^[\s#|>E]*(?:\w+: )?(?:Syntax|Indentation|Tab|Parse)Error:|\b(?:parse|syntax) error\b|Transform failed|\berror TS1\d{3}\b|^error: expected/i;
 /** A name that is not there yet is what a test before its code should fail for, whatever the error is called. */
 const importError = /does not provide an export|Cannot use import|has no exported member/;
-const nothingRan = /\bno tests? (?:ran|found|files? found)|\bno test files\b/i;
+const nothingRan = /\bno tests? (?:ran|found|files? found)|\bno test files\b|^\S*python\S*: No module named /im;
 const somethingFailed = /\bfail(?:ed|ing|ures?)?\b|\bnot ok\b|✖|✗/i;

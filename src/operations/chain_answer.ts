@@ -40,7 +40,8 @@ export function answerOf(context: Context, file: string, ending: ShownEnding, bl
         unpriced_calls: costs.unpriced_calls,
         lost_calls: costs.lost_calls,
       },
-      files: memory.files_modified.map((path) => ({
+      // A screen shows the first of them: the code, and then its tests.
+      files: testsLast(memory.files_modified, context).map((path) => ({
         path,
         new: context.engine.files[path]?.before === null,
         deleted: context.engine.files[path]?.after === null,
@@ -69,6 +70,11 @@ export function answerOf(context: Context, file: string, ending: ShownEnding, bl
       context_file: file,
     },
   };
+}
+
+function testsLast(paths: readonly string[], { engine }: Context): string[] {
+  const isTest = (path: string) => Number(engine.files[path]?.role === "test");
+  return paths.toSorted((one, other) => isTest(one) - isTest(other));
 }
 
 /** From what a file was at first to what the chain wrote last. */

@@ -53,6 +53,7 @@ test.for([
   [1, "No test files found, exiting with code 1", "broken"],
   [5, "collected 0 items\n\n===== no tests ran in 0.01s =====", "broken"],
   [1, "no tests ran\n1 failed", "red"],
+  [1, "/usr/bin/python3: No module named pytest", "broken"],
   [1, `  File "/w/${testFile}", line 3\n    assert x ==\n               ^\nSyntaxError: invalid syntax`, "broken"],
   [2, '  File "/w/src/product.py", line 3\nSyntaxError: invalid syntax\n\n\n\n\n\n\n\n\n\n1 failed', "red"],
   [255, `PHP Parse error:  syntax error, unexpected end of file in /w/${testFile} on line 9`, "broken"],

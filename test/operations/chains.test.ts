@@ -69,8 +69,8 @@ test("a task goes from its questions over its approval to its end, one command a
       phase: "implementation",
       ending: { type: "completed", summary: "product(a, b) is there, with a test." },
       files: [
-        { path: "test/product.test.js", new: true },
         { path: "src/product.js", new: true },
+        { path: "test/product.test.js", new: true },
       ],
       test_runs: [
         { verdict: "baseline", exit_code: 0 },

@@ -114,7 +114,9 @@ export function lostCalls(lost: ChainStands["cost"]["lost_calls"], chain: string
 
 /** "Tests: before: 18 of 1,292 tests fail · the new tests failed first, as planned · now: all 1,310 pass but …" */
 export function tests({ test_runs: runs }: Pick<ChainStands, "test_runs">): string[] {
-  const [first, last] = [runs[0], runs.at(-1)];
+  // The command may have been corrected since the very first run.
+  const first = runs.findLast(({ verdict }) => verdict in beforeWords) ?? runs[0];
+  const last = runs.at(-1);
   if (!first || !last) return [];
   const before = beforeWords[first.verdict];
   const story = [
