@@ -136,9 +136,11 @@ test("what cannot be meant now is refused before it is sent", async () => {
   const place = placeWith(quickApp);
   const replay = place.replay(asksFirst);
   const parked = await place.run([...tiny, replay]);
-  expect({ code: parked.code, stdout: parked.stdout.split("\n").slice(0, 6) }).toEqual({
+  expect({ code: parked.code, stdout: parked.stdout.split("\n").slice(0, 8) }).toEqual({
     code: 10,
     stdout: [
+      "  Chain 001 · Requirements clarification · Add a product function",
+      "",
       "Chain 001 waits for answers:",
       "  Tests: sh check.sh (from your option)",
       "  api_name: What is it called?",

@@ -15,11 +15,11 @@ interface Waiting {
   readonly diff: string | null;
 }
 
-/** What a chain waits for leave to do, and every way to answer; `same` names the chain and its flags. */
+/** What a chain waits for permission to do, and every way to answer; `same` names the chain and its flags. */
 export function permissionText({ request, diff }: Waiting, id: string, same: string, columns: number): string[] {
   const said = request.said.trim() ? [wrap(request.said.trim(), columns, "  │ "), ""] : [];
   return [
-    `Chain ${id} waits for leave:`,
+    `Chain ${id} waits for permission:`,
     ...said,
     ...requestText(request, diff ?? ""),
     "",
@@ -48,7 +48,7 @@ function requestText(request: Request, diff: string): string[] {
 export function diffText({ chain_id: id, waiting, changes: changed }: ResultOf<"diff">, flags: Input): string {
   const asked = waiting
     ? [
-        `Chain ${id} waits for leave (${waiting.request.id}):`,
+        `Chain ${id} waits for permission (${waiting.request.id}):`,
         ...requestText(waiting.request, waiting.diff ?? ""),
         "",
         ...waysToAnswer(waiting.request, `${id}${flagsText(flags)}`),

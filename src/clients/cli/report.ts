@@ -144,7 +144,7 @@ function chainText(
       lines.push(ending.text);
       break;
     case "needs_answers":
-      lines.push(`Chain ${id} waits for answers:`, `  ${testsLine(data)}`);
+      lines.push(headLine(data, columns), "", `Chain ${id} waits for answers:`, `  ${testsLine(data)}`);
       for (const { id: name, question, options } of ending.questions)
         lines.push(`  ${name}: ${question}${options ? `  (${options.join(" | ")})` : ""}`);
       lines.push("", `Answer: claude-exec answer ${same} ${ending.questions.map((one) => `${one.id}="…"`).join(" ")}`);
@@ -174,7 +174,7 @@ function chainText(
       break;
     }
     case "needs_permission":
-      lines.push(...permissionText(ending, id, same, columns));
+      lines.push(headLine(data, columns), "", ...permissionText(ending, id, same, columns));
       break;
     case "parked":
       lines.push(`Chain ${id} is paused. ${ending.message}`, ...nextLines(ending.next, flags));

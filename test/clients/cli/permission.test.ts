@@ -413,7 +413,7 @@ test("the program asks before each change as it was told to, writes what was mad
   expect(output).toContain("  + test/product.test.js (test)  +5, under a minute to read\n");
   expect(output).toContain("with changes of their own.\n");
   expect(output).toContain("Chain 001 is done.");
-  expect(output).not.toContain("Waits for leave");
+  expect(output).not.toContain("Waits for permission");
   expect(readFileSync(join(place.workspace, "test/product.test.js"), "utf8")).toMatch(/^\/\/ by hand\n/);
   expect(place.events("permission_given").map(({ edited }) => edited !== undefined)).toEqual([true, false]);
 });

@@ -242,6 +242,7 @@ test("a cost that is not the whole cost says so", () => {
 
 const stands = {
   chain_id: "047",
+  goal: "Add it",
   phase: "implementation",
   confidence: { overall: 0.5, requirements: 1 },
   cost: { usd: 0.44, tokens: 12_450, unpriced_calls: 0 },
@@ -327,6 +328,8 @@ test("a chain that waits for answers lists its questions and the command that an
   ];
   expect(say("new", { ...stands, ending: { type: "needs_answers", questions } })).toBe(
     lines(
+      "  Chain 047 · Implementation · Add it",
+      "",
       "Chain 047 waits for answers:",
       "  Tests: npm test (found in package.json). If that is wrong, add to any answer: tests run with …",
       "  api_name: What is it called?",
@@ -396,11 +399,13 @@ const asked = {
 };
 const patch = "--- a/src/a.js\n+++ b/src/a.js\n@@ -1,1 +1,2 @@\n one\n+two \n";
 
-test("a chain that waits for leave to change a file shows the change, and every way to answer", () => {
+test("a chain that waits for permission to change a file shows the change, and every way to answer", () => {
   const ending = { type: "needs_permission", request: asked, diff: patch, proposed: "one\ntwo \n" };
   expect(say("resume", { ...stands, ending }, { home: "/h" })).toBe(
     lines(
-      "Chain 047 waits for leave:",
+      "  Chain 047 · Implementation · Add it",
+      "",
+      "Chain 047 waits for permission:",
       "  │ I add it.",
       "",
       "  ~ src/a.js (code)  +1, under a minute to read",
@@ -423,15 +428,17 @@ test("a chain that waits for leave to change a file shows the change, and every 
     diff: "--- a\n+++ b\n@@ -1,1 +0,0 @@\n-one\n",
   };
   const text = say("resume", { ...stands, ending: gone });
-  expect(text).toContain("Chain 047 waits for leave:\n  - src/a.js (code)  −1, under a minute to read\n");
+  expect(text).toContain("Chain 047 waits for permission:\n  - src/a.js (code)  −1, under a minute to read\n");
   expect(text).not.toContain("Edit:");
 });
 
-test("a chain that waits for leave to go on without tests names each, and every way to answer", () => {
+test("a chain that waits for permission to go on without tests names each, and every way to answer", () => {
   const request = { id: "abc123", key: "k", kind: "lost_tests", said: "", lost: ["test/a.test.js", "adds\u202e"] };
   expect(say("new", { ...stands, ending: { type: "needs_permission", request, diff: null, proposed: null } })).toBe(
     lines(
-      "Chain 047 waits for leave:",
+      "  Chain 047 · Implementation · Add it",
+      "",
+      "Chain 047 waits for permission:",
       "  These tests were there and no longer run:",
       "  - test/a.test.js",
       "  - adds<U+202E>",
@@ -470,11 +477,13 @@ test("a paused chain and its status say why its last run of the tests proves not
   expect(say("status", { chains: [chain] })).toContain(told);
 });
 
-test("a chain that waits for leave to run something shows the whole command", () => {
+test("a chain that waits for permission to run something shows the whole command", () => {
   const request = { id: "abc123", key: "k", kind: "command", said: "", line: "make\nmake b\u202e", why: "No sandbox." };
   expect(say("new", { ...stands, ending: { type: "needs_permission", request, diff: null, proposed: null } })).toBe(
     lines(
-      "Chain 047 waits for leave:",
+      "  Chain 047 · Implementation · Add it",
+      "",
+      "Chain 047 waits for permission:",
       "  $ make",
       "    make b<U+202E>",
       "    No sandbox.",
@@ -548,7 +557,7 @@ test("diff shows what is asked for, and all that was changed", () => {
   const data = { chain_id: "047", waiting: { request: asked, diff: patch }, changes };
   expect(say("diff", data, { home: "/h" })).toBe(
     lines(
-      "Chain 047 waits for leave (abc123):",
+      "Chain 047 waits for permission (abc123):",
       "  ~ src/a.js (code)  +1, under a minute to read",
       "  @@ -1,1 +1,2 @@",
       "   one",
