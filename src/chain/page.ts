@@ -18,7 +18,7 @@ export function pageOf(solution: Solution, base: Readonly<Record<string, string 
     ...(size === "tiny" ? ["tiny: one code file with its test and a document at most, and no reviews"] : []),
   ];
   const sections = [
-    ...solutionSections(solution, base, context.engine.assumed),
+    ...solutionSections(solution, base, context.engine.assumed, context.engine.noted),
     section("Proof", kept(dashed(proofOf(solution, context)))),
     section("Mode", kept(dashed(less))),
     section("Set aside", kept(dashed(Object.entries(waived).map(([area, reason]) => `${inWords(area)}: ${reason}`)))),
@@ -50,12 +50,13 @@ const order = [
 
 /**
  * What a solution says of itself. Without `base`, the files are called what the solution calls them. Without `assumed`,
- * the assumptions have no numbers.
+ * the assumptions have no numbers. Without `noted`, the assumptions that were dropped are called by their ids.
  */
 function solutionSections(
   solution: Solution,
   base?: Readonly<Record<string, string | null>>,
   assumed?: Numbered,
+  noted: readonly string[] = [],
 ): PageSection[] {
   const { decisions, risks, assumptions, files, steps } = solution;
   const texts = assumptions.map(({ text }) => text);
@@ -80,7 +81,7 @@ function solutionSections(
     section("Concerns", kept(dashed(solution.remaining_concerns))),
     { ...section("Tradeoffs", plain(dashed(solution.tradeoffs))), rest: true as const },
     {
-      ...section("Dropped assumptions", plain(solution.dropped.map(({ id, because }) => `- ${id}: ${because}`))),
+      ...section("Dropped assumptions", plain(dashed(solution.dropped.map((one) => droppedText(one, noted))))),
       rest: true as const,
     },
   ].filter(({ items }) => items.length > 0);
@@ -150,6 +151,12 @@ function assumptionText({ text, if_wrong }: Solution["assumptions"][number]): st
   const said = oneLine(text);
   if (if_wrong.trim() === "") return said;
   return `${/[.!?]$/.test(said) ? said : `${said}.`} If it is wrong: ${oneLine(if_wrong)}`;
+}
+
+/** n2 is the second assumption that was noted. */
+function droppedText({ id, because }: Solution["dropped"][number], noted: readonly string[]): string {
+  const text = noted[Number(id.slice(1)) - 1];
+  return text === undefined ? `${id}: ${because}` : withReason(text, because);
 }
 
 function fileText({ path, role, change, lines }: Solution["files"][number], base?: Readonly<Record<string, unknown>>) {

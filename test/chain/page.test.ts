@@ -16,6 +16,7 @@ const redis = { text: "Redis is there.", if_wrong: "A file is used.", covers: ["
 test("what a person approves is told whole, each thing once, with what the chain adds", () => {
   const context = after(
     recorded("component_mapper", { ...doubt("security", 0.5) }, { assumptions: ["storage (50% sure): Redis"] }),
+    recorded("stack_detector", { notes: ["one process", "One cache"].map((text) => ({ kind: "assumption", text })) }),
     event("area_waived", { area: "run_time", reason: "one user" }),
     ran("baseline", 0),
   );
@@ -72,7 +73,7 @@ Tradeoffs:
 - two functions instead of one with a mode
 
 Dropped assumptions:
-- n2: nothing reads it`,
+- One cache. Why: nothing reads it`,
   );
 });
 
