@@ -39,9 +39,12 @@ export function openAssumptions(context: Context): Assumed[] {
 }
 
 /** Why these assumptions cannot be put before a person. */
-export function assumptionFaults(context: Context, { assumptions, dropped }: Solution): string[] {
+export function assumptionFaults(context: Context, { assumptions, dropped, decisions }: Solution): string[] {
   const covered = new Set(assumptions.flatMap(({ covers }) => covers));
   const without = assumptions.filter(({ if_wrong }) => if_wrong.trim() === "");
+  const isDecided = (text: string) =>
+    decisions.some(({ choice, rejected }) => isSameText(choice, text) || isSameText(rejected, text));
+  const decided = assumptions.filter(({ text }) => isDecided(text));
   const both = dropped.filter(({ id }) => covered.has(id));
   const unreasoned = dropped.filter(({ because }) => because.trim() === "");
   const isListed = ({ id, text }: Assumed) =>
@@ -54,6 +57,10 @@ export function assumptionFaults(context: Context, { assumptions, dropped }: Sol
       ? [`${assumptions.length} assumptions are too many: at most seven. One assumption may cover several doubts.`]
       : []),
     ...without.map(({ text }) => `The assumption "${text}" does not say what happens if it is wrong.`),
+    ...decided.map(
+      ({ text }) =>
+        `The assumption "${text}" is what a decision takes or rejects, so it is decided. Leave it out, or change the decision.`,
+    ),
     ...both.map(({ id }) => `${id} is both covered by an assumption and dropped.`),
     ...unreasoned.map(({ id }) => `${id} is dropped without a reason.`),
     ...(missing.length > 0

@@ -270,6 +270,13 @@ test("a page is compared with the one that a person judged last, not with one th
   expect(show(rejected, "Third").engine.page?.before?.title).toBe("Second");
 });
 
+test("an assumption that a decision takes or rejects is refused", () => {
+  const decisions = [{ choice: "Keep it in a file.", because: "one process", rejected: "redis is there" }];
+  expect(assumptionFaults(after(), { ...solution, decisions, assumptions: [redis] })).toEqual([
+    'The assumption "Redis is there." is what a decision takes or rejects, so it is decided. Leave it out, or change the decision.',
+  ]);
+});
+
 const words = fc.constantFrom("one process", "One process.", "redis", "a file", "UTC", "no package");
 const note = fc.record({ kind: fc.constant("assumption" as const), text: words });
 const report = fc.record({
@@ -311,6 +318,9 @@ test("whatever is reported and noted, the page lists each assumption once, and o
       expect(new Set(said).size).toBe(said.length);
       // What was noted and is neither covered nor dropped is refused, so it cannot stand beside the page unseen.
       const isRefused = assumptionFaults(context, what).length > 0;
+      // Nor does an assumption stand beside the decision that it repeats or contradicts.
+      const chosen = what.decisions.flatMap(({ choice, rejected }) => [choice, rejected].map(plainText));
+      expect(isRefused || !texts.some((text) => chosen.includes(text))).toBe(true);
       const covered = what.assumptions.flatMap(({ covers }) => covers);
       const missing = openAssumptions(context).filter(
         ({ id, text }) => !covered.includes(id) && !texts.includes(plainText(text)),
