@@ -139,7 +139,7 @@ test("without --yes it is only shown what would go, and nothing is changed", asy
   const ran = await place.run(["rewind", "1"]);
   expect([ran.code, there(place), place.journal().length]).toEqual([10, [true, true], before]);
   expect(ran.stdout.split("\n")).toEqual([
-    "Chain 001 would go back to before the approval. Nothing was changed yet.",
+    "Chain 001 would go back to before the approval. Nothing has been put back yet.",
     expect.stringMatching(/^ {2}remove {5}/),
     expect.stringMatching(/^ {2}remove {5}/),
     "Do it: claude-exec rewind 001 --yes",

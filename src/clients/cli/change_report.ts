@@ -73,22 +73,23 @@ export function rewindText(data: Extract<ResultOf<"rewind">, { to: string }>, fl
   const { chain_id: id, files } = data;
   const lost = data.not_kept.map(path);
   const head = data.preview
-    ? `Chain ${id} would go back to before ${data.to}${data.files_only ? ", its files only" : ""}. Nothing was changed yet.`
+    ? `Chain ${id} would go back to before ${data.to}${data.files_only ? ", its files only" : ""}. Nothing has been put back yet.`
     : data.files_only
       ? `The files of chain ${id} are as they were before ${data.to}; its history stays.`
       : `Chain ${id} stands before ${data.to} again.`;
   return [
     head,
-    ...files
-      .slice(0, 20)
-      .map((file) => `  ${(data.preview ? plans[file.done] : file.done).padEnd(9)}  ${path(file.path)}`),
+    ...files.slice(0, 20).map((file) => `  ${fileWords(file.done, data.preview).padEnd(9)}  ${path(file.path)}`),
     ...(files.length > 20 ? [`  … and ${files.length - 20} more`] : []),
     ...(lost.length === 0 ? [] : ["Not put back, as what was in them was not kept:", ...lost.map((one) => `  ${one}`)]),
     ...nextLines(data.next, flags),
   ].join("\n");
 }
 
-const plans = { "as it was": "as it was", removed: "remove", written: "put back" };
+function fileWords(done: "as it was" | "removed" | "written", isPreview: boolean): string {
+  if (done === "written") return "put back";
+  return isPreview && done === "removed" ? "remove" : done;
+}
 
 /** Files that were approved, and what commands changed beside them. */
 export function changes(data: ChainStands): string[] {

@@ -599,7 +599,7 @@ test("rewind tells what became of every file, and what comes next", () => {
   expect(say("rewind", went)).toBe(
     lines(
       "Chain 047 stands before the approval again.",
-      "  written    src/a.js",
+      "  put back   src/a.js",
       "  removed    b\\nc",
       "  as it was  d",
       "See where it stands: claude-exec status 047",
