@@ -148,7 +148,7 @@ export function fixing({ chain_id: chain, findings }: Findings, flags: Input): s
 export function openText(data: ChainStands, columns: number, flags: Input): string[] {
   const { findings, not_checked, tests_changed } = data;
   const found = findingLines(findings, columns);
-  const unchecked = [...new Set(not_checked)];
+  const unchecked = [...new Set(not_checked.map((text) => text.replace(/\.$/, "")))];
   const named = unchecked.slice(0, mostUnchecked).join("; ");
   const more = unchecked.length > mostUnchecked ? `; and ${unchecked.length - mostUnchecked} more` : "";
   const doubts = named === "" ? [] : [hang("!", `not checked: ${named}${more}`, columns)];

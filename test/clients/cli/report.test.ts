@@ -503,7 +503,7 @@ test("the end of a chain names what was not checked, what commands changed, and 
     files: [{ path: "src/a.js", new: false }],
     touched: ["package-lock.json", "b\nc"],
     test_runs: [{ verdict: "green" }],
-    not_checked: ["no list of known holes without a network"],
+    not_checked: ["no list of known holes without a network.", "a real browser"],
     worktree: { path: "/s/w-001", commands: ["git -C /s/w-001 status", "git worktree remove /s/w-001"] },
   };
   expect(say("new", done)).toBe(
@@ -518,7 +518,7 @@ test("the end of a chain names what was not checked, what commands changed, and 
       "Tests: now: all pass",
       "",
       "Open:",
-      "  ! not checked: no list of known holes without a network",
+      "  ! not checked: no list of known holes without a network; a real browser",
       "",
       "Its changes lie uncommitted in a git worktree: /s/w-001",
       "  git -C /s/w-001 status",
