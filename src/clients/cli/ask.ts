@@ -71,14 +71,14 @@ export type Verdict =
   /** Everything that the approval binds is to be shown. */
   | { readonly type: "show" };
 
-/** `[Y/n/more-info]`; any other words are taken as what should change. */
+/** `[Y/n/v]`; "more-info" asks for a question, and any other words are taken as what should change. */
 export async function askApproval(assumptions: readonly string[], signal: AbortSignal): Said<Verdict> {
   const clack = await import("@clack/prompts");
   const [first] = assumptions;
   const more = first ? `\nAn assumption is answered by its number ("${first}: no, …"); "all ok" confirms all.` : "";
   const word = await said(
     clack.text({
-      message: `Approve this approach? [Y/n/more-info], or say what should change${more}`,
+      message: `Approve this approach? [Y/n/v], or say what should change\nv: shows everything that you approve${more}`,
       placeholder: "Y",
       signal,
       validate: (value) => problemOf(value ?? "", assumptions),
