@@ -13,7 +13,7 @@ const mostDiscoveries = 3;
 
 /**
  * What a person is told of a report at once. Findings and steps to do by hand are told in full. All else is told in one
- * row of so many columns, because `log` shows the whole report.
+ * row of so many columns, because `log` shows the whole report; a sentence of a review may take two.
  */
 export function reportLines(recorded: Recorded, columns: number, looked: string): StoryLine[] {
   const { prompt, report, counted } = recorded;
@@ -24,7 +24,10 @@ export function reportLines(recorded: Recorded, columns: number, looked: string)
   const lowered = counted.filter(({ score, claimed }) => score < claimed);
   const row = (mark: string, text: string): StoryLine => [mark, inOneRow(text, columns)];
   return [
-    row(reportMark(recorded), `${prompt}${looked}: ${report.summary}`),
+    [
+      reportMark(recorded),
+      (isReview(recorded) ? wholeSentences : inOneRow)(`${prompt}${looked}: ${report.summary}`, columns),
+    ],
     ...(found.length === 0 ? [] : [row("·", besideEachOther(found, columns))]),
     ...doubtTexts(report).map((text) => row("·", text)),
     ...lowered.map(({ area, score, claimed }) =>
@@ -45,6 +48,15 @@ function besideEachOther(texts: readonly string[], columns: number): string {
 
 export function inOneRow(text: string, columns: number): string {
   return cutWords(text.trim().replaceAll(/\s+/g, " "), columns);
+}
+
+/** The sentences that fit into one row, or the first one in two. If none ends there, as much as fits into one row. */
+function wholeSentences(text: string, columns: number): string {
+  const ends = [...text.matchAll(/[.!?](?=\s+\p{Lu}|\s*$)/gu)].map(({ index }) => index + 1);
+  const end = ends.findLast((at) => at <= columns) ?? ends.find((at) => at <= 2 * columns);
+  return text.length <= columns || end === undefined
+    ? inOneRow(text, columns)
+    : inOneRow(text.slice(0, end), 2 * columns);
 }
 
 /** Every part of a report, so that nothing has to be looked up in the journal. */
@@ -98,14 +110,18 @@ export function inWords(name: string): string {
   return name.replaceAll("_", " ");
 }
 
-/** ✗: a gate stays shut, or a review stops the work. What was not looked at in full is not ticked off. */
-function reportMark({ key, report, shut }: Recorded): string {
+function isReview({ key }: Recorded): boolean {
+  return key.startsWith("implementation/");
+}
+
+/** ✗: a gate stays shut, or a review stops the work. */
+function reportMark(recorded: Recorded): string {
+  const { report, shut } = recorded;
   const { uncertainties = [], findings = [] } = report;
   const stops =
     findings.some(({ severity }) => severity === "blocking") ||
-    (key.startsWith("implementation/") && uncertainties.some(({ blocking, resolved }) => blocking && !resolved));
-  if (shut || stops) return "✗";
-  return uncheckedIn(report).length > 0 ? "!" : "✓";
+    (isReview(recorded) && uncertainties.some(({ blocking, resolved }) => blocking && !resolved));
+  return shut || stops ? "✗" : "✓";
 }
 
 /** Only the user can settle it: not specified. Something was assumed: unclear. Otherwise nobody knows it yet. */
@@ -133,5 +149,5 @@ function stepsText(steps: readonly string[]): string {
 }
 
 function uncheckedIn({ notes = [] }: Report): string[] {
-  return notes.flatMap(({ kind, text }) => (kind === "not_checked" ? [text] : []));
+  return [...new Set(notes.flatMap(({ kind, text }) => (kind === "not_checked" ? [text] : [])))];
 }

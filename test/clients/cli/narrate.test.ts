@@ -94,10 +94,11 @@ function story(words: string): Record<string, [ChainEvent, string]> {
             { kind: "not_checked", text: words },
             { kind: "free", text: "Never told." },
             { kind: "not_checked", text: "the network" },
+            { kind: "not_checked", text: "the network" },
           ],
         },
       }),
-      `  ! p: ${words}\n  ! not checked: ${words}\n  ! not checked: the network`,
+      `  ✓ p: ${words}\n  ! not checked: ${words}\n  ! not checked: the network`,
     ],
     "a review that could not look at all of it": [
       event("report_recorded", {
@@ -105,7 +106,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
         key: "implementation/1/1-p",
         report: { ...report, notes: [{ kind: "not_checked", text: "the network" }] },
       }),
-      `  ! p: ${words}\n  ! not checked: the network`,
+      `  ✓ p: ${words}\n  ! not checked: the network`,
     ],
     "a report of something that stands in the way": [
       event("report_recorded", {
@@ -481,4 +482,27 @@ test("whatever a model, a person or a file says, nothing a terminal acts on is p
 test("phases are written as words, shares as whole percents", () => {
   expect(title("requirements-clarification")).toBe("Requirements clarification");
   expect([0, 0.005, 0.825, 1].map(percent)).toEqual(["0%", "1%", "83%", "100%"]);
+});
+
+test("the line of a review ends where a sentence ends, if one ends within two rows", () => {
+  const review = (summary: string, key = "implementation/3/1-p") =>
+    told(
+      event("report_recorded", {
+        key,
+        prompt: "p",
+        report: { summary },
+        counted: [],
+        assumptions: [],
+        moved: true,
+        grounded: true,
+      }),
+    );
+  const long = "The change does what was approved, and each of its branches is reached by a test; no finding.";
+  expect(review(`It is right. ${long}`)).toBe("  ✓ p: It is right.");
+  expect(review(`${long} ${long}`)).toBe(
+    "  ✓ p: The change does what was approved, and each of its\n    branches is reached by a test; no finding.",
+  );
+  expect(review("It is right")).toBe("  ✓ p: It is right");
+  expect(review("word ".repeat(40))).toMatch(/^ {2}✓ p: .{40,50}…$/);
+  expect(review(`It is right. ${long}`, "context-building/1/1-p")).toMatch(/^ {2}✓ p: It is right. The .*…$/);
 });
