@@ -335,6 +335,8 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
             runs: [...context.evidence.runs, event],
             red: context.evidence.red || event.verdict === "red",
             green: event.verdict === "green",
+            // Today's tests failed in this run, before any code was written.
+            changed_after_red: event.verdict === "red" ? [] : context.evidence.changed_after_red,
           },
         },
         { untested: false },

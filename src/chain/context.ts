@@ -123,7 +123,7 @@ export type Proof = Readonly<{
   since: number;
   red: boolean;
   green: boolean;
-  /** Tests that were changed after they had been seen to fail. */
+  /** Tests that were changed after the last red run. */
   changed_after_red: readonly string[];
   /** Since the last command, today's tests were seen to fail on a copy without the new code. */
   repeated: boolean;

@@ -467,6 +467,16 @@ test("a change of a file makes earlier runs worthless; red stays seen, and so do
   expect(again.session_memory.files_modified).toEqual(["test/product.test.js", "src/product.js"]);
 });
 
+test("a test that failed once more after its change counts as unchanged; one changed after the last red run does not", () => {
+  const [one, two] = ["test/one.test.js", "test/two.test.js"];
+  const [writesOne, writesTwo] = [changed(one, "test"), changed(two, "test")];
+  const again = after(presented(), writesOne, ran("red"), writesOne, writesTwo, ran("red"));
+  expect(again.evidence.changed_after_red).toEqual([]);
+  const code = changed("src/product.js", "code", "old");
+  expect(fold(again, code, ran("failing"), writesTwo, ran("green")).evidence.changed_after_red).toEqual([two]);
+  expect(after(presented(), writesOne, ran("red"), writesOne, ran("broken")).evidence.changed_after_red).toEqual([one]);
+});
+
 test("prompts that ran alone go on in the conversation of their phase, reviewers and others beside each other do not", () => {
   const asked = (key: string, prompt: string) =>
     ({

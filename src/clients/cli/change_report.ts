@@ -163,9 +163,12 @@ export function openText(data: ChainStands, columns: number, flags: Input): stri
   );
   return [
     ...(shown.length === 0 ? [] : ["", "Open:", ...shown, ...all]),
-    ...(rewritten.length === 0 ? [] : ["", "Tests changed after they had been seen to fail:", ...rewritten]),
+    ...(rewritten.length === 0 ? [] : ["", changedTests, ...rewritten]),
   ];
 }
+
+const changedTests =
+  "Test files that changed after the last red run, in which they failed before the code was written:";
 
 /** Where the changes lie, and how to take them from there. */
 export function worktree({ worktree: beside }: ChainStands, columns: number): string[] {

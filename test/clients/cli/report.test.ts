@@ -526,6 +526,9 @@ test("the end of a chain names what was not checked, what commands changed, and 
       ...builtCost,
     ),
   );
+  const rewritten = "Test files that changed after the last red run, in which they failed before the code was written:";
+  expect(say("new", { ...done, tests_changed: ["test/a.test.js"] })).toContain(`\n${rewritten}\n  ! test/a.test.js\n`);
+  expect(say("new", done)).not.toContain("red run");
   const many = Array.from({ length: 23 }, (_, index) => `f${index}`);
   expect(say("new", { ...done, touched: many })).toContain("\n  ! f4\n  and 18 more\n");
   const none = { ...done, touched: [], not_checked: [], worktree: null };
