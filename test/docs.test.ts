@@ -8,7 +8,7 @@ import { countOffline } from "../src/costs/estimate.ts";
 import { formats } from "../src/library/exchange/format.ts";
 import { lintPrompts } from "../src/library/lint/lint.ts";
 import { scopes } from "../src/library/prompt.ts";
-import { frontMatter } from "../src/library/prompt.ts";
+import { frontMatter } from "../src/library/fields.ts";
 import { readPrompt } from "../src/library/read_prompt.ts";
 import { exitCodes } from "../src/util/errors.ts";
 import { placeWith } from "./support/cli.ts";

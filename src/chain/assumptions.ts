@@ -1,5 +1,6 @@
 import type { Context } from "./context.ts";
-import { isSameText, type Solution } from "./reply.ts";
+import { isSameText } from "../util/same_text.ts";
+import type { Solution } from "./reply.ts";
 
 export type Numbered = Context["engine"]["assumed"];
 

@@ -2,7 +2,8 @@ import type { Context } from "./context.ts";
 import { typed } from "../tools/test_command.ts";
 import type { PageItem, PageSection } from "./events.ts";
 import { numbersOf, type Numbered } from "./assumptions.ts";
-import { plainText, type Solution } from "./reply.ts";
+import { plainText } from "../util/same_text.ts";
+import type { Solution } from "./reply.ts";
 import { isRunByOthers } from "./solution.ts";
 
 /**

@@ -2,7 +2,7 @@ import { differencesOf, type TestSetup } from "../tools/test_setup.ts";
 import type { CommandRun } from "../programs/run_command.ts";
 import type { Context } from "./context.ts";
 import type { Verdict } from "./events.ts";
-import type { TestOutput } from "./test_output.ts";
+import { hasNoTests, saysThatNothingRan, type TestOutput } from "./test_output.ts";
 import { looksLikeCode } from "./solution.ts";
 
 /** What a run of the tests proves, from what had been changed when it ran. `read`: what its output says of single tests. */
@@ -136,13 +136,6 @@ export function listed(names: readonly string[]): string {
   return `${names.slice(0, 10).join(", ")}${more}`;
 }
 
-/** Whether a run says that there are no tests at all. */
-export function hasNoTests({ output = "" }: Pick<Proving, "output">): boolean {
-  return (
-    nothingRan.test(output) && !/\b[1-9]\d* pass|\bpass [1-9]|^ok\s/m.test(output) && !somethingFailed.test(output)
-  );
-}
-
 type Proving = Pick<CommandRun, "exit_code"> & Partial<Pick<CommandRun, "output">>;
 
 /**
@@ -151,7 +144,7 @@ type Proving = Pick<CommandRun, "exit_code"> & Partial<Pick<CommandRun, "output"
  */
 export function couldRun({ exit_code: code, output = "" }: Proving, tests: readonly string[]): boolean {
   if (code === undefined || code === 126 || code === 127 || code > 128) return false;
-  if (nothingRan.test(output) && !somethingFailed.test(output)) return false;
+  if (saysThatNothingRan(output)) return false;
   const lines = output.split("\n");
   return !lines.some((line, at) => {
     if (!syntaxError.test(line) || importError.test(line)) return false;
@@ -170,5 +163,3 @@ const syntaxError =
   /^[\s#|>E]*(?:\w+: )?(?:Syntax|Indentation|Tab|Parse)Error:|\b(?:parse|syntax) error\b|Transform failed|\berror TS1\d{3}\b|^error: expected/i;
 /** A name that is not there yet is what a test before its code should fail for, whatever the error is called. */
 const importError = /does not provide an export|Cannot use import|has no exported member/;
-const nothingRan = /\bno tests? (?:ran|found|files? found)|\bno test files\b|^\S*python\S*: No module named /im;
-const somethingFailed = /\bfail(?:ed|ing|ures?)?\b|\bnot ok\b|✖|✗/i;

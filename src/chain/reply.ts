@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isSameText } from "../util/same_text.ts";
 import { isRecord, parseJson } from "../util/json.ts";
 
 /**
@@ -73,18 +74,6 @@ export const solutionSchema = z.object({
       .describe("If the workspace has no test command yet: the one that will run the new tests. Otherwise empty."),
   }),
 });
-
-/** Whether two texts say the same, apart from spaces, capital letters and what ends the sentence. */
-export function isSameText(one: string, other: string): boolean {
-  return plainText(one) === plainText(other);
-}
-
-export function plainText(text: string): string {
-  return text
-    .toLowerCase()
-    .replaceAll(/\s+/g, " ")
-    .replaceAll(/^[ -]+|[ .;:,!]+$/g, "");
-}
 
 const solutionParts = Object.keys(solutionSchema.shape) as [keyof Solution, ...(keyof Solution)[]];
 const parts = solutionSchema.shape;

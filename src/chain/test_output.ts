@@ -247,3 +247,15 @@ const patterns = [
 /** How long it took, which differs from run to run, and what of a file could not be loaded. */
 const endings = /\s+(?:\(?\d[\d.]* ?m?s\)?|\[[^\]]*\]|# .*)$/;
 const notNames = /^(?:failing tests:|Console$|Test suite failed to run$)/;
+
+/** Whether a run says that there are no tests at all. */
+export function hasNoTests({ output = "" }: { readonly output?: string | undefined }): boolean {
+  return saysThatNothingRan(output) && !/\b[1-9]\d* pass|\bpass [1-9]|^ok\s/m.test(output);
+}
+
+export function saysThatNothingRan(output: string): boolean {
+  return nothingRan.test(output) && !somethingFailed.test(output);
+}
+
+const nothingRan = /\bno tests? (?:ran|found|files? found)|\bno test files\b|^\S*python\S*: No module named /im;
+const somethingFailed = /\bfail(?:ed|ing|ures?)?\b|\bnot ok\b|✖|✗/i;

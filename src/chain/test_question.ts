@@ -1,7 +1,7 @@
 import { commandIn, commandOf, testCommandIn, typed } from "../tools/test_command.ts";
 import type { Context } from "./context.ts";
 import { event, type ChainEvent, type EventNamed, type TestsSettled } from "./events.ts";
-import { hasNoTests } from "./proof.ts";
+import { hasNoTests } from "./test_output.ts";
 import type { Question } from "./reply.ts";
 
 /** Where a command comes from that the approved solution makes: nothing can be run with it before tests are written. */

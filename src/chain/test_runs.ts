@@ -27,7 +27,6 @@ import {
   baselineOf,
   couldRun,
   driftOf,
-  hasNoTests,
   accepted,
   hasPassed,
   skippedTests,
@@ -36,7 +35,7 @@ import {
   type Drift,
 } from "./proof.ts";
 import { askAboutBaseline } from "./test_question.ts";
-import { countsText, excerptOf, readTestOutput, type TestOutput } from "./test_output.ts";
+import { countsText, excerptOf, hasNoTests, readTestOutput, type TestOutput } from "./test_output.ts";
 import { roleOf } from "./write.ts";
 
 /** Runs the tests, for a model's call or because the engine wants to know, and records what it saw. */

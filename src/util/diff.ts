@@ -1,4 +1,4 @@
-import { createTwoFilesPatch } from "diff";
+import { createTwoFilesPatch } from "diff/lib/patch/create.js";
 
 /**
  * What changed from one text to another, in the form that `git apply` and `patch` read; null stands for no file.

@@ -1,4 +1,4 @@
-import { diffWords } from "diff";
+import { diffWords } from "diff/lib/diff/word.js";
 
 /** How many words of an unchanged stretch stay beside a change. */
 const near = 5;

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { event } from "../../src/chain/events.ts";
 import { assumptionFaults, openAssumptions } from "../../src/chain/assumptions.ts";
 import { numbersOn, pageOf, pageText, withReason } from "../../src/chain/page.ts";
-import { plainText, solutionSchema, type Solution } from "../../src/chain/reply.ts";
+import { solutionSchema, type Solution } from "../../src/chain/reply.ts";
+import { plainText } from "../../src/util/same_text.ts";
 import type { Context } from "../../src/chain/context.ts";
 import { after, base, fold, inEngine, presented, ran, recorded, solution } from "./lines.ts";
 

@@ -28,7 +28,6 @@ import {
 import { helpText } from "./help.ts";
 import { narrate } from "./narrate.ts";
 import { flagsAgain, nextLines } from "./next.ts";
-import { askPermission } from "./permission.ts";
 import { openLive } from "./progress.ts";
 import { rewindText, testsLine, type ChainStands } from "./change_report.ts";
 import { approvalLines, assumptionsOn, headLine, type Seen } from "./page.ts";
@@ -320,7 +319,7 @@ async function ask(
       return askSolution(data, ending, { screen, signal, seen });
     case "needs_permission":
       screen.print(`\n${headLine(data, screen.columns, screen.style)}`);
-      return (await askPermission(ending, { screen, signal, env })) ?? "left";
+      return (await (await import("./permission.ts")).askPermission(ending, { screen, signal, env })) ?? "left";
     default:
       return "nothing to ask";
   }
