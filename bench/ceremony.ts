@@ -82,7 +82,8 @@ export async function bench(): Promise<Table> {
 export const limitsOf: Readonly<Record<string, { calls: number; usd: number }>> = {
   "cachetools-resize": { calls: 14, usd: 0.92 },
   "commander-deprecated": { calls: 30, usd: 1.6 },
-  "express-problem": { calls: 9, usd: 0.5 },
+  // Its replies read again what the first step of the implementation shows since.
+  "express-problem": { calls: 9, usd: 0.52 },
   "readme-lines": { calls: 5, usd: 0.19 },
 };
 

@@ -3,15 +3,15 @@ import { linesOf } from "../tools/search.ts";
 import type { Seen } from "../tools/types.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import type { Context, Item } from "./context.ts";
-import { linesIn, linesRead } from "./evidence.ts";
+import { linesIn } from "./evidence.ts";
 import { earlierIn } from "./item.ts";
 
-/** In bytes: for everything, and for each part. */
-const room = { all: 16_000, each: 6_000 };
+/** In bytes: for everything, for each part, and for a file that is shown whole without being cited. */
+const room = { all: 16_000, each: 6_000, whole: 2_000 };
 
 /**
  * For the first step of an implementation: the lines that its solution rests on, as they are on disk now. What reports
- * cited comes first, the shortest first, then short files that the solution edits, then what was read of those files.
+ * cited comes first, the shortest first, then short files that the solution edits.
  */
 export function citedLines(context: Context, item: Item, workspace: Workspace): { text: string; seen: Seen[] } {
   const { solution, engine, current_phase: phase } = context;
@@ -19,26 +19,25 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
   const isFirst = phase === "implementation" && item.expects === "report" && !item.fresh && !hasBegun;
   const files = solution?.solution.files ?? [];
   const edited = files.flatMap(({ path, change }) => (change === "delete" ? [] : [path]));
-  const read = edited.flatMap((path) => linesRead(context, path).map(([from, to]) => `${path}:${from}-${to}`));
   const lengthOf = (ref: string) => Math.min(linesIn(ref).to, 1e6) - linesIn(ref).from;
   const cited = engine.cited.toSorted((one, other) => lengthOf(one) - lengthOf(other));
-  const isWhole = (at: number) => at >= cited.length && at < cited.length + edited.length;
+  const isWhole = (at: number) => at >= cited.length;
   const parts: string[] = [];
   const seen: Seen[] = [];
   const left = new Set<string>();
   const shown = new Set<string>();
   let free = room.all;
-  for (const [at, ref] of isFirst ? [...cited, ...edited, ...read].entries() : []) {
+  for (const [at, ref] of isFirst ? [...cited, ...edited].entries() : []) {
     const { path, from, to: end } = linesIn(ref);
     const found = workspace.read(path);
-    if (found.type !== "text" || (isWhole(at) && Buffer.byteLength(found.text) > room.each)) continue;
+    if (found.type !== "text" || (isWhole(at) && Buffer.byteLength(found.text) > room.whole)) continue;
     const lines = linesOf(found.text);
     const isShown = (line: number) => shown.has(`${path}:${line}`);
     let part = Math.min(free, room.each);
     for (const [first, to] of newRanges(Math.max(1, from), Math.min(end, lines.length), isShown)) {
       const { text, last } = numberedLines(path, lines, [first, to], part);
       if (last < first) {
-        if (at < cited.length + edited.length) left.add(ref);
+        left.add(ref);
         break;
       }
       for (let line = first; line <= last; line++) shown.add(`${path}:${line}`);

@@ -4,7 +4,7 @@ import type { CommandRun } from "../programs/run_command.ts";
 import type { Rights, Seen } from "../tools/types.ts";
 import type { Touched } from "../workspace/file_states.ts";
 import type { NamedFiles } from "../programs/permissions/named_files.ts";
-import { phases, type Phase } from "../library/prompt.ts";
+import { phases, type Phase } from "../library/names.ts";
 import type { Json } from "../util/json.ts";
 import { nextList, type Next, type Advice } from "../util/next.ts";
 import type { Line, Unstamped } from "../store/journal.ts";

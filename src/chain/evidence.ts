@@ -88,7 +88,7 @@ export function isGrounded(context: Context, report: Report): boolean {
 }
 
 /** The lines of a file that were read. */
-export function linesRead({ engine: { seen } }: Context, path: string) {
+function linesRead({ engine: { seen } }: Context, path: string) {
   return Object.hasOwn(seen, path) ? (seen[path] ?? []) : [];
 }
 

@@ -1,4 +1,4 @@
-import type { Phase } from "../library/prompt.ts";
+import type { Phase } from "../library/names.ts";
 
 /**
  * The prompts that the engine knows by name, and what it knows them for. No other file of `src` names a prompt: a new

@@ -1,4 +1,5 @@
-import type { Listed, Phase, Scope } from "./prompt.ts";
+import type { Phase, Scope } from "./names.ts";
+import type { Listed } from "./prompt.ts";
 import type { Found } from "./search.ts";
 
 /**

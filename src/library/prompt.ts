@@ -1,15 +1,5 @@
-import type { z } from "zod";
-import type { frontMatter } from "./fields.ts";
-
-// oxfmt-ignore
-export const phases = [
-  "requirements-clarification", "context-building", "uncertainty-analysis", "solution-approval", "implementation",
-] as const;
-export type Phase = (typeof phases)[number];
-
-/** Nearest first: a name belongs to the first scope that has it, but for the shipped system prompts. */
-export const scopes = ["workspace", "team", "user", "builtin", "custom"] as const;
-export type Scope = (typeof scopes)[number];
+import { z } from "zod";
+import { type Scope, phases } from "./names.ts";
 
 /** Where a prompt lies; `folder` is the first one under its scope's root, or "" at the root itself. */
 export interface Place {
@@ -30,6 +20,39 @@ export interface Input {
 
 export const costEstimates = ["minimal", "low", "medium", "high"] as const;
 
+const texts = z.array(z.string()).default([]);
+const input = z
+  .strictObject({
+    type: z.enum(inputTypes).default("text"),
+    description: z.string(),
+    required: z.boolean().default(false),
+    default: z.union([z.string(), z.number(), z.boolean()]).optional(),
+  })
+  .refine((it) => !it.required || it.default === undefined, "is required and has a default: keep one")
+  .refine(
+    (it) => it.default === undefined || typeof it.default === "string" || typeof it.default === it.type,
+    "has a default of another type: put quotes around it",
+  )
+  .transform(({ default: given, ...it }): Input => (given === undefined ? it : { ...it, default: String(given) }));
+
+/** What may stand in the front matter of a prompt. */
+export const frontMatter = z.object({
+  name: z.string().optional(),
+  title: z.string().optional(),
+  purpose: z.string().trim().min(1, "is empty"),
+  good_for: texts,
+  uncertainty_reduction: texts,
+  example_context_needs: texts,
+  cost_estimate: z.enum(costEstimates),
+  phases: z.array(z.enum(phases)).default([]),
+  inputs: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,49}$/), input).default({}),
+  tools: z.enum(["none", "read", "try", "edit", "run"]).default("none"),
+  model: z.enum(["fast", "default", "smart"]).default("default"),
+  produces: texts,
+  tags: texts,
+  examples: z.array(z.unknown()).default([]),
+});
+
 export interface Prompt extends Place, Readonly<Omit<z.infer<typeof frontMatter>, "name">> {
   readonly name: string;
   /** Keys of the front matter that are not ours, as they stand there. */
@@ -47,10 +70,4 @@ export interface Listed extends Pick<
 > {
   /** Their names, with a ? behind those that may be left out. */
   readonly inputs: readonly string[];
-}
-
-/** The name that a file or a person means, or undefined where no prompt can be called that. */
-export function promptName(written: string): string | undefined {
-  const name = written.replaceAll("-", "_");
-  return /^[a-z0-9_]{3,50}$/.test(name) ? name : undefined;
 }

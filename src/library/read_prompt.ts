@@ -3,8 +3,9 @@ import { basename } from "node:path";
 import { systemCode, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { plainFrontMatter } from "./plain_front_matter.ts";
-import { frontMatter } from "./fields.ts";
-import { type Place, type Prompt, promptName } from "./prompt.ts";
+import { frontMatter } from "./prompt.ts";
+import { promptName } from "./names.ts";
+import type { Place, Prompt } from "./prompt.ts";
 
 /** Reads one prompt; a file that is none is a UserError "prompt_unreadable" naming file and line. */
 export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt> {

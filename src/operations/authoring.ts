@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { promptWriter } from "../chain/roles.ts";
 import { formats } from "../library/exchange/format.ts";
-import { promptName, type Scope, scopes } from "../library/prompt.ts";
+import { promptName, type Scope, scopes } from "../library/names.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { writeAtomic } from "../util/files.ts";
 import type { Next } from "../util/next.ts";

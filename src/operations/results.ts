@@ -6,7 +6,7 @@ import { findingSchema, questionSchema, reportSchema, solutionSchema } from "../
 import { costsSchema } from "../costs/books.ts";
 import { exportedSchema, importedSchema, skippedSchema } from "../library/exchange/outcome.ts";
 import { findingSchema as lintFindingSchema } from "../library/lint/finding.ts";
-import { phases, scopes } from "../library/prompt.ts";
+import { phases, scopes } from "../library/names.ts";
 
 /** A list that whoever gets it only reads. */
 const listOf = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();

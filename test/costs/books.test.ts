@@ -9,7 +9,7 @@ import {
   type Booking,
   type Costs,
 } from "../../src/costs/books.ts";
-import { phases } from "../../src/library/prompt.ts";
+import { phases } from "../../src/library/names.ts";
 import type { Attempt, Usage } from "../../src/models/types.ts";
 
 const usage = (input: number, output: number, cacheRead = 0, cacheWrite5m = 0, cacheWrite1h = 0): Usage => ({

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { promptName } from "../../src/library/prompt.ts";
+import { promptName } from "../../src/library/names.ts";
 import { readPrompt } from "../../src/library/read_prompt.ts";
 import { UserError } from "../../src/util/errors.ts";
 import { temporaryFolder } from "../support/temporary.ts";

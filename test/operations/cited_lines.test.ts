@@ -98,7 +98,7 @@ test("what was shown counts as read: a report can cite it", async () => {
   expect(counted).toMatchObject([{ area: "implementation_details", score: 0.9, missing: [] }]);
 });
 
-test("what was cited comes first, the shortest first, then files to be edited if they are short, then what was read of them, as far as there is room", async () => {
+test("what was cited comes first, the shortest first, then files to be edited if they are short, as far as there is room", async () => {
   const solution = {
     ...documented,
     files: [

@@ -6,8 +6,8 @@ import { checkPath, refuse } from "./folder.ts";
 import { type Format, formats, isMarkdown } from "./format.ts";
 import { putBack } from "./text.ts";
 import { parseFrontMatter } from "../front_matter.ts";
-import { frontMatter } from "../fields.ts";
-import { promptName } from "../prompt.ts";
+import { frontMatter } from "../prompt.ts";
+import { promptName } from "../names.ts";
 
 /** From this and the body the original can be rebuilt to the byte. */
 const record = z.object({

@@ -6,7 +6,7 @@ import { decode, listFolder, lookBelow, readPlain, refuse, whyNot, writeBelow } 
 import { isMarkdown } from "./format.ts";
 import { readIfOurs, recordOf } from "./original.ts";
 import { numbered } from "./text.ts";
-import { promptName } from "../prompt.ts";
+import { promptName } from "../names.ts";
 
 /** What lies where the prompts go. */
 export interface Shelf {

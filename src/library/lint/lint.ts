@@ -10,7 +10,8 @@ import { secrets } from "./secrets.ts";
 import { costClass, lengths } from "./size.ts";
 import { checkTests } from "./tests.ts";
 import { weakWording } from "./words.ts";
-import { type Place, type Prompt, promptName } from "../prompt.ts";
+import { promptName } from "../names.ts";
+import type { Place, Prompt } from "../prompt.ts";
 import { readPrompt } from "../read_prompt.ts";
 
 export type LintFile = Place;
