@@ -56,7 +56,7 @@ export const statusOperation = operation({
     for (const id of wanted) {
       const known = read.get(id) ?? (await summary(id, store, foreign(id)));
       const why = foreign(id);
-      const chain = open.has(`${id}.spare`) && !why ? await withProcess(known, store) : known;
+      const chain = open.has(`${id}.spare`) && !why ? await withProcess(known, session) : known;
       // A foreign chain says itself how far it came. What to do next is for us to say.
       if (why === undefined) chains.push(chain);
       else if (!("status" in chain)) chains.push({ ...chain, foreign: why.why });
@@ -129,7 +129,7 @@ async function summary(id: string, store: ChainStore, foreign: NotOwn | undefine
 }
 
 /** A chain that has more to do is running only while a process holds its lock: a dead process holds none. */
-async function withProcess(chain: Summary, { contexts, seal }: ChainStore): Promise<Summary> {
+async function withProcess(chain: Summary, { store: { contexts, seal }, world }: Session): Promise<Summary> {
   if (!("status" in chain) || chain.status.state !== "stopped") return chain;
   const { journal, lock } = chainPaths(contexts, chain.chain_id);
   const { isLocked } = await import("../store/lock.ts");
@@ -144,7 +144,15 @@ async function withProcess(chain: Summary, { contexts, seal }: ChainStore): Prom
   const since = lines.find((line) => line.type === "intent" && line.key === last?.key)?.at ?? chain.started ?? "";
   const what = last?.effect === "model" ? last.prompt.name : (last?.key.split("/").at(-1) ?? chain.current_phase);
   const next = [{ operation: "status", input: { chain: chain.chain_id }, why: "Watch it" }];
-  return { ...chain, running: { what, since }, status: { state: "running", waiting_for: null, next } };
+  // The times of a running chain run until now.
+  const now = { at: new Date(world.now()).toISOString(), by: { kind: "engine" } };
+  const times = durations(chain as Pick<Context, "phase_history">, [...lines, now]);
+  return {
+    ...chain,
+    durations: times,
+    running: { what, since },
+    status: { state: "running", waiting_for: null, next },
+  };
 }
 
 /** What is known of a process that ended without a word, and of the calls whose replies it did not wait for. */

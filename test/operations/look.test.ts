@@ -240,6 +240,12 @@ test("a chain that has more to do is running only while a process holds its lock
     expect(shown).toMatchObject({ status: { state: "running" }, running: { what: "requirement_disambiguator" } });
     expect(shown).toMatchObject({ running: { since: expect.stringMatching(/^20\d\d-/) as string } });
   }
+  const later = callerAt(other.workspace, other.env);
+  const inAYear = () => Date.now() + 365 * 24 * 3_600_000;
+  const { data } = await operate("status", {}, { ...later, world: { ...later.world, now: inAYear } });
+  const [{ durations }] = data["chains"] as [{ durations: { total: number; by_phase: Record<string, number> } }];
+  expect(durations.total).toBeGreaterThan(364 * 24 * 3_600_000);
+  expect(durations.by_phase).toEqual({ "requirements-clarification": durations.total });
   lock?.release();
   expect(await status("all")).toMatchObject({ status: stopped });
 });

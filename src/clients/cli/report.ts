@@ -30,7 +30,7 @@ import { inWords } from "./report_lines.ts";
 import { commandLine, flagsText, nextLines } from "./next.ts";
 import { offerText, recoveredText } from "./recover_report.ts";
 import { approvalLines, assumptionsOn, headLine } from "./page.ts";
-import { fit, foreignLines, lostCalls, problemText, statusText, tests, wholeTime } from "./status_report.ts";
+import { fit, foreignLines, lostCalls, problemText, statusText, sureText, tests, wholeTime } from "./status_report.ts";
 import { harmless, wrap } from "./terminal.ts";
 import { money, percent } from "./values.ts";
 
@@ -233,7 +233,7 @@ function demoText(folder: string, file: string): string[] {
 }
 
 function doubtLines({ confidence, doubts: { open, settled } }: ChainStands): string[] {
-  const sure = `Confidence: ${percent(confidence["overall"] ?? 0)}.`;
+  const sure = `Confidence: ${sureText(confidence)}.`;
   if (open.length === 0) return [`${sure} Nothing is open: ${count(settled, "area is", "areas are")} settled.`];
   const lines = open.map(
     (one) => `  ? ${inWords(one.area)} (${percent(one.confidence)}${one.blocking ? ", blocks the solution" : ""})`,

@@ -43,16 +43,21 @@ function statusBlock(chain: Status["chains"][number], flags: Input, now: number)
     `Total time: ${wholeTime(durations)}`,
     `Total cost: ${money(cost.estimated_cost)}`,
     ...lostCalls(cost.lost_calls, id, flags),
-    `Confidence: ${percent(chain.confidence_scores["overall"] ?? 0)}`,
+    `Confidence: ${sureText(chain.confidence_scores)}`,
     ...tests({ test_runs: chain.evidence.runs }),
     ...findingLines(chain.findings, Infinity),
     ...stateText(chain, now),
     ...(["completed", "accepted"].includes(status.state) ? fixing(chain, flags) : []),
   ];
   if (chain.problem) lines.push(...problemText(chain, flags));
-  else lines.push(...nextLines(status.next, flags));
+  else if (status.state !== "running") lines.push(...nextLines(status.next, flags));
   if (chain.context_file) lines.push(`Context: ${chain.context_file}`);
   return lines.join("\n");
+}
+
+/** Before anything is measured, the whole stands at 0 and no area has a score. */
+export function sureText({ overall = 0, ...scores }: ChainStands["confidence"]): string {
+  return overall === 0 && Object.keys(scores).length === 0 ? "not measured yet" : percent(overall);
 }
 
 /** Every line wrapped at words. One with a command or a path stays whole, so that it can be copied. */

@@ -103,6 +103,17 @@ test.each([
   expect(say("status", { chains: [chain] }, {}, { now: Date.parse(at(3)) }).split("\n")).toContain(line);
 });
 
+test("the status of a running chain offers no command that prints the same again, and no confidence before it is measured", () => {
+  const next = [{ operation: "status", input: { chain: "047" }, why: "Watch it" }];
+  const running = { what: "code_reviewer", since: at(1) };
+  const chain = { ...finished, confidence_scores: { overall: 0 }, status: { state: "running", next }, running };
+  const shown = say("status", { chains: [chain] }, {}, { now: Date.parse(at(3)) });
+  expect(shown).not.toContain("Watch it");
+  expect(shown).toContain("\nConfidence: not measured yet\n");
+  const measured = { ...chain, confidence_scores: { overall: 0, requirements: 0 } };
+  expect(say("status", { chains: [measured] })).toContain("\nConfidence: 0%\n");
+});
+
 test("the list of chains has a line for each, the damaged ones too", () => {
   const damaged = { chain_id: "048", problem: "The journal of chain 048 is damaged at line 3: it carries no hash." };
   const running = { ...finished, chain_id: "049", goal: `${"long ".repeat(30)}\nmore`, status: { state: "stopped" } };
