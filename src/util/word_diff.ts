@@ -1,16 +1,17 @@
-import { diffWords } from "diff/lib/diff/word.js";
+import { diffArrays } from "diff/lib/diff/array.js";
 
 /** How many words of an unchanged stretch stay beside a change. */
 const near = 5;
 
 /**
  * One text that shows what another became: "sign, [refresh → rotate], revoke". `share`: how much of both texts is the
- * same.
+ * same. `marks`: how many changes there are; more than two are hard to read. A word goes from space to space.
  */
-export function markWords(before: string, after: string): { text: string; share: number } {
+export function markWords(before: string, after: string): { text: string; share: number; marks: number } {
   const all: { same: string; old: string; now: string }[] = [{ same: "", old: "", now: "" }];
   let kept = 0;
-  for (const { value, added, removed } of diffWords(before, after)) {
+  for (const { value: parts, added, removed } of diffArrays(words(before), words(after))) {
+    const value = `${parts.join(" ")} `;
     if (!added && !removed) {
       kept += value.length;
       all.push({ same: value, old: "", now: "" });
@@ -26,7 +27,8 @@ export function markWords(before: string, after: string): { text: string; share:
     all.at(-1)![added ? "now" : "old"] += value;
   }
   const text = all.map((one, at) => cutMiddle(one.same, at > 1 && one.old === one.now) + markOf(one)).join("");
-  return { text: text.replaceAll(/\s+/g, " ").trim(), share: (2 * kept) / (before.length + after.length) };
+  const marks = all.filter(({ old, now }) => old.trim() !== now.trim()).length;
+  return { text: text.replaceAll(/\s+/g, " ").trim(), share: (2 * kept) / (before.length + after.length), marks };
 }
 
 /** "[old → new]", "[+ new]" or "[− old]", with the spaces that stood around it. */

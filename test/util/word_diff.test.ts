@@ -5,6 +5,7 @@ import { markWords } from "../../src/util/word_diff.ts";
 test.each([
   ["sign, check, refresh", "sign, check, rotate them", "sign, check, [refresh → rotate them]"],
   ["stays", "stays for a day", "stays [+ for a day]"],
+  ["peek(key, default=None)", "peek(key[, default])", "[peek(key, default=None) → peek(key[, default])]"],
   ["x y z all gone", "x y z", "x y z [− all gone]"],
   ["the token alone decides", "the cookie is never read", "the [token alone decides → cookie is never read]"],
   [
@@ -21,7 +22,7 @@ test("the same words are unmarked and share everything, and every new word is sh
   fc.assert(
     fc.property(words, words, (one, other) => {
       const [before, after] = [one.join(" "), other.join(" ")];
-      expect(markWords(after, after)).toEqual({ text: after, share: 1 });
+      expect(markWords(after, after)).toMatchObject({ text: after, marks: 0 });
       const added = other.filter((word) => !one.includes(word));
       expect(added.filter((word) => !markWords(before, after).text.includes(word.replace(/[.,]/, "")))).toEqual([]);
     }),

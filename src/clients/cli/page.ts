@@ -125,7 +125,7 @@ function compared(old: Page, now: Page): MarkedSection[] {
         .filter((other) => name !== "Files" || pathOf(other) === pathOf(one))
         .map((other) => ({ other, ...markWords(harmless(other.text), harmless(one.text)) }))
         .sort((first, second) => second.share - first.share)[0];
-      if (!likely || likely.share < 0.45) return { ...one, mark: "+" };
+      if (!likely || likely.share < 0.45 || likely.marks > 2) return { ...one, mark: "+" };
       left.splice(left.indexOf(likely.other), 1);
       return { ...one, mark: "~", words: likely.text };
     });
