@@ -189,24 +189,52 @@ export function statusOf(context: Context, isRunning = false): Status {
  * How long each phase of a chain lasted so far in milliseconds, as far as it is known, up to its last line. It waited for
  * its person before each line that they wrote.
  */
-export function durations(
-  { phase_history: visits }: Pick<Context, "phase_history">,
-  lines: readonly { readonly at: string; readonly by: { readonly kind: string } }[],
-) {
+export function durations({ phase_history: visits }: Pick<Context, "phase_history">, lines: readonly TimedLine[]) {
+  const { idle, undone } = spansOutside(lines);
   const by_phase: Record<string, number> = {};
+  let total: number | null = null;
   for (const { phase, started, ended, duration: told = "" } of visits) {
     const until = ended ?? lines.at(-1)?.at;
     const [, amount, unit = ""] = /^(\d+(?:\.\d+)?) (second|minute|hour)s?$/.exec(told) ?? [];
-    const ms =
-      started && until ? Date.parse(until) - Date.parse(started) : Number(amount) * (milliseconds[unit] ?? NaN);
-    if (!Number.isNaN(ms)) by_phase[phase] = (by_phase[phase] ?? 0) + ms;
+    const own: Span | undefined = started && until ? [Date.parse(started), Date.parse(until)] : undefined;
+    const ms = own ? own[1] - own[0] - shared(own, idle) : Number(amount) * (milliseconds[unit] ?? NaN);
+    if (Number.isNaN(ms)) continue;
+    total = (total ?? 0) + ms;
+    const lost = undone.map((span) => (own ? Math.max(0, shared(own, [span]) - shared(span, idle)) : 0));
+    by_phase[phase] = (by_phase[phase] ?? 0) + lost.reduce((left, part) => left - part, ms);
   }
-  const all = Object.values(by_phase);
-  const waits = lines.map(({ at, by }, index) =>
-    by.kind === "person" ? Date.parse(at) - Date.parse(lines[index - 1]?.at ?? at) : 0,
-  );
-  const waiting = waits.reduce((sum, ms) => sum + ms, 0);
-  return { by_phase, waiting, total: all.length === 0 ? null : all.reduce((sum, ms) => sum + ms, 0) };
+  const waits = lines.map(({ at, by }, index) => {
+    const wait: Span = [Date.parse(lines[index - 1]?.at ?? at), Date.parse(at)];
+    return by.kind === "person" ? wait[1] - wait[0] - shared(wait, idle) : 0;
+  });
+  return { by_phase, waiting: waits.reduce((sum, ms) => sum + ms, 0), total };
+}
+
+type Span = readonly [from: number, until: number];
+
+type Told = { event?: string; to?: unknown; files_only?: boolean; more?: number };
+type TimedLine = Readonly<{ at: string; by: { readonly kind: string } } & Told>;
+
+/** `idle`: from the end of a chain, or from a rewind, to the next line. `undone`: what a rewind took away for good. */
+function spansOutside(lines: readonly TimedLine[]) {
+  const time = (index: number) => Date.parse(lines[Math.min(index, lines.length - 1)]!.at);
+  const undone = new Map<number, Span>();
+  const idle = lines.flatMap(({ event, to, files_only: filesOnly }, index): Span[] => {
+    if (event === "rewound" && !filesOnly && typeof to === "number") {
+      // To undo a rewind is to go back to its line.
+      const isUndo = undone.has(to);
+      for (const earlier of undone.keys()) if (earlier >= to) undone.delete(earlier);
+      if (!isUndo) undone.set(index, [time(to), time(index)]);
+    }
+    let last = index;
+    while (lines[last]?.more) last++;
+    return event === "rewound" || event === "completed" ? [[time(last), time(last + 1)]] : [];
+  });
+  return { idle, undone: [...undone.values()] };
+}
+
+function shared([from, until]: Span, spans: readonly Span[]): number {
+  return spans.reduce((sum, span) => sum + Math.max(0, Math.min(until, span[1]) - Math.max(from, span[0])), 0);
 }
 
 const milliseconds: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000 };

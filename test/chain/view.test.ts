@@ -157,6 +157,26 @@ test("a chain waited for its person before each line that they wrote", () => {
   expect(durations({ phase_history: [] }, lines)).toEqual({ by_phase: {}, waiting: 11 * 60_000, total: null });
 });
 
+test("after an end or a rewind nobody is waited for, and what was rewound is no time of the phase that goes on", () => {
+  const line = (minute: number, kind: string, more: object = {}) => ({ at: at(minute), by: { kind }, ...more });
+  const at = (minute: number) => new Date(minute * 60_000).toISOString();
+  const begun = [line(0, "person"), line(1, "engine"), line(3, "person"), line(4, "engine")];
+  const ended = [...begun, line(9, "model", { event: "completed", more: 1 }), line(9, "engine")];
+  const back = { event: "rewound", to: 2, files_only: false };
+  const rewound = [...ended, line(20, "person", back)];
+  const visits = [{ phase: "solution-approval", started: at(0), ended: null, duration: null }];
+  const times = (lines: typeof ended) => {
+    const { by_phase, waiting, total } = durations({ phase_history: visits } as unknown as Context, lines);
+    return [by_phase["solution-approval"]! / 60_000, waiting / 60_000, total! / 60_000];
+  };
+  expect(times(ended)).toEqual([9, 2, 9]);
+  // The phase lasted until the line that was gone back to; nobody waited from the end until the rewind, or after it.
+  expect(times(rewound)).toEqual([3, 2, 9]);
+  expect(times([...rewound, line(50, "person"), line(52, "engine")])).toEqual([5, 2, 11]);
+  expect(times([...rewound, line(50, "person"), line(52, "model"), line(53, "person", back)])).toEqual([3, 3, 12]);
+  expect(times([...rewound, line(50, "person", { ...back, to: rewound.length - 1 })])).toEqual([9, 2, 9]);
+});
+
 test("a file that is as it was written is current, or old where the journal went on", () => {
   expect(standing(writtenAt(3), { n: 3 }, at)).toEqual({ type: "current" });
   expect(standing(writtenAt(2), { n: 3 }, at)).toEqual({ type: "old" });
