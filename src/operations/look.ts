@@ -144,15 +144,10 @@ async function withProcess(chain: Summary, { store: { contexts, seal }, world }:
   const since = lines.find((line) => line.type === "intent" && line.key === last?.key)?.at ?? chain.started ?? "";
   const what = last?.effect === "model" ? last.prompt.name : (last?.key.split("/").at(-1) ?? chain.current_phase);
   const next = [{ operation: "status", input: { chain: chain.chain_id }, why: "Watch it" }];
-  // The times of a running chain run until now.
+  const status = { state: "running", waiting_for: null, next } as const;
   const now = { at: new Date(world.now()).toISOString(), by: { kind: "engine" } };
   const times = durations(chain as Pick<Context, "phase_history">, [...lines, now]);
-  return {
-    ...chain,
-    durations: times,
-    running: { what, since },
-    status: { state: "running", waiting_for: null, next },
-  };
+  return { ...chain, durations: times, running: { what, since }, status };
 }
 
 /** What is known of a process that ended without a word, and of the calls whose replies it did not wait for. */

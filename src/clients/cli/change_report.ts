@@ -72,6 +72,7 @@ export function diffText({ chain_id: id, waiting, changes: changed }: ResultOf<"
 export function rewindText(data: Extract<ResultOf<"rewind">, { to: string }>, flags: Input): string {
   const { chain_id: id, files } = data;
   const lost = data.not_kept.map(path);
+  const wordOf = (done: string) => (data.preview || done === "written" ? acts[done] : undefined) ?? done;
   const head = data.preview
     ? `Chain ${id} would go back to before ${data.to}${data.files_only ? ", its files only" : ""}. Nothing has been put back yet.`
     : data.files_only
@@ -79,17 +80,14 @@ export function rewindText(data: Extract<ResultOf<"rewind">, { to: string }>, fl
       : `Chain ${id} stands before ${data.to} again.`;
   return [
     head,
-    ...files.slice(0, 20).map((file) => `  ${fileWords(file.done, data.preview).padEnd(9)}  ${path(file.path)}`),
+    ...files.slice(0, 20).map((file) => `  ${wordOf(file.done).padEnd(9)}  ${path(file.path)}`),
     ...(files.length > 20 ? [`  … and ${files.length - 20} more`] : []),
     ...(lost.length === 0 ? [] : ["Not put back, as what was in them was not kept:", ...lost.map((one) => `  ${one}`)]),
     ...nextLines(data.next, flags),
   ].join("\n");
 }
 
-function fileWords(done: "as it was" | "removed" | "written", isPreview: boolean): string {
-  if (done === "written") return "put back";
-  return isPreview && done === "removed" ? "remove" : done;
-}
+const acts: Record<string, string> = { removed: "remove", written: "put back" };
 
 /** Files that were approved, and what commands changed beside them. */
 export function changes(data: ChainStands): string[] {
@@ -157,18 +155,18 @@ export function openText(data: ChainStands, columns: number, flags: Input): stri
     found.length > mostFindings || unchecked.length > mostUnchecked
       ? [`  All of it: ${commandLine("log", { chain: data.chain_id }, flags)}`]
       : [];
+  const changed = "Test files that changed after the last red run";
   const rewritten = firstOf(
     tests_changed.map((one) => `  ! ${path(one)}`),
     mostFiles,
   );
   return [
     ...(shown.length === 0 ? [] : ["", "Open:", ...shown, ...all]),
-    ...(rewritten.length === 0 ? [] : ["", changedTests, ...rewritten]),
+    ...(rewritten.length === 0
+      ? []
+      : ["", `${changed}, in which they failed before the code was written:`, ...rewritten]),
   ];
 }
-
-const changedTests =
-  "Test files that changed after the last red run, in which they failed before the code was written:";
 
 /** Where the changes lie, and how to take them from there. */
 export function worktree({ worktree: beside }: ChainStands, columns: number): string[] {
