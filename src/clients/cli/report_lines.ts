@@ -22,12 +22,10 @@ export function reportLines(recorded: Recorded, columns: number, looked: string)
   const others = discovered.filter(({ key }) => key !== "manual_steps").slice(0, mostDiscoveries);
   const found = others.map(({ key, value }) => `${inWords(key)}: ${[value].flat().join(", ")}`);
   const lowered = counted.filter(({ score, claimed }) => score < claimed);
+  const summary = `${prompt}${looked}: ${report.summary.trim().replaceAll(/\s+/g, " ")}`;
   const row = (mark: string, text: string): StoryLine => [mark, inOneRow(text, columns)];
   return [
-    [
-      reportMark(recorded),
-      (isReview(recorded) ? wholeSentences : inOneRow)(`${prompt}${looked}: ${report.summary}`, columns),
-    ],
+    [reportMark(recorded), isReview(recorded) ? wholeSentences(summary, columns) : inOneRow(summary, columns)],
     ...(found.length === 0 ? [] : [row("·", besideEachOther(found, columns))]),
     ...doubtTexts(report).map((text) => row("·", text)),
     ...lowered.map(({ area, score, claimed }) =>
@@ -54,9 +52,7 @@ export function inOneRow(text: string, columns: number): string {
 function wholeSentences(text: string, columns: number): string {
   const ends = [...text.matchAll(/[.!?](?=\s+\p{Lu}|\s*$)/gu)].map(({ index }) => index + 1);
   const end = ends.findLast((at) => at <= columns) ?? ends.find((at) => at <= 2 * columns);
-  return text.length <= columns || end === undefined
-    ? inOneRow(text, columns)
-    : inOneRow(text.slice(0, end), 2 * columns);
+  return end === undefined || text.length <= columns ? inOneRow(text, columns) : text.slice(0, end);
 }
 
 /** Every part of a report, so that nothing has to be looked up in the journal. */
@@ -110,9 +106,7 @@ export function inWords(name: string): string {
   return name.replaceAll("_", " ");
 }
 
-function isReview({ key }: Recorded): boolean {
-  return key.startsWith("implementation/");
-}
+const isReview = ({ key }: Recorded) => key.startsWith("implementation/");
 
 /** ✗: a gate stays shut, or a review stops the work. */
 function reportMark(recorded: Recorded): string {
