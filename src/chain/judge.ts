@@ -209,7 +209,9 @@ function judgeAction(
       const { test_command: now } = context.engine;
       if (now && typed(now) === typed(commandOf(command)))
         return refuse(context, "set_test_command", [`The tests run with ${typed(now)} already.`]);
-      return [proposeCommand(context, command, reason || action.say)];
+      const presented = proposal ? present(context, proposal, facts.base) : [];
+      const shown = "refused" in presented ? [] : presented;
+      return [...shown, proposeCommand(shown.reduce(applyUnstamped, context), command, reason || action.say)];
     }
     case "answer":
       return context.solution

@@ -19,10 +19,14 @@ export interface Proposal {
 /** The files a presented solution names, as they are now; null where there is none. */
 export type Base = Readonly<Record<string, string | null>>;
 
-/** Finds the solution that a reply presents: in its own report, in an earlier one, or the one presented before. */
+/**
+ * Finds the solution that a reply presents: in its own report, in an earlier one, or the one presented before. Who reports
+ * a solution and proposes the command that its tests need has nothing else to say: that solution is presented too.
+ */
 export function proposalOf(context: Context, prompt: string, { report, action }: Pick<Reply, "report" | "action">) {
-  if (action?.do.type !== "present_solution") return undefined;
-  const { report: wanted, patch } = action.do;
+  const isBeside = action?.do.type === "set_test_command" && report?.solution && !context.solution;
+  if (action?.do.type !== "present_solution" && !isBeside) return undefined;
+  const { report: wanted, patch } = action?.do.type === "present_solution" ? action.do : { report: "", patch: [] };
   const earlier = context.engine.proposed;
   const known: typeof earlier = [
     ...(report?.solution ? [{ prompt, solution: report.solution }] : []),

@@ -4,7 +4,7 @@ import { event } from "../../src/chain/events.ts";
 import { tinyWay } from "../support/ways.ts";
 import { after, started } from "./lines.ts";
 import { cleanUp } from "../support/folders.ts";
-import { firstKey, report } from "../support/script.ts";
+import { firstKey, productSolution, report } from "../support/script.ts";
 import { workbench } from "./workbench.ts";
 
 afterEach(cleanUp);
@@ -71,6 +71,27 @@ test("a model proposes a command, the user says yes, and the tests run with it",
   expect(await bench.run()).toMatchObject({ type: "needs_approval" });
   expect(bench.chain.context.engine.test_command).toEqual(["sh", "quick.sh"]);
   expect(bench.chain.context.solution?.text).toContain("run with: sh quick.sh (as you said)");
+  await bench.chain.close();
+});
+
+test("a solution that is reported with the command its tests need is presented once that is settled, without another call", async () => {
+  const files = { "quick.sh": "test ! -e test/product.test.js || grep -q product src/product.js\n", "src/sum.js": "" };
+  const propose = { type: "set_test_command", command: "sh quick.sh", reason: "The present one cannot run." };
+  const [first, ...rest] = Object.entries(tinyWay);
+  const bench = await workbench(
+    {
+      [first![0]]: report("This is the solution.", { solution: productSolution }, propose),
+      ...Object.fromEntries(rest),
+    },
+    { size: "tiny", files, test_command: ["sh", "gone.sh"] },
+  );
+  expect(await bench.run()).toMatchObject({ type: "needs_answers", questions: [{ id: "test_command" }] });
+  const calls = bench.requests.length;
+  await bench.say({ type: "answer", answers: { test_command: "yes" } });
+  const ending = await bench.run();
+  expect(ending).toMatchObject({ type: "needs_approval" });
+  expect(ending.type === "needs_approval" && ending.presented.text).toContain("run with: sh quick.sh");
+  expect(bench.requests).toHaveLength(calls);
   await bench.chain.close();
 });
 
