@@ -78,7 +78,7 @@ export async function askApproval(assumptions: readonly string[], signal: AbortS
   const more = first ? `\nAn assumption is answered by its number ("${first}: no, …"); "all ok" confirms all.` : "";
   const word = await said(
     clack.text({
-      message: `Approve this approach? [Y/n/v], or say what should change\nv: shows everything that you approve${more}`,
+      message: `Approve this approach? [Y/n/v], or say what should change\nv: shows what is left out, and then everything that you approve${more}`,
       placeholder: "Y",
       signal,
       validate: (value) => problemOf(value ?? "", assumptions),

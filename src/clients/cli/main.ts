@@ -30,7 +30,7 @@ import { narrate } from "./narrate.ts";
 import { flagsAgain, nextLines } from "./next.ts";
 import { openLive } from "./progress.ts";
 import { rewindText, testsLine, type ChainStands } from "./change_report.ts";
-import { approvalLines, assumptionsOn, headLine, type Seen } from "./page.ts";
+import { approvalLines, assumptionsOn, headLine, pageLines, restLines, type Seen } from "./page.ts";
 import { lossText, type Offer } from "./recover_report.ts";
 import { reportText, standing } from "./report.ts";
 import { fit } from "./status_report.ts";
@@ -339,11 +339,15 @@ async function askSolution(
   if (presented.standing === "approved") return "nothing to ask";
   const lines = approvalLines(data, screen.columns, screen.style, seen);
   screen.print(["", ...lines].join("\n"));
+  const page = pageLines(data, screen.columns, screen.style);
+  let rest = lines.slice(-page.length).join() === page.join() ? restLines(data, screen.columns, screen.style) : [];
   for (;;) {
     const said = await askApproval(assumptionsOn(data), signal);
     if (said === undefined) return "left";
     if (said.type === "show") {
-      screen.print(`\n${wrap(harmless(presented.text), screen.columns, "  ")}\n`);
+      const whole = wrap(harmless(presented.text), screen.columns, "  ");
+      screen.print(`\n${rest.length > 0 ? rest.join("\n") : whole}\n`);
+      rest = [];
       continue;
     }
     const { type, ...input } = said;

@@ -23,11 +23,19 @@ export function headLine({ chain_id: id, phase, goal }: ChainStands, columns: nu
 
 /** All that a person must see to judge a solution, on one screen. What does not fit is shortened, and `v` shows it. */
 export function pageLines(data: ChainStands, columns: number, style: Style = noStyle): string[] {
-  return screenOf(data, columns, style, null);
+  return screenOf(data, columns, style, null).lines;
+}
+
+/** What `v` shows first below such a page: all that the page shortened or left out, whole. Together they are everything. */
+export function restLines(data: ChainStands, columns: number, style: Style = noStyle): string[] {
+  return screenOf(data, columns, style, null).left.flatMap(({ title: name, texts }) => [
+    `  ${style("bold", name)}`,
+    ...texts.map((text) => wrap(harmless(text), columns, "    ")),
+  ]);
 }
 
 /** `old`: the page that was seen before. What differs from it is marked. */
-function screenOf(data: ChainStands, columns: number, style: Style, old: Page | null): string[] {
+function screenOf(data: ChainStands, columns: number, style: Style, old: Page | null) {
   const { page, presented } = approvalOf(data);
   const all: readonly MarkedSection[] = old ? compared(old, pageOf(data)) : page.sections;
   const shown = all.flatMap((one) => {
@@ -41,13 +49,12 @@ function screenOf(data: ChainStands, columns: number, style: Style, old: Page | 
   const body = fitted(shown, rows - head.length - foot.length - 1, columns, style);
   const gone = all.flatMap(({ items }) => items.filter((one) => one.mark === "−")).length;
   const legend = old ? `~ changed, + new, ${gone} gone · ` : "";
-  const isShort = body.hidden || page.sections.some((one) => one.rest) || old !== null;
-  return [
-    ...head,
-    ...body.lines,
-    ...foot,
-    ...(isShort ? [style("dim", `  ${legend}v shows everything that you approve`)] : []),
-  ];
+  const rest = page.sections.filter((one) => one.rest);
+  const left = [...body.left, ...rest.map(({ title: name, items }) => ({ title: name, texts: textsOf(items) }))];
+  const more = old ? "everything that you approve" : "the rest of what you approve";
+  const isShort = left.length > 0 || old !== null;
+  const lines = [...head, ...body.lines, ...foot, ...(isShort ? [style("dim", `  ${legend}v shows ${more}`)] : [])];
+  return { lines, left };
 }
 
 /** Operations after which a person has seen the page before. */
@@ -97,7 +104,7 @@ function differenceLines(data: ChainStands, old: Page, columns: number, style: S
     costLine(data),
     style("dim", "  v shows everything that you approve"),
   ];
-  const whole = screenOf(data, columns, style, old);
+  const whole = screenOf(data, columns, style, old).lines;
   return lines.length <= whole.length ? lines : whole;
 }
 
@@ -170,7 +177,10 @@ function costLine({ cost, confidence, ending }: ChainStands): string {
   return `  Cost ${money(cost.usd)} so far${more} · confidence ${percent(confidence["overall"] ?? 0)}`;
 }
 
+const textsOf = (items: readonly { readonly text: string }[]) => items.map(({ text }) => text);
+
 interface Item {
+  readonly text: string;
   readonly lines: readonly string[];
   readonly kept: boolean;
   /** Its text is longer than the lines show. */
@@ -193,7 +203,7 @@ function fitted(sections: readonly MarkedSection[], room: number, columns: numbe
       const lines = forms.find(({ length }) => length <= forms.at(-1)!.length)!;
       if (mark !== undefined) lines[0] = `${indent.slice(2)}${mark} ${lines[0]!.slice(indent.length)}`;
       const isShort = !short.includes(text) || lines !== forms[0];
-      return { lines, kept, isShort, isMarked: mark !== undefined, rows: lines.length };
+      return { text, lines, kept, isShort, isMarked: mark !== undefined, rows: lines.length };
     }),
   }));
   const render = () =>
@@ -214,10 +224,11 @@ function fitted(sections: readonly MarkedSection[], room: number, columns: numbe
     const [alone, ...others] = items.filter(({ rows: shown }) => shown === 0);
     if (alone && others.length === 0) alone.rows = 1;
   }
-  const hidden = all.some(({ items }) =>
-    items.some(({ lines, isShort, rows: shown }) => isShort || shown < lines.length),
-  );
-  return { lines: render(), hidden };
+  const left = all.flatMap(({ name, items }) => {
+    const cut = items.filter(({ lines, isShort, rows: shown }) => isShort || shown < lines.length);
+    return cut.length === 0 ? [] : [{ title: name, texts: textsOf(cut) }];
+  });
+  return { lines: render(), left };
 }
 
 function linesOf({ lines, rows: shown }: Item, columns: number): string[] {

@@ -5,7 +5,7 @@ import { pageOf, pageText } from "../../../src/chain/page.ts";
 import { solutionSchema, type Solution } from "../../../src/chain/reply.ts";
 import type { ChainStands } from "../../../src/clients/cli/change_report.ts";
 import { verdictOf } from "../../../src/clients/cli/ask.ts";
-import { approvalLines, pageLines } from "../../../src/clients/cli/page.ts";
+import { approvalLines, approvalOf, pageLines, restLines } from "../../../src/clients/cli/page.ts";
 import * as fc from "fast-check";
 import { after as contextAfter, inEngine, ran } from "../../chain/lines.ts";
 
@@ -123,6 +123,22 @@ describe("what is shown before an approval is asked for", () => {
       "  Chain 001 · Solution approval · Add JWT authentication to my app",
       "  Changed since the last page (+ new, − gone, ~ changed):",
     ]);
+  });
+
+  test("and v adds what the page left out, so that every word that is approved was shown once", () => {
+    for (const columns of [60, 100, 160]) {
+      const data = stands(jwt);
+      const page = pageLines(data, columns).join("\n");
+      const rest = restLines(data, columns).join("\n");
+      const flat = (text: string) => text.replaceAll(/\s+/g, " ");
+      const { sections } = approvalOf(data).page;
+      const missing = sections
+        .flatMap(({ items }) => items.map(({ text }) => flat(text)))
+        .filter((text) => !flat(page).includes(text) && !flat(rest).includes(text));
+      expect([columns, missing]).toEqual([columns, []]);
+      expect(flat(rest)).toContain("Tradeoffs");
+      expect(rest.length).toBeLessThan(approvalOf(data).presented.text.length);
+    }
   });
 
   test("after assumptions were confirmed, which", () => {
