@@ -255,18 +255,15 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
     case "reject":
       if (request) {
         const refusal = { id: request.id, reason: message.reason, question: false, ...lost, from };
-        return [event("permission_refused", refusal)];
+        return [event("permission_refused", refusal), ...testsIn(message.reason)];
       }
       return [
         event("approval_refused", { solution: hash, reason: message.reason, from }),
         queue(context, triggers.rejected_solution, { focus: "understand_rejection" }),
       ];
     case "change": {
-      const command = testCommandIn(message.request);
       const asked = event("changes_requested", { solution: hash, request: message.request, from });
-      if (command === undefined || message.request.length > 200) return [asked];
-      const settled = event("tests_settled", { how: "command", argv: commandOf(command) });
-      return [asked, ...withSolution(context, settled, workspace)];
+      return [asked, ...testsIn(message.request).flatMap((settled) => withSolution(context, settled, workspace))];
     }
     case "ask":
       if (request) {
@@ -298,6 +295,13 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
           : { ...queue(context, triggers.wish_to_measure, {}), from },
       ];
   }
+}
+
+/** The test command that a person names by the way, in few words. */
+function testsIn(text: string): ChainEvent[] {
+  const command = testCommandIn(text);
+  if (command === undefined || text.length > 200) return [];
+  return [event("tests_settled", { how: "command", argv: commandOf(command) })];
 }
 
 /** An answer, and what it settles about the tests. */

@@ -1,3 +1,5 @@
+import { count } from "../util/count.ts";
+
 const most = { here: 40, folders: 40, rows: 120, kinds: 3 };
 
 /** What lies in `folder` and two levels below, counted: what there is to be seen of more files than can be named. */
@@ -9,7 +11,7 @@ export function summary(folder: string, files: readonly string[]): string[] {
   const each = Math.max(2, Math.floor((most.rows - folders.shown.length) / Math.max(1, folders.shown.length)));
   return [
     ...here.slice(0, most.here),
-    ...(here.length > most.here ? [`(${here.length - most.here} more files right here)`] : []),
+    ...(here.length > most.here ? [`(${count(here.length - most.here, "more file")} right here)`] : []),
     ...folders.shown.flatMap(([name, paths]) => {
       const inner = largest(foldersIn(paths), each);
       return [row(name, paths), ...inner.shown.map(([sub, deep]) => `  ${row(sub, deep)}`), ...rest("  ", inner)];
@@ -35,16 +37,16 @@ function foldersIn(paths: readonly string[]): Folders {
 }
 
 /** In their own order, without those that hold least where there are more than so many. */
-function largest(folders: Folders, count: number): { shown: Folders; left: Folders } {
-  if (folders.length <= count) return { shown: folders, left: [] };
-  const kept = new Set(folders.toSorted(([, a], [, b]) => b.length - a.length).slice(0, count));
+function largest(folders: Folders, limit: number): { shown: Folders; left: Folders } {
+  if (folders.length <= limit) return { shown: folders, left: [] };
+  const kept = new Set(folders.toSorted(([, a], [, b]) => b.length - a.length).slice(0, limit));
   return { shown: folders.filter((one) => kept.has(one)), left: folders.filter((one) => !kept.has(one)) };
 }
 
 function rest(indent: string, { left }: { left: Folders }): string[] {
   if (left.length === 0) return [];
   const files = left.reduce((sum, [, paths]) => sum + paths.length, 0);
-  return [`${indent}(${left.length} more folders: ${files} files)`];
+  return [`${indent}(${count(left.length, "more folder")}: ${count(files, "file")})`];
 }
 
 /** Such as "src/ 120: 100 .ts, 20 .md". */

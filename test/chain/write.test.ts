@@ -101,6 +101,15 @@ test("edits of one turn to the same file are shown and allowed as one change, an
   await bench.chain.close();
 });
 
+test("a test command that stands in the reason of a refusal is used from then on", async () => {
+  const bench = await building([together.filter((_, at) => at !== 1)]);
+  const reason = "Words, please. The tests run with `sh other.sh`";
+  await bench.say({ type: "reject", id: bench.request()!.id, reason });
+  await bench.goOn();
+  expect(bench.chain.context.engine.test_command).toEqual(["sh", "other.sh"]);
+  await bench.chain.close();
+});
+
 test("a refusal of the first holds for the others, and they are told so", async () => {
   const bench = await building([together.filter((_, at) => at !== 1)]);
   await bench.say({ type: "reject", id: bench.request()!.id, reason: "Words, please" });
