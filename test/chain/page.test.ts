@@ -26,7 +26,7 @@ test("what a person approves is told whole, each thing once, with what the chain
     assumptions: [redis],
     remaining_concerns: ["big numbers", "redis is there"],
     dropped: [{ id: "n2", because: "nothing reads it" }],
-    commands: ["npm install big (registry.npmjs.org)"],
+    commands: ["npm install big (packages.example)"],
   };
   expect(textOf(what, context)).toBe(
     `A product beside the sum
@@ -49,7 +49,7 @@ Assumptions:
 A1 Redis is there. If it is wrong: A file is used.
 
 Commands:
-- npm install big (registry.npmjs.org)
+- npm install big (packages.example)
 
 Proof:
 - tests first, run with: npm test (node --test)
