@@ -89,7 +89,7 @@ function wayToApproval(context: Context, solution: Solution): ChainEvent[] | { r
           events.push(
             event("size_changed", {
               to: "tiny",
-              reason: "One code file with its test and a document at most, and nothing to ask.",
+              reason: "One code file with its test and a document at most.",
             }),
           );
         break;

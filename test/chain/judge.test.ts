@@ -447,7 +447,7 @@ test("a small and certain solution makes a task tiny, a larger one ends it", () 
   expect(early[0]).toEqual(
     event("size_changed", {
       to: "tiny",
-      reason: "One code file with its test and a document at most, and nothing to ask.",
+      reason: "One code file with its test and a document at most.",
     }),
   );
   expect(early[2]).toMatchObject({

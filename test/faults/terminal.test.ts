@@ -258,6 +258,17 @@ test("no, more-info and free words at the approval are carried out, and it is as
   ]);
 });
 
+test("above a question about the test command the command is not told once more", async () => {
+  const place = placeWith(quickApp);
+  const propose = { type: "set_test_command", command: "sh other.sh", reason: "The present one does too much." };
+  const replay = place.replay({ ...tinyWay, [`${firstKey}/turn-1`]: report("It is clear.", {}, propose) });
+  const { output } = await type(place, [...tiny, replay], [asked("Should the tests run with"), ctrlC]);
+  expect(output).not.toContain("Tests: sh check.sh");
+  const other = placeWith(quickApp);
+  const clarifying = await type(other, [...tiny, other.replay(withQuestions)], [first, ctrlC]);
+  expect(clarifying.output).toContain("Tests: sh check.sh");
+});
+
 test("at the page v shows all, short words are asked about, and an assumption is answered by its number", async () => {
   const place = placeWith(quickApp);
   const assumptions = ["Numbers are small.", "Two are enough."].map((text) => ({ text, if_wrong: "More work." }));

@@ -305,7 +305,9 @@ async function ask(
         screen.print(headLine(data, screen.columns, screen.style));
         screen.print(screen.style("dim", `  ${standing(data)}`));
       }
-      screen.print(screen.style("dim", wrap(harmless(testsLine(data)), screen.columns, "  ")));
+      // The engine's own question about the command says all this, and more.
+      if (!ending.questions.some(({ id }) => /^test_command(?:_\d+)?$/.test(id)))
+        screen.print(screen.style("dim", wrap(harmless(testsLine(data)), screen.columns, "  ")));
       const given: string[] = [];
       for (const question of ending.questions) {
         const said = await askQuestion(question, screen, signal);
