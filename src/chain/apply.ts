@@ -440,43 +440,20 @@ function newRound(before: Context, { kind, text, limits }: EventNamed<"round_beg
   );
 }
 
-/** How the model is spoken to, what it has seen and used, and what its user set once for all. */
+/** What stays true in a new round: how the model is spoken to, what it has seen and used, and what its user set once for all. */
+const keptNames = [
+  ...(["gates", "test_command", "is_deployed"] as const),
+  ...(["epoch", "ledger", "ledger_bytes", "request_tokens", "outputs", "sent"] as const),
+  ...(["taken", "seen", "searched", "grounded", "noted", "assumed", "validated", "said", "decisions"] as const),
+  ...(["turns", "runs", "commands", "alerted"] as const),
+] as const;
+
 function keptInRound(engine: Context["engine"]) {
-  const { gates, test_command, tests, is_deployed, epoch, ledger, ledger_bytes, request_tokens, outputs, sent } =
-    engine;
-  const {
-    taken,
-    seen,
-    searched,
-    grounded,
-    noted,
-    assumed,
-    validated,
-    said,
-    decisions,
-    turns,
-    runs,
-    commands,
-    alerted,
-  } = engine;
-  const model = { epoch, ledger, ledger_bytes, request_tokens, outputs, sent };
-  const known = {
-    taken,
-    seen,
-    searched,
-    grounded,
-    noted,
-    assumed,
-    validated,
-    said,
-    decisions,
-    turns,
-    runs,
-    commands,
-    alerted,
+  const kept = Object.fromEntries(keptNames.map((name) => [name, engine[name]]));
+  return {
+    ...(kept as Pick<Context["engine"], (typeof keptNames)[number]>),
+    tests: { ...engine.tests, question: null, known_failing: null, in_workspace: false },
   };
-  const asked = { ...tests, question: null, known_failing: null, in_workspace: false };
-  return { gates, test_command, tests: asked, is_deployed, ...model, ...known };
 }
 
 function testsSettled(before: Context, settled: EventNamed<"tests_settled">): Context {

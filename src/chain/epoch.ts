@@ -48,7 +48,7 @@ async function partsOf({ library }: Deps) {
   return { ...own, rules: await rulesOf(library) };
 }
 
-/** The text of the rules. It is needed before each call, but the prompt files are looked up at most once a second. */
+/** The text of the rules. It is needed before each call, but their prompt files are read at most once a second. */
 async function rulesOf(library: Deps["library"]): Promise<string> {
   const last = rulesKept.get(library);
   if (last && performance.now() - last.at < 1000) return last.rules;

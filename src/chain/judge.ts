@@ -341,7 +341,10 @@ function presentation(context: Context, proposal: Proposal | undefined, facts: F
   return "refused" in presented ? refuse(context, "solution-approval", presented.refused) : presented;
 }
 
-/** The engine runs the tests and reviews that are due, and then completes by itself. The rest must be true already. */
+/**
+ * A chain completes once its tests and reviews have run, and the engine runs them by itself. All other conditions must hold
+ * when the model says that it is done.
+ */
 function completeLater(context: Context): Judged {
   const { engine, evidence, mode, solution } = context;
   const isPlanned = mode === "plan-only" && solution?.standing === "approved";

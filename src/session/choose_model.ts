@@ -54,7 +54,7 @@ export function noModel(home: Home, known: boolean): UserError {
   );
 }
 
-/** Where there is no model: nobody may ask this one. */
+/** Stands in where no model is configured. An operation that needs none works with it; to ask it fails with `lacking`. */
 export function modelLacking(lacking: UserError): Model {
   const ask = () => {
     throw lacking;

@@ -11,7 +11,7 @@ export function openPace(path: string, limit: number, now: () => number): () => 
   return () => {
     makeFolder(dirname(path));
     const lock = tryLock(`${path}.lock`);
-    // Another process holds it for the blink of an eye.
+    // Another process holds it, for a moment only: try again in ten milliseconds.
     if (!lock) return 10;
     try {
       const at = now();

@@ -13,7 +13,7 @@ export interface Next {
 /** Inputs of an operation by their names. Those that all operations of a client share (home, model …) are its own to add. */
 export type Input = Readonly<Record<string, string | number | boolean | readonly string[] | null>>;
 
-/** What can be done now, as whoever says it may write it: a string is a sentence. */
+/** What can be done now, in any form that code may give it: a sentence, one step, or a list of steps. */
 export type Advice = string | Next | readonly Next[];
 
 export function nextList(said: Advice): readonly Next[] {
