@@ -56,7 +56,7 @@ export async function takeSteps(
   chain: Chain,
   folder: string,
   steps: number,
-  beforeCall: (call: number) => void = () => {},
+  beforeCall: (call: number, request: ModelRequest) => void = () => {},
 ): Promise<void> {
   const stop = new AbortController();
   let call = 0;
@@ -65,7 +65,7 @@ export async function takeSteps(
     live: false,
     async *ask(request) {
       yield { type: "started", attempt: 1 };
-      beforeCall(++call);
+      beforeCall(++call, request);
       if (call > steps) stop.abort();
       yield {
         type: "outcome",

@@ -104,12 +104,18 @@ function callsInTheAir({ engine }: Context): boolean {
   return Object.values(engine.open).some(({ effect }) => effect === "model");
 }
 
-async function ask(model: Model, request: ModelRequest, { deps, signal }: Work, key: string): Promise<Outcome> {
+async function ask(
+  model: Model,
+  request: ModelRequest,
+  { deps, signal, replyBegan }: Work,
+  key: string,
+): Promise<Outcome> {
   for await (const sign of model.ask(request, signal)) {
     switch (sign.type) {
       case "outcome":
         return sign.outcome;
       case "progress":
+        replyBegan?.();
         deps.progress({ type: "receiving", key, characters: sign.characters });
         break;
       case "retrying":

@@ -52,6 +52,8 @@ export interface Work {
   readonly signal: AbortSignal;
   /** There where prompts run beside each other: this one waits until the others have ended. */
   readonly defer?: (key: string, why: Deferred) => void;
+  /** Called once a reply begins: from then on the provider's cache holds what the request began with. */
+  readonly replyBegan?: () => void;
 }
 
 /** A new epoch must begin first, for room in the model's window or another engine; or others hold the budget reserved. */

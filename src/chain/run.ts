@@ -208,22 +208,31 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<unknown>
 
 /**
  * Each prompt of a group goes its own way until it has answered. What they report is taken in once all have, by
- * `settleAll`: so each sees the context as it was when they were chosen.
+ * `settleAll`: so each sees the context as it was when they were chosen. They begin with the same text, which the
+ * provider's cache can give back once the first reply begins: the others wait for that, so that it is paid for once.
  */
 async function together(work: Work, keys: readonly string[]): Promise<void> {
   const { chain, signal } = work;
   const deferred = new Map<string, Deferred>();
   const member: Work = { ...work, defer: (key, why) => deferred.set(key, why) };
-  const goOn = async (key: string): Promise<void> => {
+  const isWarm = Promise.withResolvers<void>();
+  const first: Work = { ...member, replyBegan: isWarm.resolve };
+  const goOn = async (key: string, by: Work): Promise<void> => {
     for (;;) {
       const step = stepOf(chain.context, key);
       if (!step || signal.aborted || chain.context.state.type !== "running" || deferred.has(key)) return;
-      if (step.type === "run_tool") await useTool(member, step);
-      else if (step.type === "call_model") await callModel(member, step);
+      if (step.type === "run_tool") await useTool(by, step);
+      else if (step.type === "call_model") await callModel(by, step);
       else throw new Error(`${key} cannot ${step.type} beside others.`);
     }
   };
-  const ended = await Promise.allSettled(keys.map(goOn));
+  const ended = await Promise.allSettled(
+    keys.map(async (key, place) => {
+      if (place === 0) return goOn(key, first).finally(isWarm.resolve);
+      await isWarm.promise;
+      return goOn(key, member);
+    }),
+  );
   const failure = ended.find((end) => end.status === "rejected");
   if (failure) throw failure.reason;
   const whys = [...deferred.values()];

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { limitText, type Limit, type Table } from "../../bench/measure.ts";
+import { bench as layout } from "../../bench/layout.ts";
 import { bench as library } from "../../bench/library.ts";
 import { bench as start } from "../../bench/start.ts";
 import { bench as steps } from "../../bench/steps.ts";
@@ -28,4 +29,8 @@ test("a library of a thousand prompts costs at most 3.5 naive readings cold, and
     return { ...table, limits: table.limits.filter(({ what }) => what.endsWith("× naive")) };
   };
   expect(await missedOf(ratios)).toEqual([]);
+});
+
+test("what a chain sends costs at most 0.4 of sending its context again with each call, and 0.25 once it is long", async () => {
+  expect((await layout()).limits.filter(({ value, most }) => !(value <= most)).map(limitText)).toEqual([]);
 });

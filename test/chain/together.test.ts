@@ -26,11 +26,12 @@ const replies: Replies = {
   "requirements-clarification/3/controller/turn-1": present,
 };
 
-/** Holds calls back until somebody lets them go, and knows how many were in the air at once. */
+/** Holds calls back until somebody lets them go, once their replies have begun, and knows how many were in the air at once. */
 function held(model: Model, lets: (key: string) => Promise<void>) {
   const air = { now: 0, most: 0 };
   const ask: Model["ask"] = async function* (request, signal) {
     air.most = Math.max(air.most, ++air.now);
+    yield { type: "progress", characters: 1 };
     await lets(request.key);
     air.now--;
     yield* model.ask(request, signal);
@@ -126,7 +127,7 @@ test("one whose report cannot be used is asked again, and the others wait for it
 });
 
 test("one that fails stops the chain, what the others brought is kept, and going on asks only for what is missing", async () => {
-  const failing = await workbench({ ...replies, [`${at}/1-component_mapper/turn-1`]: refused }, { size: "tiny" });
+  const failing = await workbench({ ...replies, [`${at}/2-dependency_analyzer/turn-1`]: refused }, { size: "tiny" });
   expect(await failing.run()).toMatchObject({ type: "parked", code: "refused" });
   const asked = failing.requests.length;
   expect(Object.keys(failing.chain.context.discovered)).toEqual([]);
@@ -182,8 +183,8 @@ test("with a budget for three of twenty prompts side by side three are called, a
   const alone = await sideBySide(1, null, async () => denied);
   const each = alone.reserved[0] ?? 0;
   const all = await sideBySide(20, 3 * each + 500, async (server) => {
-    // The three are held until each of the others has had its input counted and found no room.
-    await vi.waitUntil(() => server.requests.length >= 20, { timeout: 30_000 });
+    // Two are held until each of the others has had its input counted and found no room; they begin after the first.
+    if (server.requests.length > 1) await vi.waitUntil(() => server.requests.length >= 20, { timeout: 30_000 });
     const cached = { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 };
     const input = { cache_creation_input_tokens: 0, cache_read_input_tokens: 0, cache_creation: cached };
     const usage = { input_tokens: each - 8_000, ...input, output_tokens: 8_000 };
@@ -194,4 +195,16 @@ test("with a budget for three of twenty prompts side by side three are called, a
   expect(all.ending).toMatchObject({ type: "parked", code: "budget" });
   expect(all.bench.events().filter((one) => one.event === "parked")).toHaveLength(1);
   expect(all.bench.chain.context.cost_tracking.tokens_used).toBe(3 * each);
+});
+
+test("before eight prompts run side by side, one call warms the cache: the others read what it wrote", async () => {
+  const text = JSON.stringify({ reply: { kind: "report", summary: "Seen." } });
+  const { bench } = await sideBySide(8, null, async () => ({ type: "reply", content: [{ type: "text", text }] }));
+  const usages = bench.lines.flatMap((line) =>
+    line.type === "result" && line.effect === "model" && line.key.startsWith(`${at}/`) ? [line.booked.usage] : [],
+  );
+  expect(usages).toHaveLength(8);
+  const [first, ...others] = usages.map((usage) => (usage?.cacheWrite1h ?? 0) + (usage?.cacheWrite5m ?? 0));
+  expect(first).toBeGreaterThan(5_000);
+  expect(others.every((written) => written === 0)).toBe(true);
 });

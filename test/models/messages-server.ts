@@ -29,6 +29,7 @@ export async function startMessagesServer(handler: Handler, { now = Date.now, mi
       response.end(JSON.stringify({ input_tokens: tokensOf(request.body) }));
       return;
     }
+    const begin = cache(request.body);
     const script = await handler(request);
     switch (script.type) {
       case "status":
@@ -39,7 +40,7 @@ export async function startMessagesServer(handler: Handler, { now = Date.now, mi
       case "hang":
         return;
       case "reply":
-        return stream(response, request.body, script, cache(request.body));
+        return stream(response, request.body, script, begin());
     }
   }
 

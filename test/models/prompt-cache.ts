@@ -16,11 +16,13 @@ const lifetime = { "5m": 5 * 60_000, "1h": 60 * 60_000 };
 /**
  * The documented rules of the provider's prompt cache: a prefix that ends at a mark is kept for its time, and read
  * by a later request of the same model whose mark lies at most 20 blocks behind the prefix's end. Tool calls side by
- * side count as one block.
+ * side count as one block. A request is looked up when it comes; what it keeps can be read once its reply begins, which
+ * is when the function that comes back is called.
  */
-export function promptCache(now: () => number, minimum: number): (body: RequestBody) => CacheUsage {
+export function promptCache(now: () => number, minimum: number): (body: RequestBody) => () => CacheUsage {
   const entries = new Map<string, { until: number; ttl: "5m" | "1h" }>();
   return (body) => {
+    const came = now();
     const positions = positionsOf(body);
     const marks = positions.flatMap(({ ttl, tokens }, index) => (ttl && tokens >= minimum ? [index] : []));
     const alive = (index: number) => (entries.get(positions[index]?.key ?? "")?.until ?? 0) > now();
@@ -31,24 +33,26 @@ export function promptCache(now: () => number, minimum: number): (body: RequestB
       .flatMap((mark) => seen(mark).toReversed())
       .find(alive);
 
-    const written = { "5m": 0, "1h": 0 };
-    let end = found === undefined ? 0 : (positions[found]?.tokens ?? 0);
-    const read = end;
-    for (const mark of marks) {
-      const { key, ttl = "5m", tokens } = positions[mark] as Position;
-      const kept = entries.get(key);
-      const lasting = kept && alive(mark) ? kept.ttl : ttl;
-      entries.set(key, { ttl: lasting, until: now() + lifetime[lasting] });
-      if (tokens > end) {
-        written[ttl] += tokens - end;
-        end = tokens;
+    return () => {
+      const written = { "5m": 0, "1h": 0 };
+      let end = found === undefined ? 0 : (positions[found]?.tokens ?? 0);
+      const read = end;
+      for (const mark of marks) {
+        const { key, ttl = "5m", tokens } = positions[mark] as Position;
+        const kept = entries.get(key);
+        const lasting = kept && alive(mark) ? kept.ttl : ttl;
+        entries.set(key, { ttl: lasting, until: came + lifetime[lasting] });
+        if (tokens > end) {
+          written[ttl] += tokens - end;
+          end = tokens;
+        }
       }
-    }
-    return {
-      input_tokens: (positions.at(-1)?.tokens ?? 0) - end,
-      cache_read_input_tokens: read,
-      cache_creation_input_tokens: written["5m"] + written["1h"],
-      cache_creation: { ephemeral_5m_input_tokens: written["5m"], ephemeral_1h_input_tokens: written["1h"] },
+      return {
+        input_tokens: (positions.at(-1)?.tokens ?? 0) - end,
+        cache_read_input_tokens: read,
+        cache_creation_input_tokens: written["5m"] + written["1h"],
+        cache_creation: { ephemeral_5m_input_tokens: written["5m"], ephemeral_1h_input_tokens: written["1h"] },
+      };
     };
   };
 }
