@@ -22,6 +22,10 @@ export const fitting = {
     fits: ({ solution, engine }) => engine.request !== null || solution?.standing === "presented",
   },
   solved: { are: "has a solution", fits: ({ solution }) => solution !== null },
+  finished: {
+    are: "is finished with a change",
+    fits: ({ state }) => state.type === "completed" && state.ending !== "answered",
+  },
   changed: {
     are: "has changed a file or asks to",
     fits: ({ engine, session_memory: memory }) => engine.request !== null || memory.files_modified.length > 0,

@@ -3,6 +3,7 @@ import * as authoring from "./authoring.ts";
 import * as chains from "./chains.ts";
 import * as changes from "./changes.ts";
 import * as look from "./look.ts";
+import * as patterns from "./patterns.ts";
 import * as prompts from "./prompts.ts";
 import * as recover from "./recover.ts";
 import * as setup from "./setup.ts";
@@ -29,6 +30,9 @@ export const operations = [
   chains.presentOperation,
   look.costOperation,
   spending.costReportOperation,
+  patterns.savePatternOperation,
+  patterns.patternsOperation,
+  patterns.patternsShowOperation,
   prompts.promptsListOperation,
   prompts.promptsSearchOperation,
   prompts.promptsShowOperation,

@@ -7,6 +7,7 @@ import { costsSchema } from "../costs/books.ts";
 import { exportedSchema, importedSchema, skippedSchema } from "../library/exchange/outcome.ts";
 import { findingSchema as lintFindingSchema } from "../library/lint/finding.ts";
 import { phases, scopes } from "../library/names.ts";
+import { patternSchema } from "../library/pattern.ts";
 
 /** A list that whoever gets it only reads. */
 const listOf = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();
@@ -302,6 +303,19 @@ export const costReportResult = z.object({
   /** Why chains could not be read. */
   unread: texts,
 });
+
+const range = z.tuple([amount, amount]);
+/** From the least to the most that chains of a pattern took. */
+const estimate = z.object({ chains: amount, questions: amount, calls: range, minutes: range, usd: range });
+export const patternsResult = z.object({
+  folder: z.string(),
+  patterns: listOf(z.object({ name: z.string(), title: z.string(), stack: texts, estimate })),
+  /** Files that are no pattern, and why. */
+  problems: listOf(z.object({ file: z.string(), why: z.string() })),
+});
+export const patternResult = z.object({ name: z.string(), file: z.string(), pattern: patternSchema });
+/** `preview`: it is only shown, and nothing was saved. */
+export const savedPatternResult = patternResult.extend({ chain_id: z.string(), preview: z.boolean(), next });
 
 export const logResult = z.object({
   chain_id: z.string(),

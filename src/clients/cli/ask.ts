@@ -225,10 +225,12 @@ export const askRewind = yesOrNo("Go back?");
 export const askMoved = yesOrNo("Did you move this project here? If yes, its chains continue here.");
 export const askModels = yesOrNo("Use the project's models here, at their price?");
 
-function yesOrNo(message: string) {
+export const askSave = yesOrNo("Save as reusable pattern?", true);
+
+function yesOrNo(message: string, initialValue = false) {
   return async (signal: AbortSignal): Said<boolean> => {
     const clack = await import("@clack/prompts");
-    return said(clack.confirm({ message, initialValue: false, signal }));
+    return said(clack.confirm({ message, initialValue, signal }));
   };
 }
 

@@ -21,6 +21,7 @@ import {
   askQuestion,
   askRecovery,
   askRewind,
+  askSave,
   askTrust,
   askTry,
   type Decision,
@@ -30,6 +31,7 @@ import { narrate } from "./narrate.ts";
 import { flagsAgain, nextLines } from "./next.ts";
 import { openLive } from "./progress.ts";
 import { rewindText, testsLine, type ChainStands } from "./change_report.ts";
+import { foundLines } from "./pattern_report.ts";
 import { approvalLines, assumptionsOn, headLine, pageLines, restLines, type Seen } from "./page.ts";
 import { lossText, type Offer } from "./recover_report.ts";
 import { reportText, standing } from "./report.ts";
@@ -252,7 +254,14 @@ async function converse(
   let outcome = first;
   for (;;) {
     const { data } = outcome;
-    if ("preview" in data && data.preview) {
+    if (outcome.operation === "save-pattern" && outcome.data.preview) {
+      const { pattern, next } = outcome.data;
+      screen.print(harmless(foundLines(pattern, screen.columns).join("\n")));
+      if ((await askSave(caller.signal)) !== true) return { outcome, left: true };
+      outcome = await perform(operationNamed("save-pattern"), next[0]?.input ?? {}, session, caller);
+      continue;
+    }
+    if ("files_only" in data && data.preview) {
       for (const line of rewindText({ ...data, next: [] }, {}).split("\n")) screen.print(harmless(line));
       const [next] = data.next;
       if (!(await askRewind(caller.signal)) || next?.input === undefined) return { outcome, left: true };

@@ -26,6 +26,7 @@ import {
 import { costReportCsv, costReportText, groupLines, savedText, wasteText } from "./cost_report.ts";
 import { logText } from "./log_report.ts";
 import { title } from "./narrate.ts";
+import { patternsText, patternText, savedPatternText } from "./pattern_report.ts";
 import { inWords } from "./report_lines.ts";
 import { commandLine, flagsText, nextLines } from "./next.ts";
 import { offerText, recoveredText } from "./recover_report.ts";
@@ -70,10 +71,14 @@ function textOf(
   if ("next_chain" in data) return recoveredText(data, flags);
   if ("files_only" in data) return left ? "Nothing was changed." : rewindText(data, flags);
   if (outcome.operation === "status") return statusText(outcome.data, flags, columns, now);
-  return otherText(outcome, flags, columns, csv);
+  return otherText(outcome, flags, { columns, csv, left });
 }
 
-function otherText(outcome: Outcome, flags: Input, columns: number, csv: boolean): string {
+function otherText(
+  outcome: Outcome,
+  flags: Input,
+  { columns, csv, left }: { readonly columns: number; readonly csv: boolean; readonly left: boolean },
+): string {
   switch (outcome.operation) {
     case "log":
       return logText(outcome.data, flags, columns);
@@ -83,6 +88,12 @@ function otherText(outcome: Outcome, flags: Input, columns: number, csv: boolean
         : "";
     case "cost-report":
       return csv ? costReportCsv(outcome.data) : costReportText(outcome.data, flags);
+    case "save-pattern":
+      return savedPatternText(outcome.data, flags, columns, left);
+    case "patterns":
+      return patternsText(outcome.data);
+    case "patterns show":
+      return patternText(outcome.data, columns);
     case "prompts list":
       return listText(outcome.data, flags);
     case "prompts search":

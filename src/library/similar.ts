@@ -1,0 +1,154 @@
+import type { Pattern } from "./pattern.ts";
+
+/** What of a pattern is compared with a new task. The index keeps it, so that no file is read twice. */
+export type PatternRow = {
+  name: string;
+  title: string;
+  /** The words of its task, and all others that it uses. */
+  goal: string[];
+  words: string[];
+  stack: string[];
+  prompts: string[];
+  form: string;
+  estimate: Estimate;
+};
+
+/** What the chains of a pattern took, from the least to the most. */
+export type Estimate = {
+  chains: number;
+  questions: number;
+  calls: [number, number];
+  minutes: [number, number];
+  usd: [number, number];
+};
+
+export interface NewTask {
+  readonly goal: string;
+  readonly stack: readonly string[];
+  /** The prompts that the library finds for its words. */
+  readonly prompts: readonly string[];
+}
+
+export interface Likeness {
+  readonly row: PatternRow;
+  /** From 0 to 1. */
+  readonly likeness: number;
+  readonly why: readonly string[];
+}
+
+/** From here on a pattern is offered: on the pairs of test/library/similar.test.ts nothing unlike comes above it. */
+export const offeredFrom = 0.6;
+
+export function rowOf(name: string, pattern: Pattern): PatternRow {
+  const { title, goal, strategy, decisions, questions, stack, prompts } = pattern;
+  const texts = [title, strategy, ...decisions.map(({ choice }) => choice), ...questions.map((one) => one.question)];
+  const own = wordsOf(goal);
+  return {
+    name,
+    title,
+    goal: own,
+    words: [...new Set(texts.flatMap(wordsOf))].filter((word) => !own.includes(word)),
+    stack: stack.map((one) => one.toLowerCase()),
+    prompts,
+    form: formOf(goal),
+    estimate: estimateOf(pattern),
+  };
+}
+
+export function estimateOf({ took, questions }: Pick<Pattern, "took" | "questions">): Estimate {
+  const range = (key: "calls" | "minutes" | "usd"): [number, number] => {
+    const all = took.map((one) => one[key]);
+    return [Math.min(...all), Math.max(...all)];
+  };
+  const [calls, minutes, usd] = [range("calls"), range("minutes"), range("usd")];
+  return { chains: took.length, questions: questions.length, calls, minutes, usd };
+}
+
+/**
+ * The patterns most like a task, the likest first. Words decide: rare ones count more, and those of a pattern's task more
+ * than its others. Stack, prompts and the form of the demand can only lessen what the words say.
+ */
+export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limit = 3): Likeness[] {
+  const holders = new Map<string, number>();
+  for (const { goal, words } of rows)
+    for (const word of [...goal, ...words]) holders.set(word, (holders.get(word) ?? 0) + 1);
+  const weight = (word: string) => Math.log(1 + rows.length / (holders.get(word) ?? 0.5));
+  const wanted = wordsOf(task.goal);
+  const whole = weighed(wanted, weight);
+  const form = formOf(task.goal);
+  const compared = rows.map((row) => {
+    const shared = wanted.filter((word) => row.goal.some((one) => isAlike(one, word)));
+    const near = wanted.filter((word) => !shared.includes(word) && row.words.some((one) => isAlike(one, word)));
+    const back = row.goal.filter((word) => wanted.some((one) => isAlike(one, word)));
+    const found = (weighed(shared, weight) + 0.7 * weighed(near, weight)) / (whole || 1);
+    const covered = weighed(back, weight) / (weighed(row.goal, weight) || 1);
+    const words = Math.sqrt(0.6 * found + 0.4 * covered);
+    const stack = task.stack.filter((one) => row.stack.includes(one));
+    const prompts = task.prompts.filter((one) => row.prompts.includes(one));
+    const isSameForm = form === row.form;
+    const rest =
+      0.5 * share(stack, Math.min(task.stack.length, row.stack.length)) +
+      0.2 * Math.min(1, share(prompts, Math.min(2, task.prompts.length))) +
+      0.3 * Number(isSameForm);
+    const why = [
+      reason("words", [...shared, ...near]),
+      reason("stack", stack),
+      reason("prompts", prompts),
+      ...(isSameForm && form ? [`form: ${form}`] : []),
+    ];
+    return { row, likeness: words * (0.7 + 0.3 * rest), why: why.filter((one) => one !== "") };
+  });
+  return compared.sort((a, b) => b.likeness - a.likeness).slice(0, limit);
+}
+
+function reason(what: string, found: readonly string[]): string {
+  return found.length === 0 ? "" : `${what}: ${found.slice(0, 6).join(", ")}`;
+}
+
+/** Nothing known on one side speaks neither for nor against. */
+function share(found: readonly string[], of: number): number {
+  return of === 0 ? 0.5 : found.length / of;
+}
+
+function weighed(words: readonly string[], weight: (word: string) => number): number {
+  return words.reduce((sum, word) => sum + weight(word), 0);
+}
+
+/** "auth" and "authentication", "session" and "sessions", but not "port" and "report". */
+function isAlike(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return short.length >= 4 && long.startsWith(short);
+}
+
+/** What kind of demand it is, by its verb: patterns of another form seldom fit. */
+function formOf(goal: string): string {
+  const words = goal.toLowerCase();
+  return forms.find(([, pattern]) => pattern.test(words))?.[0] ?? "";
+}
+
+const forms: readonly (readonly [string, RegExp])[] = [
+  ["replace or migrate", /\b(?:replac|migrat|mov|switch|convert|port|upgrad|renam)\w*/],
+  ["repair", /\b(?:fix|repair|bug|crash|broken|fail|wrong|error)\w*/],
+  ["remove", /\b(?:remov|delet|drop)\w*/],
+  ["rework", /\b(?:refactor|simplif|restructur|clean|split)\w*/],
+  ["speed up", /\b(?:speed|faster|slow|optimi|performance|cach)\w*/],
+  ["explain", /\b(?:document|explain|describe)\w*/],
+  ["add", /\b(?:add|build|creat|implement|support|introduc|allow|make|writ)\w*/],
+];
+
+/** In their order, each once; a plural counts as its singular, and words that any task can hold are left out. */
+function wordsOf(text: string): string[] {
+  const words = text
+    .normalize("NFKC")
+    .toLowerCase()
+    .match(/[\p{L}\p{N}]{3,}/gu);
+  const plain = (words ?? []).map((word) => (word.length > 4 ? word.replace(/(?<!s)s$/, "") : word));
+  return [...new Set(plain)].filter((word) => !common.has(word)).slice(0, 200);
+}
+
+const common = new Set(
+  "add all also and any app application are based but can code create existing file for from function has have implement into its make module need new not our out per please should support that the their then this use user using when where which with without you your".split(
+    " ",
+  ),
+);
