@@ -4,35 +4,51 @@ import type {
   TextBlockParam,
   Tool,
 } from "@anthropic-ai/sdk/resources/messages";
-import type { Message, ModelRequest, TextBlock } from "./types.ts";
+import { type Abilities, allAbilities, askingForTools, calledInText, isClaude } from "./abilities.ts";
+import type { Message, ModelRequest, ReplyBlock, TextBlock } from "./types.ts";
 
 type BlockParam = Exclude<MessageParam["content"], string>[number];
 
-/**
- * A request's input as it goes over the wire. A model that is not Claude sits behind a compatible server, which
- * knows neither cache marks nor output formats: it is told the schema in words.
- */
-export function toInput(request: ModelRequest): MessageCountTokensParams {
+/** A request's input as it goes over the wire, with no more than the server takes: it may be told the schema and the tools in words. */
+export function toInput(request: ModelRequest, abilities: Abilities = allAbilities): MessageCountTokensParams {
   const { model, tools } = request;
-  const native = model.startsWith("claude-");
-  const system = request.system.map((block) => toText(block, native));
-  const messages = request.messages.map((message) => ({
-    role: message.role,
-    content: toBlocks(message, native),
-  }));
-  if (native) markEnd(system, messages);
-  else system.push({ type: "text", text: inWords(request) });
+  const native = isClaude(model);
+  const system = request.system.map((block) => toText(block, abilities.cache));
+  const said = abilities.tools ? request.messages : request.messages.map(withoutCalls(request.messages));
+  const messages = said.map((message) => ({ role: message.role, content: toBlocks(message, native, abilities.cache) }));
+  if (!native) system.push({ type: "text", text: inWords(request, abilities) });
+  if (abilities.cache) markEnd(system, messages);
   return wellFormed({
     model,
-    tools: tools.map(({ name, description, input_schema }) => ({
-      name,
-      description,
-      input_schema: input_schema as Tool.InputSchema,
-    })),
+    ...(abilities.tools && {
+      tools: tools.map(({ name, description, input_schema }) => ({
+        name,
+        description,
+        input_schema: input_schema as Tool.InputSchema,
+      })),
+    }),
     system,
     messages,
-    ...(native && { output_config: outputOf(request) }),
+    ...(abilities.format && { output_config: outputOf(request, native) }),
   });
+}
+
+/** The calls and results of a conversation as text. */
+function withoutCalls(messages: readonly Message[]): (message: Message) => Message {
+  const calls = messages.flatMap(({ content }) =>
+    content.flatMap((block) => (block.type === "tool_use" ? [block] : [])),
+  );
+  const names = new Map(calls.map(({ id, name }) => [id, name]));
+  return ({ role, content }) => {
+    const own = content.flatMap((block) => (block.type === "tool_use" ? [block] : []));
+    const rest = content.flatMap((block): (TextBlock | ReplyBlock)[] => {
+      if (block.type === "tool_use") return [];
+      if (block.type !== "tool_result") return [block];
+      const what = block.is_error ? "Error" : "Result";
+      return [{ type: "text", text: `${what} of ${names.get(block.tool_use_id) ?? "a tool"}: ${block.content}` }];
+    });
+    return { role, content: own.length > 0 ? [...rest, calledInText(own)] : rest } as Message;
+  };
 }
 
 /** Half a letter (a lone surrogate) in any text would make a provider refuse the whole request: it becomes "\ufffd". */
@@ -43,26 +59,31 @@ function wellFormed<Input>(input: Input): Input {
   return JSON.parse(replaced) as Input;
 }
 
-function outputOf({ model, schema, effort }: ModelRequest): NonNullable<MessageCountTokensParams["output_config"]> {
-  const knowsEffort = !/^claude-(haiku|sonnet)-4-5(-|$)/.test(model);
+function outputOf(
+  { model, schema, effort }: ModelRequest,
+  native: boolean,
+): NonNullable<MessageCountTokensParams["output_config"]> {
+  const knowsEffort = native && !/^claude-(haiku|sonnet)-4-5(-|$)/.test(model);
   return { format: { type: "json_schema", schema }, ...(knowsEffort && { effort }) };
 }
 
-function inWords({ schema, tools }: ModelRequest): string {
+function inWords({ schema, tools }: ModelRequest, abilities: Abilities): string {
   const when = tools.length > 0 ? "When you call no tool, answer" : "Answer";
-  return `${when} with one JSON object and nothing around it. It must satisfy this JSON schema:\n${JSON.stringify(schema)}`;
+  const form = `${when} with one JSON object and nothing around it. It must satisfy this JSON schema:\n${JSON.stringify(schema)}`;
+  if (abilities.tools || tools.length === 0) return form;
+  return `# Tools\n\n${askingForTools}\n\n${tools.map((tool) => JSON.stringify(tool)).join("\n")}\n\n${form}`;
 }
 
-function toText({ text, cache }: TextBlock, native: boolean): TextBlockParam {
-  return { type: "text", text, ...(native && cache && { cache_control: { type: "ephemeral", ttl: cache } }) };
+function toText({ text, cache }: TextBlock, marked: boolean): TextBlockParam {
+  return { type: "text", text, ...(marked && cache && { cache_control: { type: "ephemeral", ttl: cache } }) };
 }
 
-function toBlocks(message: Message, native: boolean): BlockParam[] {
+function toBlocks(message: Message, native: boolean, marked: boolean): BlockParam[] {
   return message.content.flatMap((block): BlockParam[] => {
     switch (block.type) {
       case "text":
         // A provider may send an empty text, but refuses to get it back.
-        return block.text === "" ? [] : [toText(block, native)];
+        return block.text === "" ? [] : [toText(block, marked)];
       case "tool_use":
       case "tool_result":
         return [{ ...block }];

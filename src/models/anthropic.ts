@@ -5,8 +5,18 @@ import { messageOf } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
 import { broken, endingOfReply, newIncoming, take, usageOf } from "./anthropic-reply.ts";
 import { toInput } from "./anthropic-request.ts";
+import {
+  type Abilities,
+  abilitiesLeft,
+  abilitiesShown,
+  allAbilities,
+  askedInText,
+  isClaude,
+  type KnownAbilities,
+  probeOf,
+} from "./abilities.ts";
 import { askPatiently, endingOf, type Ending, retryAfterOf, sentence, type Try } from "./attempts.ts";
-import type { Model, ModelEvent, ModelRequest } from "./types.ts";
+import type { Attempt, Model, ModelEvent, ModelRequest, Usage } from "./types.ts";
 
 export interface AnthropicOptions {
   readonly apiKey: string;
@@ -17,6 +27,8 @@ export interface AnthropicOptions {
   readonly attempts?: number | undefined;
   /** An attempt that stays silent for so long is given up; the provider's pings count as sound. */
   readonly idleMs?: number | undefined;
+  /** What is known of the server, where the model is not one of Anthropic's. Left out: each call finds it out anew. */
+  readonly servers?: KnownAbilities | undefined;
 }
 
 export function openAnthropic(options: AnthropicOptions): Model {
@@ -37,11 +49,61 @@ async function* tryOnce(
   signal: AbortSignal,
   options: AnthropicOptions,
 ): AsyncGenerator<ModelEvent, Try> {
+  const { model } = request;
+  const known = abilitiesOf(model, options);
+  const probed = known ? undefined : yield* exchange(model, probeOf(model), signal, options);
+  const found = known ?? (probed && abilitiesIn(probed));
+  if (!found) return probed!;
+  if (!known) options.servers?.keep(model, found);
+  const body = { ...toInput(request, found), max_tokens: request.maxTokens, stream: true };
+  const tried = yield* exchange(model, body, signal, options);
+  const ending = found.tools ? tried.ending : withCalls(tried.ending, request);
+  return { ...tried, ending, attempt: together(model, probed?.attempt, tried.attempt) };
+}
+
+function abilitiesOf(model: string, { servers }: AnthropicOptions): Abilities | undefined {
+  return isClaude(model) ? allAbilities : servers?.of(model);
+}
+
+/** Undefined: what happened says nothing of what the server can do. */
+function abilitiesIn({ ending, counts }: Exchanged): Abilities | undefined {
+  if (ending.type === "replied") return abilitiesShown(ending.content, counts);
+  if (ending.type === "cut") return { ...abilitiesShown(ending.content, counts), tools: false };
+  return ending.type === "failed" && ending.reason === "invalid_request" ? abilitiesLeft(ending.message) : undefined;
+}
+
+function withCalls(ending: Ending, { messages, tools }: ModelRequest): Ending {
+  if (ending.type !== "replied" || tools.length === 0) return ending;
+  const calls = askedInText(ending.content, `asked_${messages.length}`);
+  return calls ? { type: "replied", stop: "tool_use", content: calls } : ending;
+}
+
+/** What finding out about the server cost belongs to the attempt that it was for. */
+function together(model: string, probe: Attempt | undefined, attempt: Attempt | undefined): Attempt | undefined {
+  if (!probe || !attempt) return attempt ?? probe;
+  const [first, second] = [probe.usage, attempt.usage];
+  const sum = (kind: keyof Usage) => (first?.[kind] ?? 0) + (second?.[kind] ?? 0);
+  const kinds = ["input", "output", "cacheRead", "cacheWrite5m", "cacheWrite1h"] as const;
+  const usage = second && (Object.fromEntries(kinds.map((kind) => [kind, sum(kind)])) as unknown as Usage);
+  return { ...attempt, model, usage, ms: probe.ms + attempt.ms };
+}
+
+/** One request and its reply. `counts`: what the reply said of its tokens, in the server's own words. */
+interface Exchanged extends Try {
+  readonly counts: unknown;
+}
+
+async function* exchange(
+  model: string,
+  body: object,
+  signal: AbortSignal,
+  options: AnthropicOptions,
+): AsyncGenerator<ModelEvent, Exchanged> {
   const { world } = options;
   const { client, wire, APIError } = await connect(options);
-  const body = { ...toInput(request), max_tokens: request.maxTokens, stream: true };
   const incoming = newIncoming();
   const began = world.now();
+  let counts: unknown;
   let error: unknown;
   try {
     // Not `client.messages.create`: for an aging model it writes to the console, whatever the logger.
@@ -52,6 +114,7 @@ async function* tryOnce(
     });
     for await (const event of stream) {
       take(incoming, event);
+      if (event.type === "message_start") counts = event.message.usage;
       if (event.type === "content_block_delta") yield { type: "progress", characters: incoming.characters };
     }
   } catch (caught) {
@@ -61,7 +124,8 @@ async function* tryOnce(
   const { requestId } = wire;
   return {
     ending: ending(),
-    attempt: wire.accepted ? { model: request.model, usage, requestId, ms: world.now() - began } : undefined,
+    counts,
+    attempt: wire.accepted ? { model, usage, requestId, ms: world.now() - began } : undefined,
     retryAfterMs: error instanceof APIError ? retryAfterOf(error.headers, world.now()) : undefined,
   };
 
@@ -102,7 +166,10 @@ async function countTokens(
   const { client } = await connect(options);
   try {
     const path = "/v1/messages/count_tokens";
-    const count = await client.post<MessageTokensCount>(path, { body: toInput(request), signal });
+    const count = await client.post<MessageTokensCount>(path, {
+      body: toInput(request, abilitiesOf(request.model, options) ?? { tools: true, format: false, cache: false }),
+      signal,
+    });
     return typeof count.input_tokens === "number" ? count.input_tokens : undefined;
   } catch {
     return undefined;

@@ -11,6 +11,7 @@ import type { Session } from "../session/session.ts";
 import { contextsOf } from "../session/home.ts";
 import { text } from "../session/options.ts";
 import { newOperation } from "./chains.ts";
+import { keyCommand } from "../session/api_key.ts";
 import { baseUrlOf } from "../session/choose_model.ts";
 import { operation } from "./operation.ts";
 import { packageFolder, packageVersion, userFolders } from "../session/places.ts";
@@ -144,7 +145,10 @@ async function examine(session: Session): Promise<Check[]> {
     await attempt("model", async () => {
       const key = env["ANTHROPIC_API_KEY"] || (await dotEnv())["ANTHROPIC_API_KEY"];
       const address = baseUrlOf(env);
-      if (key) return check("model", "yes", `a key is set${address ? ` at ${address}` : ""}`);
+      const at = address ? ` at ${address}` : "";
+      if (key) return check("model", "yes", `a key is set${at}`);
+      const [command] = keyCommand(env);
+      if (command) return check("model", "yes", `${command} prints the key${at}`);
       return check("model", "no", "no key", { operation: "demo", why: "export ANTHROPIC_API_KEY=…, or try" });
     }),
     trusted

@@ -24,7 +24,9 @@ export async function chooseModel(
   const { openAnthropic } = await import("../models/anthropic.ts");
   const { openLog } = await import("./log.ts");
   const log = await openLog(world.env, join(userFolders(world.env).state, "claude-exec.log"), apiKey);
-  const live = openAnthropic({ apiKey, baseUrl, world, ...(log ? { log } : {}) });
+  const { knownServers } = await import("./servers.ts");
+  const servers = knownServers(world.env, baseUrl);
+  const live = openAnthropic({ apiKey, baseUrl, world, servers, ...(log ? { log } : {}) });
   return record === undefined ? live : recordTo(live, record, world);
 }
 
@@ -47,6 +49,7 @@ export function noModel(home: Home, known: boolean): UserError {
     [
       { operation: "demo", why: "See it work first" },
       { why: `Take a key of your own: export ANTHROPIC_API_KEY=…${own}` },
+      { why: 'Or name a command that prints it: "api_key_command": ["…"] in your own config.json' },
       { why: "Take another server: export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any" },
       { operation: "new", input: { task: "…", replay: "recording.json" }, why: "Play a recorded run" },
     ],

@@ -98,6 +98,10 @@ export const configSchema = z.strictObject({
       quality: z.array(z.string()).default([...defaultReviewers]),
     })
     .prefault({}),
+  api_key_command: z
+    .array(z.string())
+    .default([])
+    .describe("Prints the key of the provider where no variable holds one; only in your own config.json."),
   alerts: z
     .strictObject({
       command: z.array(z.string()).default([]).describe("Gets cost alerts; only in your own config.json."),

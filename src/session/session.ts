@@ -133,23 +133,26 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
     const known = isTrusted(place.workspace, env);
     const mayRead = known || options.trust === true;
     const looksOnly = !mayRead && options.permission === "read";
-    const ready = options.replay !== undefined || !!env["ANTHROPIC_API_KEY"];
     const dotEnv: Record<string, string> = mayRead && place.exists ? await readDotEnv(place, env) : {};
-    const lacking = ready || dotEnv["ANTHROPIC_API_KEY"] ? undefined : noModel(place, known);
+    const { keyCommand, keyPrintedBy } = await import("./api_key.ts");
+    const set = env["ANTHROPIC_API_KEY"] || dotEnv["ANTHROPIC_API_KEY"];
+    const command = options.replay === undefined && !set ? keyCommand(env) : [];
+    const lacking = options.replay !== undefined || set || command.length > 0 ? undefined : noModel(place, known);
     if (lacking && !(keyless && known)) throw lacking;
     const { temporaryFolder } = await import("../programs/sandbox/session_folder.ts");
     if (options.permission !== "read") temporaryFolder();
     if (!mayRead && !looksOnly)
       throw untrusted(place.workspace, [{ input: { permission: "read" }, why: "Only to look" }]);
-    const chosen = lacking
-      ? modelLacking(lacking)
-      : await model.get(env["ANTHROPIC_API_KEY"] || (dotEnv["ANTHROPIC_API_KEY"] ?? ""));
+    const printed = command.length > 0 ? await keyPrintedBy(command, envOutside(place.workspace, env)) : undefined;
+    const key = printed ?? set ?? "";
+    const chosen = lacking ? modelLacking(lacking) : await model.get(key);
     const isToldAnew = options.trust === true && mayTry(place.workspace, env) !== true;
     if ((!known && !looksOnly) || isToldAnew) trustFolder(place.workspace);
     const { agreeToModels } = await import("./read_settings.ts");
     const { openEngine } = await import("./engine.ts");
     const read = await settings(looksOnly ? undefined : place, dotEnv);
-    const all = { ...dotEnv, ...Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")) };
+    const own = printed === undefined ? {} : { ANTHROPIC_API_KEY: printed };
+    const all = { ...dotEnv, ...Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")), ...own };
     const config =
       options.model === undefined ? agreeToModels(read, place.workspace, options.project_models, all) : read.config;
     for (const line of clockNotes(world.now())) notice(line);

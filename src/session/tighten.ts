@@ -8,7 +8,9 @@ import type { Config, Layer } from "./config.ts";
 const words = (text: string) => text.split(" ");
 
 /** Settings that are read from the user's own config.json alone. */
-export const userOnly = words("permissions.mode permissions.allow prompts.may_replace alerts.command prices");
+export const userOnly = words(
+  "permissions.mode permissions.allow prompts.may_replace alerts.command api_key_command prices",
+);
 
 /**
  * Settings that a workspace may change in one direction: `min` to a smaller value, `max` to a larger one, `add` by

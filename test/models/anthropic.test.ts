@@ -571,9 +571,14 @@ describe("what is sent", () => {
     expect(body?.output_config).toEqual({ format: { type: "json_schema", schema: request.schema } });
   });
 
-  test("to a compatible server: no marks, no output format, the schema in words", async () => {
-    const { body } = (await sent({ ...request, model: "qwen3-coder", messages: loop })) ?? {};
-    expect(JSON.stringify(body)).not.toMatch(/cache_control|output_config|effort/);
+  test("to a server that refuses cache marks: none of them, and the schema in words too", async () => {
+    const { model, requests } = await modelBefore(
+      failure(400, "invalid_request_error", "cache_control: not known"),
+      good,
+    );
+    await eventsOf(model, { ...request, model: "qwen3-coder", messages: loop });
+    const body = requests[1]?.body;
+    expect(JSON.stringify(body)).not.toMatch(/cache_control|effort/);
     expect(body?.system).toEqual([
       { type: "text", text: "Rules." },
       {

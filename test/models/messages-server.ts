@@ -223,12 +223,17 @@ export function stepOf({ messages }: Pick<RequestBody, "messages">): { key: stri
   return { key, turn: turns + 1 };
 }
 
+/** Whether a request asks what the server can do, and what one says that can call tools. */
+export const isProbe = ({ messages }: RequestBody) => JSON.stringify(messages).includes("Call the tool confirm");
+export const confirm = { type: "tool_use", id: "toolu_0", name: "confirm", input: { word: "ready" } };
+
 /** Answers from a recording, whose keys have `/turn-N` behind the key of their step. */
 export function replayHandler(recordingPath: string): Handler {
   const recording = readRecording(recordingPath);
   if (!recording) throw new Error(`There is no recording ${recordingPath}.`);
   const asked = new Map<string, number>();
   return ({ body }) => {
+    if (isProbe(body)) return { type: "reply", content: [confirm], stop_reason: "tool_use" };
     const step = stepOf(body);
     const key = `${step.key}/turn-${step.turn}`;
     const time = asked.get(key) ?? 0;
