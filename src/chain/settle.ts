@@ -60,7 +60,7 @@ async function facts(reply: Reply, item: Item, { chain: { context }, deps: { lib
   const known = new Set<string>();
   const what = reply.action?.do;
   if (what?.type === "run_prompts") {
-    const { prompts: listed } = await library.lately();
+    const { prompts: listed } = await library.all();
     for (const { name } of listed) known.add(name);
     offered = shortList(context, listed).map(({ name }) => name);
   }

@@ -1,6 +1,6 @@
 import type { Phase, Scope } from "./names.ts";
 import type { Listed } from "./prompt.ts";
-import type { Found } from "./search.ts";
+import type { SearchResult } from "./search.ts";
 
 /**
  * The library as the model sees it, in the part of a request that is cached: the same prompts give the same bytes,
@@ -24,7 +24,7 @@ export function coreOf(prompts: readonly Listed[], most: number): Listed[] {
 }
 
 /** What a search found, in the catalogue's words. */
-export function foundText({ hits, taken_for }: Pick<Found, "hits" | "taken_for">): string {
+export function foundText({ hits, taken_for }: Pick<SearchResult, "hits" | "taken_for">): string {
   const taken = Object.entries(taken_for).map(([asked, meant]) => `Nothing says "${asked}"; looked for "${meant}".\n`);
   const lines = hits.map(({ prompt }) => prompt);
   return `${taken.join("")}${lines.length > 0 ? lines.map(line).join("") : "No prompt fits."}`.trim();

@@ -1,7 +1,7 @@
 import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { crc32 } from "node:zlib";
-import { type Entry, type IndexFile, inMemory, openIndexFile } from "../store/index_file.ts";
+import { type Entry, type Hit, type IndexFile, inMemory, openIndexFile } from "../store/index_file.ts";
 import { editDistance } from "../util/distance.ts";
 import { systemCode, UserError } from "../util/errors.ts";
 import { isFolder } from "../util/files.ts";
@@ -11,7 +11,7 @@ import { promptName, type Scope } from "./names.ts";
 import type { Listed, Place, Prompt } from "./prompt.ts";
 import { readPrompt } from "./read_prompt.ts";
 import { remember } from "./remember.ts";
-import { type Found, searchPrompts } from "./search.ts";
+import { type SearchResult, searchPrompts } from "./search.ts";
 
 export type Folder = { readonly scope: Scope; readonly path: string };
 export type Problem = { readonly file: string; readonly message: string; readonly next: readonly Next[] };
@@ -25,10 +25,8 @@ export type Problem = { readonly file: string; readonly message: string; readonl
 export interface Library {
   find(name: string): Promise<Prompt>;
   all(): Promise<Listing>;
-  /** As `all`, for every step of a chain: a file changed in place may count a second later, one added or removed at once. */
-  lately(): Promise<Listing>;
   /** Ranked, the best first. A file changed in place is found by its new words after the next `all`. */
-  search(query: string, limit: number): Promise<Found>;
+  search(query: string, limit: number): Promise<SearchResult>;
   /** Where a name is used: the file it belongs to, then those it hides. */
   places(name: string): Promise<Place[]>;
 }
@@ -45,23 +43,18 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
   const { index = openIndexFile(inMemory), allowed = [] } = options;
   const folders = given.map(({ scope, path }) => ({ scope, path: resolve(path) }));
   // Under which the index keeps these very folders.
-  const kind = `prompt:2:${crc32(JSON.stringify([folders, allowed]))}`;
+  const kind = `prompt:${crc32(JSON.stringify([folders, allowed]))}`;
   const located = remember<Located>();
   const prompts = remember<Prompt>();
   const locateAll = () => located("all", async (reads) => locate(folders, allowed, reads));
-  let last: { readonly located: Located; readonly listing: Listing; readonly at: number } | undefined;
 
-  async function list(now: Located): Promise<Listing> {
-    const values = await index.sync(kind, now, (at) => entryOf(now.owned[at]!));
-    const listed: Listed[] = [];
-    const problems = [...now.problems, ...takenNames(now)];
-    for (const [at, value] of (values as unknown as Kept[]).entries()) {
-      const { name, file, folder, scope } = now.owned[at]!;
-      if ("message" in value) problems.push({ file, ...value });
-      else listed.push(Object.assign(value, { name, file, folder, scope }));
-    }
-    problems.sort((a, b) => (a.file < b.file ? -1 : 1));
-    return { prompts: listed, problems };
+  async function list(now?: Located): Promise<Listing> {
+    const { owned, problems, ...rest } = now ?? (await locateAll());
+    const files = owned.map(({ file }) => file);
+    const values = (await index.sync(kind, files, (at) => entryOf(owned[at]!))) as unknown as Kept[];
+    const broken = values.flatMap((value, at) => ("message" in value ? { file: files[at]!, ...value } : []));
+    const all = [...problems, ...takenNames(rest), ...broken].sort((a, b) => (a.file < b.file ? -1 : 1));
+    return { prompts: values.flatMap((value, at) => listedOf(value, owned[at])), problems: all };
   }
 
   return {
@@ -75,19 +68,15 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
         return readPrompt(owner);
       });
     },
-    all: async () => list(await locateAll()),
-    async lately() {
-      const now = await locateAll();
-      const stands = last?.located === now && Math.abs(Date.now() - last.at) < 1000;
-      if (!last || !stands) last = { located: now, at: Date.now(), listing: await list(now) };
-      return last.listing;
-    },
+    all: () => list(),
     async search(query, limit) {
-      if (!index.isCurrent(kind)) await list(await locateAll());
-      const look = () => searchPrompts(index, kind, query, limit, (file) => placeOf(file, folders));
+      const now = await locateAll();
+      const owned = new Map(now.owned.map((place) => [place.file, place]));
+      const withPlace = ({ file, value }: Hit) => listedOf(value as unknown as Kept, owned.get(file));
+      const look = () => searchPrompts(index, kind, query, limit, withPlace);
       const found = look();
-      if (!found.stale) return found;
-      await list(await locateAll());
+      if (!found.isStale && index.covers(kind, [...owned.keys()])) return found;
+      await list(now);
       return look();
     },
     async places(name) {
@@ -112,7 +101,7 @@ function unknownPrompt(wanted: string, { owners, problems }: Located, folders: r
 }
 
 /** Files whose names belong to others in the same folder, or to a system prompt. */
-function takenNames({ places, owners }: Located): Problem[] {
+function takenNames({ places, owners }: Pick<Located, "places" | "owners">): Problem[] {
   return places.flatMap((place) => {
     const { name, file } = place;
     const owner = owners.get(name)!;
@@ -125,6 +114,13 @@ function takenNames({ places, owners }: Located): Problem[] {
 
 /** What the index keeps of a file: what `all` tells of it, or why it cannot be read. */
 type Kept = Omit<Listed, keyof Place | "name"> | Omit<Problem, "file">;
+
+/** None for a file that cannot be read, whose name no longer belongs to it, or whose row is damaged. */
+function listedOf(value: Kept, place: Owned | undefined): Listed[] {
+  if (!place || !("purpose" in value && "phases" in value && "inputs" in value && "tags" in value)) return [];
+  const { name, file, folder, scope } = place;
+  return [{ ...value, name, file, folder, scope }];
+}
 
 async function entryOf(place: Owned): Promise<Entry> {
   const { name } = place;
@@ -140,7 +136,7 @@ async function entryOf(place: Owned): Promise<Entry> {
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { value: asJson({ message: error.message, next: error.next }), texts: [name, "", "", ""] };
+    return { value: asJson({ message: error.message, next: error.next }) };
   }
 }
 
@@ -151,21 +147,17 @@ interface Located {
   /** Every file that could be a prompt. */
   readonly places: readonly Owned[];
   readonly owners: ReadonlyMap<string, Owned>;
-  /** The owners by name, and their files. */
+  /** The owners by name. */
   readonly owned: readonly Owned[];
-  readonly files: readonly string[];
-  readonly folders: readonly string[];
   readonly problems: readonly Problem[];
 }
 
 function locate(folders: readonly Folder[], allowed: readonly string[], reads: (path: string) => void): Located {
   const problems: Problem[] = [];
-  const listed: string[] = [];
   const places: Owned[] = [];
   const roots = new Set(folders.map(({ path }) => path));
   const list = (path: string, root: Folder & { readonly rank: number }, folder: string) => {
     reads(path);
-    listed.push(path);
     const isSystem = root.scope === "builtin" && folder === "system";
     for (const entry of entriesOf(path, problems)) {
       const { name: entryName } = entry;
@@ -197,7 +189,7 @@ function locate(folders: readonly Folder[], allowed: readonly string[], reads: (
     if (!known || comesBefore(place, known)) owners.set(place.name, place);
   }
   const owned = [...owners.keys()].sort().map((name) => owners.get(name)!);
-  return { places, owners, owned, files: owned.map(({ file }) => file), folders: listed, problems };
+  return { places, owners, owned, problems };
 }
 
 /** The templates are no prompts yet, and what is installed beside prompts is none. */
@@ -210,16 +202,6 @@ function comesBefore(a: Owned, b: Owned): boolean {
 function nameOf(file: string): string {
   const stem = file.slice(0, -".md".length);
   return stem.includes("-") ? stem.replaceAll("-", "_") : stem;
-}
-
-/** What a file's path says of it. Of folders inside each other the inner one counts. */
-function placeOf(file: string, folders: readonly Folder[]): Place & { readonly name: string } {
-  const around = folders
-    .filter(({ path }) => file.startsWith(`${path}/`))
-    .sort((a, b) => b.path.length - a.path.length);
-  const { scope, path } = around[0]!;
-  const inner = file.slice(path.length + 1).split("/");
-  return { name: nameOf(inner.at(-1)!), file, folder: inner.length > 1 ? inner[0]! : "", scope };
 }
 
 function entriesOf(folder: string, problems: Problem[]): Dirent[] {

@@ -79,10 +79,8 @@ async function summaries(ids: readonly string[], foreign: Foreign, session: Sess
   const contextOf = contextFiles(contexts);
   const journalOf = (id: string) => chainPaths(contexts, id).journal;
   const files = ids.map((id) => (existsSync(journalOf(id)) || !contextOf.has(id) ? journalOf(id) : contextOf.get(id)!));
-  const sources = { files, folders: [contexts, join(contexts, "journal")] };
-  const values = await index.sync("chain:8", sources, async (at) => {
-    const found = await summary(ids[at]!, store, foreign(ids[at]!));
-    return { value: asJson(found), texts: ["goal" in found ? found.goal : "", "", "", ""] };
+  const values = await index.sync("chain:8", files, async (at) => {
+    return { value: asJson(await summary(ids[at]!, store, foreign(ids[at]!))) };
   });
   return new Map(
     values.flatMap((value, at) => {

@@ -120,10 +120,9 @@ export async function patternsOf(session: Session) {
   const files = session.isTrusted() ? patternFiles(folder) : [];
   if (files.length === 0) return { folder, rows: [], problems: [] };
   const index = await session.index();
-  const values = await index.sync("pattern:1", { files, folders: [folder] }, async (at) => {
+  const values = await index.sync("pattern:1", files, async (at) => {
     const read = readPattern(files[at]!);
-    const value = typeof read === "string" ? { why: read } : rowOf(patternName(files[at]!), read);
-    return { value, texts: ["", "", "", ""] };
+    return { value: typeof read === "string" ? { why: read } : rowOf(patternName(files[at]!), read) };
   });
   // The index gives back what was put in under this name, or nothing.
   const kept = values as (PatternRow | { why: string })[];

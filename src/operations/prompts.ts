@@ -67,7 +67,7 @@ export const promptsSearchOperation = operation({
     }),
   async run(input, session) {
     const { library } = await session.library();
-    // A look at every file first: what was changed in place a moment ago is found too.
+    // Listed first, so that what was changed in place a moment ago is found too.
     await library.all();
     const query = input.words.join(" ");
     let most = input.limit;

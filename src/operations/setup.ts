@@ -184,7 +184,7 @@ async function examine(session: Session): Promise<Check[]> {
       return check("prompts", "no", found, first.next);
     }),
     await attempt("index", async () => {
-      const { path, trouble } = (await session.index()).standing();
+      const { path, trouble } = (await session.index()).location();
       if (trouble === undefined) return check("index", "yes", path);
       const effect = "Every command reads all prompts anew; nothing else.";
       return check("index", "optional", `in memory only: ${trouble}`, effect);

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { z } from "zod";
 import type { ChainStore } from "../chain/ownership.ts";
 import { addUp, groupings, type ChainSpending } from "../costs/spending.ts";
@@ -28,10 +27,7 @@ export async function spendingOfHome(session: Session) {
   const index = await session.index();
   // What is kept depends on whose chains count, and on what models cost.
   const kind = `spending:${sha256(`1 ${store.seal.id} ${JSON.stringify(prices)}`).slice(0, 12)}`;
-  const values = await index.sync(kind, { files, folders: [join(store.contexts, "journal")] }, async (at) => ({
-    value: await read(kept[at]!.from, kept[at]!.id),
-    texts: ["", "", "", ""],
-  }));
+  const values = await index.sync(kind, files, async (at) => ({ value: await read(kept[at]!.from, kept[at]!.id) }));
   const foreign = await session.foreign();
   const found: Json[] = [];
   for (const [at, { from, id }] of kept.entries()) {

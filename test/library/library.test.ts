@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { openLibrary } from "../../src/library/library.ts";
 import { UserError } from "../../src/util/errors.ts";
 import { printed } from "../support/printed.ts";
@@ -263,27 +263,6 @@ test("a prompt changed, added or removed between two questions is seen", async (
   expect((await library.all()).prompts.map(({ name }) => name)).toEqual(["added", "changing"]);
   rmSync(file);
   expect((await refusal(library.find("changing"))).code).toBe("unknown_prompt");
-});
-
-test("a listing for every step sees what is added at once, and what is changed in place a second later", async () => {
-  write("builtin/a/changing.md");
-  await new Promise((resolve) => setTimeout(resolve, 60));
-  const library = open("builtin");
-  const names = async () => (await library.lately()).prompts.map(({ name, purpose }) => `${name}: ${purpose}`);
-  const [before] = await names();
-  write("builtin/a/changing.md", "Do it.\n", "Another one");
-  expect(await names()).toEqual([before]);
-  expect((await library.all()).prompts[0]).toMatchObject({ purpose: "Another one" });
-  const inASecond = Date.now() + 1001;
-  const clock = vi.spyOn(Date, "now").mockReturnValue(inASecond);
-  try {
-    expect(await names()).toEqual(["changing: Another one"]);
-  } finally {
-    clock.mockRestore();
-  }
-  write("builtin/a/changing.md", "Do it.\n", "A third one");
-  write("builtin/a/added.md");
-  expect(await names()).toEqual([expect.stringMatching(/^added: /), "changing: A third one"]);
 });
 
 test("three hundred prompts come sorted by name, whatever their order on disk", async () => {

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { openLibrary } from "../../src/library/library.ts";
@@ -62,7 +62,7 @@ test("a hit is the prompt as it is listed, with the line that holds most of the 
   const library = libraryOf({ trace_flow: { body: "# Trace\n\nLook at one queue.\nLook at one slow queue.\n" } });
   const { prompts } = await library.all();
   const { hits, taken_for } = await library.search("slow queue", 5);
-  expect(hits).toEqual([{ prompt: prompts[0], line: 10, text: "Look at one slow queue.", changed: false }]);
+  expect(hits).toEqual([{ prompt: prompts[0], line: 10, text: "Look at one slow queue." }]);
   expect(taken_for).toEqual({});
 });
 
@@ -241,20 +241,17 @@ test("a prompt that is added, removed or moved is found as it now lies", async (
 
 test("a prompt that goes away, or becomes a folder, between the search and its line is shown without it", async () => {
   const library = libraryOf({ one_prompt: { body: "A budget.\n" } });
-  const kind = "prompt:1";
   const file = join(library.root, "one_prompt.md");
-  const value = { purpose: "Do it" };
-  await library.index.sync(kind, { files: [file], folders: [dirname(file)] }, () =>
-    Promise.resolve({ value, texts: ["one_prompt", "", "", "A budget."] }),
+  const [prompt] = (await library.all()).prompts;
+  await library.index.sync("prompt:1", [file], () =>
+    Promise.resolve({ value: null, texts: ["one_prompt", "", "", "A budget."] }),
   );
-  const place = { name: "one_prompt", file, folder: "", scope: "workspace" } as const;
   for (const put of [() => undefined, () => mkdirSync(file)]) {
-    const found = searchPrompts(library.index, kind, "budget", 5, () => {
+    const { hits, taken_for } = searchPrompts(library.index, "prompt:1", "budget", 5, () => {
       rmSync(file, { force: true });
       put();
-      return place;
+      return [prompt!];
     });
-    const hit = { prompt: { ...place, ...value }, line: 1, text: "Do it", changed: false };
-    expect(found).toMatchObject({ hits: [{ ...hit, changed: found.hits[0]!.changed }], taken_for: {} });
+    expect({ hits, taken_for }).toEqual({ hits: [{ prompt, line: 1, text: "Do it" }], taken_for: {} });
   }
 });

@@ -1,5 +1,5 @@
 import { renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
 import { type Entry, type IndexFile, openIndexFile } from "../../src/store/index_file.ts";
@@ -30,7 +30,7 @@ function entry(word: string, body = ""): Entry {
 /** Syncs these files with entries that count up, and says which of them had to be made. */
 async function sync(index: IndexFile, files: readonly string[], kind = "word:1") {
   const made: string[] = [];
-  const values = await index.sync(kind, { files, folders: [...new Set(files.map(dirname))] }, (at) => {
+  const values = await index.sync(kind, files, (at) => {
     made.push(files[at]!);
     return Promise.resolve(entry(`word${at}`));
   });
@@ -51,7 +51,7 @@ test("what is unchanged is not made again, neither by the same index nor by the 
   expect(await sync(index, files)).toEqual({ made: files, values: words });
   expect(await sync(index, files)).toEqual({ made: [], values: words });
   expect(await sync(open(path), files)).toEqual({ made: [], values: words });
-  expect(index.standing()).toEqual({ path });
+  expect(index.location()).toEqual({ path });
 });
 
 test("nothing is asked where there is nothing to make", async () => {
@@ -59,8 +59,8 @@ test("nothing is asked where there is nothing to make", async () => {
   const index = open(":memory:");
   await sync(index, files);
   const never = () => Promise.reject(new Error("asked"));
-  expect(await index.sync("word:1", { files, folders: [] }, never)).toEqual(words);
-  expect(await index.sync("word:1", { files: files.slice(1), folders: [] }, never)).toEqual(words.slice(1));
+  expect(await index.sync("word:1", files, never)).toEqual(words);
+  expect(await index.sync("word:1", files.slice(1), never)).toEqual(words.slice(1));
 });
 
 test.each<[string, (file: string) => void]>([
@@ -101,11 +101,9 @@ test("a file that changed within the last tick of the clock is made again until 
   const index = open(path, () => now);
   await sync(index, files);
   expect((await sync(index, files)).made).toEqual(files);
-  expect(index.isCurrent("word:1")).toBe(false);
   now += 1_000;
   expect((await sync(index, files)).made).toEqual(files);
   expect((await sync(index, files)).made).toEqual([]);
-  expect(index.isCurrent("word:1")).toBe(true);
 });
 
 test("what is added is made, what is gone is forgotten, and what was renamed is both", async () => {
@@ -114,10 +112,11 @@ test("what is added is made, what is gone is forgotten, and what was renamed is 
   await sync(index, files);
   const renamed = join(folder, "z.md");
   renameSync(files[0]!, renamed);
-  expect(index.isCurrent("word:1")).toBe(false);
   const after = [...files.slice(1), renamed];
+  expect(index.covers("word:1", files)).toBe(true);
+  expect(index.covers("word:1", after)).toBe(false);
   expect(await sync(index, after)).toEqual({ made: [renamed], values: [words[1], words[2], words[2]] });
-  expect(index.isCurrent("word:1")).toBe(true);
+  expect(index.covers("word:1", after)).toBe(true);
   expect(index.search("word:1", ["word2"], 9).map(({ file }) => file)).toEqual([files[2], renamed]);
   expect(index.holds("word:1", "word0")).toBe(false);
 });
@@ -130,17 +129,20 @@ test("another kind of the same family takes the place of the first, and other fa
   await sync(index, files, "word:2");
   const found = (kind: string) => index.search(kind, ["word1"], 9).map(({ file }) => file);
   expect([found("word:1"), found("other:1"), found("word:2")]).toEqual([[], [files[1]], [files[1]]]);
-  expect(["word:1", "other:1", "word:2"].map((kind) => index.isCurrent(kind))).toEqual([false, true, true]);
-  expect(["word:1", "other:1"].map((kind) => index.words(kind).toSorted())).toEqual([[], ["word0", "word1", "word2"]]);
+  expect(["word:1", "other:1", "word:2"].map((kind) => index.covers(kind, files))).toEqual([false, true, true]);
+  expect(["word:1", "other:1"].map((kind) => [...index.words(kind)].toSorted())).toEqual([
+    [],
+    ["word0", "word1", "word2"],
+  ]);
 });
 
 test("files that hold all words come before those that hold some, the best first, and not more than asked for", async () => {
   const { files } = threeFiles();
   const index = open(":memory:");
   const bodies = [entry("x", "red and green"), entry("red"), entry("y", "green")];
-  await index.sync("a:1", { files, folders: [] }, (at) => Promise.resolve(bodies[at]!));
+  await index.sync("a:1", files, (at) => Promise.resolve(bodies[at]!));
   // As many of another family, which rank as high.
-  await index.sync("b:1", { files, folders: [] }, () => Promise.resolve(entry("red", "green")));
+  await index.sync("b:1", files, () => Promise.resolve(entry("red", "green")));
   const found = (words: string[], limit: number) => index.search("a:1", words, limit).map(({ file }) => file);
   expect(found(["red", "green"], 9)).toEqual([files[0], files[1], files[2]]);
   expect(found(["red"], 9)).toEqual([files[1], files[0]]);
@@ -167,23 +169,32 @@ test("what another process indexed or took away counts at once", async () => {
   await sync(mine, files);
   expect(await sync(other, files)).toEqual({ made: [], values: words });
   await sync(other, files, "word:2");
-  expect(mine.isCurrent("word:1")).toBe(false);
+  expect(mine.covers("word:1", files)).toBe(false);
   expect(await sync(mine, files)).toEqual({ made: files, values: words });
 });
 
-test("what another process takes away in the middle of a sync is made again", async () => {
+test("what another process takes away in the middle of a sync is given back, and made again at the next", async () => {
   const { files, path } = threeFiles();
   const [mine, other] = [open(path), open(path)];
   await sync(mine, files);
   writeFileSync(files[0]!, "changed");
-  let taken = 0;
-  const values = await mine.sync("word:1", { files, folders: [dirname(files[0]!)] }, async (at) => {
-    if (taken++ === 0) await sync(other, files, "word:2");
+  const values = await mine.sync("word:1", files, async (at) => {
+    await sync(other, files, "word:2");
     return entry(`word${at}`);
   });
-  expect([values, taken]).toEqual([words, 3]);
-  expect(mine.isCurrent("word:1")).toBe(true);
-  expect(mine.search("word:1", ["word2"], 9)).toHaveLength(1);
+  expect(values).toEqual(words);
+  expect((await sync(mine, files)).made).toEqual(files.slice(1));
+  expect(mine.covers("word:1", files)).toBe(true);
+});
+
+test("two processes that index the same files leave one row for each", async () => {
+  const { files, path } = threeFiles();
+  const [mine, other] = [open(path), open(path)];
+  await mine.sync("word:1", files, async (at) => {
+    if (at === 0) await sync(other, files);
+    return entry(`word${at}`);
+  });
+  expect(mine.search("word:1", ["word1"], 9)).toHaveLength(1);
 });
 
 /** A process that holds the file at this path until it is killed. */
@@ -205,7 +216,7 @@ test("while another process holds the file, all is kept in memory and the file i
   const index = open(path);
   expect((await sync(index, files)).made).toEqual(files);
   expect(index.search("word:1", ["word2"], 9)).toHaveLength(1);
-  expect(index.standing()).toEqual({ path: ":memory:", trouble: "database is locked" });
+  expect(index.location()).toEqual({ path: ":memory:", trouble: "database is locked" });
   expect((await sync(index, files)).values).toEqual(words);
   const gone = ended(holder);
   holder.kill("SIGKILL");
@@ -216,17 +227,17 @@ test("while another process holds the file, all is kept in memory and the file i
 test("an error of whoever makes the entries is theirs, and the index goes on", async () => {
   const { files, path } = threeFiles();
   const index = open(path);
-  const broken = index.sync("word:1", { files, folders: [] }, () => Promise.reject(new Error("cannot make it")));
+  const broken = index.sync("word:1", files, () => Promise.reject(new Error("cannot make it")));
   await expect(broken).rejects.toThrow("cannot make it");
   expect((await sync(index, files)).values).toEqual(words);
-  expect(index.standing()).toEqual({ path });
+  expect(index.location()).toEqual({ path });
 });
 
 test("a folder where the file should be is left as it is", async () => {
   const folder = folderWith({ "a.md": "one", "index.sqlite/precious.txt": "mine" });
   const index = open(join(folder, "index.sqlite"));
   expect((await sync(index, [join(folder, "a.md")])).values).toEqual([{ word: "word0" }]);
-  expect(index.standing()).toEqual({ path: ":memory:", trouble: "unable to open database file" });
+  expect(index.location()).toEqual({ path: ":memory:", trouble: "unable to open database file" });
   expect(statSync(join(folder, "index.sqlite/precious.txt")).size).toBe(4);
 });
 
@@ -243,29 +254,25 @@ test("a process killed at any file of a write leaves the index as it was before"
         if (n === at) process.kill(process.pid, "SIGKILL");
         return ["killed", "", "", "long ".repeat(1e6)];
       } });
-      await index.sync("word:2", { files, folders: [] }, async (n) => make(n));`,
+      await index.sync("word:2", files, async (n) => make(n));`,
     );
     await ended(killed);
     expect(killed.signalCode).toBe("SIGKILL");
     const index = open(path);
     expect((await sync(index, files.slice(1))).made).toEqual([]);
     expect(index.search("word:1", ["killed"], 9)).toEqual([]);
-    expect(index.standing()).toEqual({ path });
+    expect(index.location()).toEqual({ path });
     for (const one of opened.splice(0)) one.close();
   }
 });
 
-test("an index whose texts are not those of its files is made anew before it is searched", async () => {
+test("an index with a value that is damaged is made again", async () => {
   const { files, path } = threeFiles();
   const index = open(path);
   await sync(index, files);
-  expect(index.isCurrent("word:1")).toBe(true);
   index.close();
   const db = new DatabaseSync(path);
-  db.exec("INSERT INTO texts (rowid, a) VALUES (77, 'smuggled')");
+  db.exec("UPDATE files SET value = 'no JSON' WHERE file LIKE '%b.md'");
   db.close();
-  const again = open(path);
-  expect(again.isCurrent("word:1")).toBe(false);
-  expect((await sync(again, files)).made).toEqual(files);
-  expect(again.isCurrent("word:1")).toBe(true);
+  expect(await sync(open(path), files)).toEqual({ made: files, values: words });
 });
