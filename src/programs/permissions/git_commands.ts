@@ -8,17 +8,23 @@ export const gitWrites = new Set(
   ).split(" "),
 );
 
-/** What of a git command changes the repository; undefined: it only reads, or is not known. */
-export function writesGit(words: readonly string[]): string | undefined {
-  const [subcommand = "", ...rest] = words;
+/** Which subcommand of git changes the repository, given the words after `git`. Undefined: it only reads, or is not known. */
+export function gitWriteOf(words: readonly string[]): string | undefined {
+  let at = 0;
+  while (words[at]?.startsWith("-")) at += takesValue.test(words[at] ?? "") ? 2 : 1;
+  const [subcommand = "", ...rest] = words.slice(at);
   if (gitWrites.has(subcommand)) return subcommand;
-  const reads = reading.get(subcommand);
-  return reads === undefined || reads(rest) ? undefined : subcommand;
+  const reads = readingForms.get(subcommand);
+  return reads === undefined || reads.test(rest.map((word) => word.replaceAll(/\s/g, "_")).join(" "))
+    ? undefined
+    : subcommand;
 }
 
-/** Whether a subcommand only reads; any other may be an alias, or a program of its own. */
+const takesValue = /^(?:-[cC]|--(?:git-dir|work-tree|namespace|config-env|super-prefix|attr-source))$/;
+
+/** Whether a subcommand is one of git's own that can read; any other may be an alias, or a program of its own. */
 export function isKnownGit(subcommand: string): boolean {
-  return gitReads.has(subcommand) || reading.has(subcommand);
+  return gitReads.has(subcommand) || readingForms.has(subcommand);
 }
 
 const gitReads = new Set(
@@ -30,39 +36,26 @@ const gitReads = new Set(
   ).split(" "),
 );
 
-/** Subcommands that read in some of their forms: which these are. */
-const reading = new Map<string, (words: readonly string[]) => boolean>([
-  ["branch", readsBranches],
-  ["tag", (words) => words.length === 0 || (begins(words, "-l --list") && words.slice(1).every(isNoOption))],
-  ["remote", (words) => words.every((word) => /^-v$|^--verbose$/.test(word)) || begins(words, "get-url")],
-  ["config", readsConfig],
-  ["stash", (words) => begins(words, "list show")],
-  ["worktree", (words) => begins(words, "list")],
-  ["submodule", (words) => begins(words, "status summary")],
-  ["notes", (words) => begins(words, "list show")],
-  ["bisect", (words) => begins(words, "log view")],
-  ["reflog", (words) => words.length === 0 || begins(words, "show exists")],
-  ["symbolic-ref", (words) => words.length === 1 && words.every(isNoOption)],
-  ["hash-object", (words) => words.every(isNoOption)],
-  ["bundle", (words) => begins(words, "verify list-heads")],
+const showsBranches = "(?:-[avr]+|--(?:list|all|remotes|show-current|verbose|no-color|(?:sort|format)=\\S*))";
+
+/** What follows a subcommand where it only reads: its words with blanks between them. */
+const readingForms = new Map<string, RegExp>([
+  [
+    "branch",
+    new RegExp(
+      `^(?:${showsBranches}(?: |$))*$|^(?:-l|--(?:list|contains|merged|no-merged|points-at))(?: (?:(?!-)\\S*|${showsBranches}))*$`,
+    ),
+  ],
+  ["tag", /^(?:(?:-l|--list)(?: (?!-)\S*)*)?$/],
+  ["remote", /^(?:(?:-v|--verbose)(?: |$))*$|^get-url(?: |$)/],
+  ["config", /^(?:--get|--get-all|--get-regexp|--list|-l|get|list)(?: |$)|^(?!-)\S+$/],
+  ["stash", /^(?:list|show)(?: |$)/],
+  ["worktree", /^list(?: |$)/],
+  ["submodule", /^(?:status|summary)(?: |$)/],
+  ["notes", /^(?:list|show)(?: |$)/],
+  ["bisect", /^(?:log|view)(?: |$)/],
+  ["reflog", /^(?:(?:show|exists)(?: .*)?)?$/],
+  ["symbolic-ref", /^(?!-)\S+$/],
+  ["hash-object", /^(?:(?!-)\S*(?: |$))*$/],
+  ["bundle", /^(?:verify|list-heads)(?: |$)/],
 ]);
-
-function begins(words: readonly string[], names: string): boolean {
-  return names.split(" ").includes(words[0] ?? "");
-}
-
-function isNoOption(word: string): boolean {
-  return !word.startsWith("-");
-}
-
-function readsBranches(words: readonly string[]): boolean {
-  const shows = /^-[avr]+$|^--(?:list|all|remotes|show-current|verbose|no-color|(?:sort|format)=.*)$/;
-  if (words.every((word) => shows.test(word))) return true;
-  const lists = begins(words, "-l --list --contains --merged --no-merged --points-at");
-  return lists && words.slice(1).every((word) => isNoOption(word) || shows.test(word));
-}
-
-function readsConfig(words: readonly string[]): boolean {
-  if (begins(words, "--get --get-all --get-regexp --list -l get list")) return true;
-  return words.length === 1 && words.every(isNoOption);
-}

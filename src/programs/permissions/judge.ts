@@ -1,11 +1,11 @@
 import { posix } from "node:path";
-import { forbiddenBecause, forbiddenWithin, wordsWithin, writtenBy } from "./forbidden.ts";
 import { closedBecause, relativePath } from "../../workspace/place.ts";
+import { forbiddenBecause, forbiddenWithin, wordsWithin, writtenBy } from "./forbidden.ts";
+import { programOf } from "./opaque_commands.ts";
 import { isSpelledOut, matchesPath, mayMatch, readRule, surelyMatches } from "./rules.ts";
 import type { Rule } from "./rules.ts";
 import { parseShell, withStarted } from "./shell.ts";
 import type { ShellCommand } from "./shell.ts";
-import { programOf } from "./wrappers.ts";
 
 /** What may be done without asking: nothing but looking, what a rule allows, changes of files too, all. */
 export const modes = ["read", "ask", "edits", "full"] as const;
@@ -38,29 +38,29 @@ export function compile(texts: RuleTexts, hidden: readonly string[] = [".claude-
 }
 
 /**
- * Judges a line of shell by all it would run: deny beats ask, ask beats allow, and where no rule speaks it asks.
+ * Judges a line of shell by all it would run: deny beats ask, ask beats allow, and where no rule speaks it asks. A line
+ * is opaque if it cannot be read, or if one of its commands is: then each of its words may be a program.
  * It judges what is written; what an allowed program does is held by the sandbox.
  */
 export function judgeCommand(line: string, rules: Rules): Judgement {
   const shell = parseShell(line);
-  if (shell.type === "opaque") {
-    const denied = forbiddenWithin(line) ?? deniedWithin(line, rules);
-    const wanted = namedWithin(line, rules.ask);
-    if (denied === undefined && wanted)
-      return asRuled(`The rule "${wanted.text}" asks for a program whose name occurs in it.`);
-    return denied === undefined ? ask(`What it runs cannot be known before: ${shell.why}.`) : deny(denied);
-  }
-  const { commands } = shell;
-  const denied = forbiddenBecause(commands, rules.hidden) ?? firstOf(commands, (each) => deniedBecause(each, rules));
+  const commands = shell.type === "opaque" ? [] : shell.commands.flatMap(withStarted);
+  const isOpaque = shell.type === "opaque" || commands.some((command) => command.isOpaque);
+  const words = commands.map(({ argv }) => argv.slice(1).join(" ")).join("\n");
+  const text = shell.type === "opaque" ? line : isOpaque ? words : "";
+  const denied =
+    forbiddenBecause(commands, rules.hidden) ??
+    firstOf(commands, (each) => deniedBecause(each, rules)) ??
+    forbiddenWithin(text) ??
+    namedWithin(text, rules.deny, "denies");
   if (denied !== undefined) return deny(denied);
-  const ruled = firstOf(commands, (each) => ruledBecause(each, rules));
-  if (ruled !== undefined) return asRuled(ruled);
-  const doubt =
-    commands.length === 0
-      ? "It runs nothing."
-      : (movedBecause(commands) ?? firstOf(commands, (each) => doubtOf(each, rules)));
+  const ruled = firstOf(commands, (each) => ruledBecause(each, rules)) ?? namedWithin(text, rules.ask, "asks for");
+  if (ruled !== undefined) return { ...ask(ruled), ruled: true };
+  if (shell.type === "opaque") return ask(`What it runs cannot be known before it runs: ${shell.why}.`);
+  if (commands.length === 0) return ask("It runs nothing.");
+  const doubt = movedBecause(commands) ?? firstOf(commands, (each) => doubtOf(each, rules));
   if (doubt !== undefined) return ask(doubt);
-  const open = commands.find((command) => !isAllowed(command, rules));
+  const open = shell.commands.find((command) => !isAllowed(command, rules));
   return open === undefined ? allow("Rules allow all that it runs.") : ask(askedBecause(open, rules));
 }
 
@@ -82,7 +82,7 @@ function byRule(path: string, purpose: "read" | "write", rules: Rules): Judgemen
   const rule = (list: readonly Rule[]) => list.find((rule) => rule.type === purpose && matchesPath(rule.glob, path));
   const [denies, asks, allows] = [rule(rules.deny), rule(rules.ask), rule(rules.allow)];
   if (denies) return deny(`The rule "${denies.text}" denies it.`);
-  if (asks) return asRuled(`The rule "${asks.text}" asks.`);
+  if (asks) return { ...ask(`The rule "${asks.text}" asks.`), ruled: true };
   return allows && allow(`The rule "${allows.text}" allows it.`);
 }
 
@@ -94,19 +94,12 @@ function ask(why: string): Judgement {
   return { verdict: "ask", why };
 }
 
-function asRuled(why: string): Judgement {
-  return { verdict: "ask", why, ruled: true };
-}
-
 function deny(why: string): Judgement {
   return { verdict: "deny", why };
 }
 
-function firstOf(
-  commands: readonly ShellCommand[],
-  because: (command: ShellCommand) => string | undefined,
-): string | undefined {
-  for (const command of commands.flatMap(withStarted)) {
+function firstOf(commands: readonly ShellCommand[], because: (command: ShellCommand) => string | undefined) {
+  for (const command of commands) {
     const why = because(command);
     if (why !== undefined) return why;
   }
@@ -116,13 +109,12 @@ function firstOf(
 function deniedBecause(command: ShellCommand, rules: Rules): string | undefined {
   const rule = rules.deny.find((rule) => rule.type === "run" && mayMatch(rule, command));
   if (rule !== undefined) return `The rule "${rule.text}" denies ${shown(command)}.`;
-  const path = [...judgedFiles(command, rules), ...judgedWords(command, rules)].find(
-    ({ verdict }) => verdict === "deny",
-  );
-  if (path !== undefined) return path.why;
-  if (!command.runsCode) return undefined;
-  const given = command.argv.slice(1).join("\n");
-  return forbiddenWithin(given) ?? deniedWithin(given, rules);
+  return judgedPaths(command, rules).find(({ verdict }) => verdict === "deny")?.why;
+}
+
+/** The files that its redirections open, and those of its words for which there is a rule. */
+function judgedPaths(command: ShellCommand, rules: Rules): Judgement[] {
+  return [...judgedFiles(command, rules), ...judgedWords(command, rules)];
 }
 
 /** The files its redirections open. */
@@ -150,22 +142,17 @@ function namedBy(argv: readonly string[]): string[] {
   return argv.slice(1).flatMap((word) => word.split(/[=:@,]/));
 }
 
-/** By the words that occur, wherever they stand. */
-function deniedWithin(text: string, rules: Rules): string | undefined {
-  const rule = namedWithin(text, rules.deny);
-  return rule && `The rule "${rule.text}" denies a program whose name occurs in it.`;
-}
-
-function namedWithin(text: string, list: readonly Rule[]): Rule | undefined {
+function namedWithin(text: string, list: readonly Rule[], does: "denies" | "asks for"): string | undefined {
   const words = new Set(wordsWithin(text));
-  return list.find((rule) => rule.type === "run" && words.has(programOf([rule.words[0] ?? ""])));
+  const rule = list.find((rule) => rule.type === "run" && words.has(programOf([rule.words[0] ?? ""])));
+  return rule && `The rule "${rule.text}" ${does} a program whose name occurs in it.`;
 }
 
 /** A rule that asks, for the command or for a file that it names. */
 function ruledBecause(command: ShellCommand, rules: Rules): string | undefined {
   const rule = rules.ask.find((rule) => rule.type === "run" && mayMatch(rule, command));
   if (rule !== undefined) return `The rule "${rule.text}" asks for ${shown(command)}.`;
-  return [...judgedFiles(command, rules), ...judgedWords(command, rules)].find(({ ruled }) => ruled)?.why;
+  return judgedPaths(command, rules).find(({ ruled }) => ruled)?.why;
 }
 
 function doubtOf(command: ShellCommand, rules: Rules): string | undefined {
@@ -191,37 +178,34 @@ function judgeRedirection(path: string, purpose: "read" | "write", rules: Rules)
   return closed === undefined ? judgePath(path, purpose, rules) : deny(`${JSON.stringify(path)} ${closed}.`);
 }
 
-/** Elsewhere the same words mean other files and other programs. */
+/** A file that is named from another folder is another file than the rules mean. */
 function movedBecause(commands: readonly ShellCommand[]): string | undefined {
-  const all = commands.flatMap(withStarted);
-  const moves = all.some(({ argv }) => /^(?:cd|pushd|popd|chdir)$/.test(programOf(argv)));
-  return moves && all.some(({ writes, reads }) => writes.length + reads.length > 0)
+  const moves = commands.some(({ argv }) => changesFolder(argv));
+  return moves && commands.some(({ writes, reads }) => writes.length + reads.length > 0)
     ? "It changes the folder, and redirects to a file from there."
     : undefined;
 }
 
-function askedBecause(command: ShellCommand, rules: Rules): string {
-  const [inner] = command.starts.filter((each) => !isAllowed(each, rules));
-  if (inner !== undefined && command.plain) return askedBecause(inner, rules);
-  const wide = rules.allow.some((rule) => rule.type === "run" && mayMatch(rule, command));
-  if (!wide) return `No rule allows ${shown(command)}.`;
-  return inner === undefined
-    ? `Only a rule that spells out all its words allows ${shown(command)}.`
-    : askedBecause(inner, rules);
+function changesFolder(argv: readonly string[]): boolean {
+  return /^(?:cd|pushd|popd|chdir)$/.test(programOf(argv));
 }
 
+function askedBecause(command: ShellCommand, rules: Rules): string {
+  const inner = command.starts.find((each) => !isAllowed(each, rules));
+  if (inner !== undefined) return askedBecause(inner, rules);
+  const isNamed = rules.allow.some((rule) => rule.type === "run" && mayMatch(rule, command));
+  return `${isNamed ? "Only a rule that spells out all its words" : "No rule"} allows ${shown(command)}.`;
+}
+
+/** What only starts other commands is allowed with these. */
 function isAllowed(command: ShellCommand, rules: Rules): boolean {
-  const { argv, globs, starts } = command;
-  if (command.open) return false;
+  const { argv, globs, starts, isOpaque } = command;
   // Redirections of a group; they are judged by their files.
   if (argv.length === 0) return true;
   const run = rules.allow.filter((rule) => rule.type === "run");
   if (globs.length === 0 && run.some((rule) => isSpelledOut(rule, argv))) return true;
-  if (command.runsCode || /^(?:cd|pushd|popd|chdir)$/.test(programOf(argv))) return false;
-  const isStarter = command.plain && starts.length > 0 && !argv[0]?.includes("/");
-  return (
-    (isStarter || run.some((rule) => surelyMatches(rule, command))) && starts.every((each) => isAllowed(each, rules))
-  );
+  if (starts.length > 0) return starts.every((each) => isAllowed(each, rules));
+  return !isOpaque && !changesFolder(argv) && run.some((rule) => surelyMatches(rule, command));
 }
 
 function shown({ argv }: ShellCommand): string {

@@ -1,8 +1,8 @@
 import { matchesGlob } from "node:path";
 import { relativePath } from "../../workspace/place.ts";
-import type { ShellCommand } from "./shell.ts";
+import { programOf } from "./opaque_commands.ts";
+import type { SimpleCommand } from "./shell_commands.ts";
 import { shellTokens } from "./shell_words.ts";
-import { programOf } from "./wrappers.ts";
 
 /** Words are matched whole: null stands for any one of them, `rest` for any number of further ones. */
 export interface RunRule {
@@ -61,7 +61,7 @@ export function isSpelledOut(rule: RunRule, argv: readonly string[]): boolean {
 }
 
 /** To allow: every word is known, and the program is written as in the rule. */
-export function surelyMatches({ words, rest }: RunRule, { argv, globs }: ShellCommand): boolean {
+export function surelyMatches({ words, rest }: RunRule, { argv, globs }: SimpleCommand): boolean {
   if (rest ? argv.length < words.length : argv.length !== words.length) return false;
   if (!words.every((word, at) => word === null || word === argv[at])) return false;
   // A pattern becomes any number of words.
@@ -73,16 +73,15 @@ function isHarmlessPattern(word: string): boolean {
   return /^[\w./]/.test(word) && !/(?:^|\/)(?:\.|id_)[^/]*[*?[]/.test(word);
 }
 
-/** To ask and to deny: what is not known yet may be what the rule means, and the program may lie anywhere. */
-export function mayMatch({ words, rest }: RunRule, { argv, globs, open }: ShellCommand): boolean {
+/** To ask and to deny: a pattern of file names may become what the rule means, and the program may lie anywhere. */
+export function mayMatch({ words, rest }: RunRule, { argv, globs }: SimpleCommand): boolean {
   const [program, ...others] = words;
   if (argv.length === 0 || programOf([program ?? ""]) !== programOf(argv)) return false;
-  const unsure = open || globs.length > 0;
-  if (!rest && !unsure && argv.length !== words.length) return false;
+  if (!rest && globs.length === 0 && argv.length !== words.length) return false;
   return others.every((word, at) => {
     const given = argv[at + 1];
-    if (given === undefined) return unsure;
-    return word === null || word === given || (open && given.includes("{}")) || globs.some((index) => index <= at + 1);
+    if (given === undefined) return globs.length > 0;
+    return word === null || word === given || globs.some((index) => index <= at + 1);
   });
 }
 

@@ -1,18 +1,13 @@
-import { isGivenCode } from "./code_given.ts";
+import { isOpaqueCommand, programOf } from "./opaque_commands.ts";
 import { simpleCommands } from "./shell_commands.ts";
 import type { SimpleCommand } from "./shell_commands.ts";
 import { opaque } from "./shell_words.ts";
 import type { Opaque } from "./shell_words.ts";
-import { inside, programOf } from "./wrappers.ts";
 
-/** A command with all that it starts in its turn (by `env`, `xargs`, `sh -c`, `find -exec` …), as its words tell. */
 export interface ShellCommand extends SimpleCommand {
-  /** Its words become more when it runs, as those do that xargs starts. */
-  readonly open: boolean;
-  /** It is given code, or options that start other programs: what it does cannot be told from its words. */
-  readonly runsCode: boolean;
-  /** It does nothing of its own: to allow what it starts is to allow it. */
-  readonly plain: boolean;
+  /** What it does cannot be told from its words: it starts other programs, or it is given code. */
+  readonly isOpaque: boolean;
+  /** What it starts, where it does nothing else, e.g. "timeout 5 npm test" → "npm test". */
   readonly starts: readonly ShellCommand[];
 }
 
@@ -20,8 +15,15 @@ export type Shell = { readonly type: "commands"; readonly commands: readonly She
 
 /** Reads a line of bash or sh into the commands it would run; opaque where that cannot be known before it runs. */
 export function parseShell(line: string): Shell {
-  const commands = commandsOf(line, { left: mostCommands }, 0);
-  return isOpaque(commands) ? commands : { type: "commands", commands };
+  const simple = simpleCommands(line);
+  if ("type" in simple) return simple;
+  const commands: ShellCommand[] = [];
+  for (const command of simple) {
+    const read = readThrough(command);
+    if ("type" in read) return read;
+    commands.push(read);
+  }
+  return { type: "commands", commands };
 }
 
 /** A command and all that it starts. */
@@ -29,71 +31,80 @@ export function withStarted(command: ShellCommand): ShellCommand[] {
   return [command, ...command.starts.flatMap(withStarted)];
 }
 
-const mostCommands = 200;
-const deepest = 8;
-
-type Read<T extends object> = T | Opaque;
-
-/** How many commands may still come. */
-interface Room {
-  left: number;
-}
-
-function commandsOf(line: string, room: Room, depth: number): Read<readonly ShellCommand[]> {
-  const simple = simpleCommands(line);
-  if (isOpaque(simple)) return simple;
-  return allOf(simple.map((command) => () => withStarts(command, false, room, depth)));
-}
-
-function withStarts(command: SimpleCommand, open: boolean, room: Room, depth: number): Read<readonly ShellCommand[]> {
-  const { argv } = command;
+function readThrough(command: SimpleCommand): ShellCommand | Opaque {
+  const { argv, globs } = command;
   const program = programOf(argv);
-  room.left -= 1;
-  if (room.left < 0) return opaque(`it holds more than ${mostCommands} commands`);
-  if (depth > deepest) return opaque(`its commands start one another more than ${deepest} times`);
   if (shellChangers.has(program)) return opaque(`${program} changes the shell that runs what follows`);
-  const found = inside(argv);
-  if (found.lines.length > 0 && command.globs.length > 0) {
-    return opaque("a pattern of file names stands among the words of a shell");
+  const line = lineGiven(argv);
+  if (line !== undefined) {
+    if (globs.length > 0) return opaque("a pattern of file names stands among the words of a shell");
+    const shell = parseShell(line);
+    if (shell.type === "opaque") return shell;
+    if (shell.commands.length > 0) return { ...command, isOpaque: false, starts: shell.commands };
   }
-  const starts = allOf([
-    ...found.lines.map((line) => () => commandsOf(line, room, depth + 1)),
-    ...found.runs.map((run) => () => {
-      const started = tailOf(command, run);
-      return isOpaque(started) ? started : withStarts(started, open || found.open, room, depth + 1);
-    }),
-  ]);
-  if (isOpaque(starts)) return starts;
-  const assignments = [...command.assignments, ...found.assignments];
-  const runsCode = found.runsCode || isGivenCode(argv);
-  return [{ ...command, assignments, open, runsCode, plain: found.plain, starts }];
+  const started = startedBy(command);
+  if (started === undefined) return { ...command, isOpaque: isOpaqueCommand(argv), starts: [] };
+  const starts = readThrough(started);
+  return "type" in starts ? starts : { ...command, isOpaque: false, starts: [starts] };
 }
 
-/** What stands behind the words of its own; where the tail is not the end, as with find, its words are open anyway. */
-function tailOf({ argv, globs }: SimpleCommand, run: readonly string[]): Read<SimpleCommand> {
-  const before = argv.length - run.length;
-  if (globs.some((index) => index <= before)) return opaque("a pattern of file names may stand for the program");
-  const nothing = { assignments: [], writes: [], reads: [] };
-  return { ...nothing, argv: run, globs: globs.map((index) => index - before) };
+/** What a shell is given with -c, e.g. "bash -euo pipefail -c 'npm test'" → "npm test". */
+function lineGiven([program = "", ...words]: readonly string[]): string | undefined {
+  const at = words.findIndex((word) => /^-[euxvl]*c$/.test(word));
+  const isKnown = /^(?:-[euxvl]+ |-[euxvl]*o pipefail )*-\w+$/.test(words.slice(0, at + 1).join(" "));
+  return isKnown && /^(?:ba|da|z|k)?sh$/.test(program) ? words[at + 1] : undefined;
 }
 
-function allOf(parts: readonly (() => Read<readonly ShellCommand[]>)[]): Read<readonly ShellCommand[]> {
-  const all: ShellCommand[] = [];
-  for (const part of parts) {
-    const read = part();
-    if (isOpaque(read)) return read;
-    all.push(...read);
+/** Undefined where it starts nothing, or where not all of its own words are understood. */
+function startedBy({ argv, globs }: SimpleCommand): SimpleCommand | undefined {
+  const [name = ""] = argv;
+  const own = wrappers.get(name);
+  if (own === undefined) return undefined;
+  let at = 1;
+  while (/^-./.test(argv[at] ?? "")) {
+    const option = argv[at] ?? "";
+    at += own.valued?.test(option) ? 2 : 1;
+    if (option === "--") break;
+    if (!own.valued?.test(option) && !own.flags?.test(option)) return undefined;
   }
-  return all;
+  at += name === "timeout" ? 1 : 0;
+  const assigned = at;
+  if (name === "env") while (/^[^=]+=/.test(argv[at] ?? "")) at += 1;
+  const program = argv[at] ?? "";
+  const isUnclear = program === "" || /=|^!$/.test(program) || globs.some((index) => index <= at);
+  if (isUnclear || (name === "git" && at === 1)) return undefined;
+  const assignments = argv.slice(assigned, at).map((word): [string, string] => {
+    const [variable = "", ...value] = word.split("=");
+    return [variable, value.join("=")];
+  });
+  const from = name === "git" ? at - 1 : at;
+  const started = name === "git" ? ["git", ...argv.slice(at)] : argv.slice(at);
+  return { argv: started, globs: globs.map((index) => index - from), assignments, writes: [], reads: [] };
 }
 
-function isOpaque(read: object): read is Opaque {
-  return "type" in read && read.type === "opaque";
-}
+/** Programs that only start another one: the options they take alone, and those that take a value. */
+const wrappers = new Map<string, { readonly flags?: RegExp; readonly valued?: RegExp }>([
+  ["nohup", {}],
+  ["builtin", {}],
+  ["nice", { flags: /^-n?\d+$|^--adjustment=/, valued: /^(?:-n|--adjustment)$/ }],
+  ["time", { flags: /^-[pv]$|^--(?:portability|verbose)$/ }],
+  [
+    "timeout",
+    {
+      flags: /^-(?:[fpv]+|[ks].+)$|^--(?:foreground|preserve-status|verbose|(?:kill-after|signal)=.*)$/,
+      valued: /^(?:-[ks]|--(?:kill-after|signal))$/,
+    },
+  ],
+  ["stdbuf", { flags: /^-[ioe].|^--(?:input|output|error)=/, valued: /^(?:-[ioe]|--(?:input|output|error))$/ }],
+  ["env", { flags: /^(?:-[iv0]|--ignore-environment|-u.+|--unset=.*)$/, valued: /^(?:-u|--unset)$/ }],
+  ["command", { flags: /^-p$/ }],
+  ["exec", { flags: /^-[cl]+$/, valued: /^-a$/ }],
+  ["git", { flags: /^(?:-P|--no-(?:pager|optional-locks|replace-objects|lazy-fetch|advice)|--literal-pathspecs)$/ }],
+]);
 
 const shellChangers = new Set(
   (
     "eval source . alias unalias trap enable hash shopt set bind complete compgen fc history mapfile readarray read " +
-    "unset getopts let"
+    "unset getopts let export declare typeset local readonly"
   ).split(" "),
 );

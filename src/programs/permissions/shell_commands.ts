@@ -13,72 +13,41 @@ export interface SimpleCommand {
 
 type Draft = { [Part in keyof SimpleCommand]: SimpleCommand[Part][number][] };
 
-/** The simple commands of a line, in the order they are written, or why they cannot be known. */
+/**
+ * The simple commands of a line, in the order they are written, or why they cannot be known. Where brackets do not
+ * match, or an operator has no command, no shell runs more than these.
+ */
 export function simpleCommands(line: string): readonly SimpleCommand[] | Opaque {
   const tokens = shellTokens(line);
   if ("type" in tokens) return tokens;
   const commands: SimpleCommand[] = [];
-  const open: string[] = [];
   let draft: Draft | undefined;
-  // `over`: a redirection came that sh and bash read differently, and so what stands behind it.
-  let [closed, awaits, over] = [false, false, false];
-
+  let isAmbiguous = false;
   const finish = () => {
     if (draft !== undefined) commands.push(draft);
-    [draft, closed, awaits, over] = [undefined, false, false, false];
+    [draft, isAmbiguous] = [undefined, false];
   };
-  const atStart = () => draft === undefined && !closed;
-
   for (let at = 0; at < tokens.length; at += 1) {
     const token = tokens[at] as Token;
+    let why: string | undefined;
     if (token.type === "word") {
-      if (closed) return opaque("its brackets are not balanced");
-      if (atStart() && token.raw === "{") open.push("{");
-      else if (atStart() && token.raw === "!") awaits = true;
-      else if (atStart() && token.raw === "}") {
-        if (awaits || open.pop() !== "{") return opaque("its brackets are not balanced");
-        closed = true;
-      } else {
-        if (over) return opaque("shells do not agree on what stands behind its redirection");
-        draft ??= empty();
-        const why = addWord(draft, token);
-        if (why !== undefined) return opaque(why);
-      }
-      continue;
-    }
-    if (/[<>]/.test(token.text)) {
+      if (draft === undefined && /^[{}!]$/.test(token.raw)) continue;
+      if (isAmbiguous) return opaque("shells do not agree on what stands behind its redirection");
+      why = addWord((draft ??= empty()), token);
+    } else if (/[<>]/.test(token.text)) {
       const target = tokens[(at += 1)];
       if (target?.type !== "word") return opaque("a redirection names no file");
       if (target.glob) return opaque("a redirection names a pattern of files");
-      draft ??= empty();
-      const why = redirect(draft, token.text, target);
-      if (why !== undefined) return opaque(why);
-      over ||= token.text.startsWith("&");
-      continue;
-    }
-    switch (token.text) {
-      case "(":
-        if (!atStart()) return opaque("a word runs into a bracket: a function, a list or a pattern");
-        open.push("(");
-        break;
-      case ")":
-        if (atStart() && awaits) return opaque("it is not finished");
-        finish();
-        if (open.pop() !== "(") return opaque("its brackets are not balanced");
-        closed = true;
-        break;
-      case "\n":
-        if (!atStart()) finish();
-        break;
-      default:
-        if (atStart()) return opaque("a command is missing between two operators");
-        finish();
-        awaits = token.text !== ";" && token.text !== "&";
-    }
+      why = redirect((draft ??= empty()), token.text, target);
+      // bash and sh read "&>" differently.
+      isAmbiguous ||= token.text.startsWith("&");
+    } else if (token.text === "(") {
+      if (draft !== undefined) why = "a word runs into a bracket: a function, a list or a pattern";
+    } else finish();
+    if (why !== undefined) return opaque(why);
   }
-  if (atStart() && awaits) return opaque("it is not finished");
   finish();
-  return open.length > 0 ? opaque("its brackets are not balanced") : commands;
+  return commands;
 }
 
 function empty(): Draft {

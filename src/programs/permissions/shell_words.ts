@@ -11,6 +11,8 @@ export interface Word {
   readonly raw: string;
   /** Holds an unquoted pattern of file names. */
   readonly glob: boolean;
+  /** Where it ends in the line. */
+  readonly end: number;
 }
 
 export type Token = Word | { readonly type: "operator"; readonly text: string };
@@ -21,23 +23,23 @@ export function shellTokens(line: string): readonly Token[] | Opaque {
   if (unreadable !== undefined) return opaque(unreadable);
   const tokens: Token[] = [];
   for (let at = 0; at < line.length;) {
-    blanks.lastIndex = at;
-    if (blanks.test(line)) {
-      at = blanks.lastIndex;
+    const blank = matchAt(blanks, line, at);
+    if (blank !== undefined) {
+      at += blank.length;
       continue;
     }
-    let operator = operatorAt(line, at);
+    let operator = matchAt(operators, line, at);
     if (operator === undefined) {
       const word = wordAt(line, at);
       if (word.type === "opaque") return word;
       at = word.end;
       if (!/^\d+$/.test(word.raw) || !/[<>]/.test(line[at] ?? "")) {
-        tokens.push({ type: "word", text: word.text, raw: word.raw, glob: word.glob });
+        tokens.push(word);
         continue;
       }
       // The number of what is redirected, as in 2>.
       if (word.raw.length > 1) return opaque("shells do not agree on a number before a redirection");
-      operator = operatorAt(line, at) ?? "";
+      operator = matchAt(operators, line, at) ?? "";
     }
     const why = strange.get(operator);
     if (why !== undefined) return opaque(why);
@@ -80,72 +82,40 @@ const strange = new Map([
   [";;&", "it holds a case"],
 ]);
 
-function operatorAt(line: string, at: number): string | undefined {
-  operators.lastIndex = at;
-  return operators.exec(line)?.[0];
+function matchAt(pattern: RegExp, line: string, at: number): string | undefined {
+  pattern.lastIndex = at;
+  return pattern.exec(line)?.[0];
 }
 
-function wordAt(line: string, from: number): (Word & { readonly end: number }) | Opaque {
+/** What stands in double quotes, up to their end or to what only the shell knows. */
+const quoted = /"(?:[^"\\$`!]|\\[^]|\$(?=[\s"|)])|!(?=[\s"=(.,]))*/y;
+const plainPiece = new RegExp(`'[^']*'|${quoted.source}"|\\\\[^]`, "y");
+
+function wordAt(line: string, from: number): Word | Opaque {
   let [text, raw, glob, at] = ["", "", false, from];
   while (at < line.length && !/[ \t\n;&|<>()]/.test(line[at] ?? "")) {
+    const piece = matchAt(plainPiece, line, at);
     const char = line[at] ?? "";
-    if (char === "'") {
-      const end = line.indexOf("'", at + 1);
-      if (end < 0) return opaque("a quote is not closed");
-      text += line.slice(at + 1, end);
-      raw += line.slice(at, end + 1);
-      at = end + 1;
-    } else if (char === '"') {
-      const quoted = doubleQuoted(line, at);
-      if (quoted.type === "opaque") return quoted;
-      text += quoted.text;
-      raw += line.slice(at, quoted.end);
-      at = quoted.end;
-    } else if (char === "\\") {
-      const next = line[at + 1];
-      if (next === undefined) return opaque("it ends in a backslash");
-      if (next !== "\n") {
-        text += next;
-        raw += char + next;
-      }
-      at += 2;
-    } else {
+    if (piece === undefined) {
       const why = expandsBecause(line, at, raw);
       if (why !== undefined) return opaque(why);
       if (/[*?[]/.test(char) && !(char === "[" && raw === "" && /[ \t\n]/.test(line[at + 1] ?? " "))) glob = true;
-      text += char;
-      raw += char;
-      at += 1;
     }
+    text += piece === undefined ? char : unquoted(piece);
+    raw += piece === "\\\n" ? "" : (piece ?? char);
+    at += piece?.length ?? 1;
   }
   if (line[at] === "(" && raw !== "") return opaque("a word runs into a bracket: a function, a list or a pattern");
   return { type: "word", text, raw, glob, end: at };
 }
 
-function doubleQuoted(
-  line: string,
-  from: number,
-): { readonly type: "quoted"; readonly text: string; readonly end: number } | Opaque {
-  let text = "";
-  for (let at = from + 1; at < line.length; at += 1) {
-    const char = line[at] ?? "";
-    const next = line[at + 1] ?? "";
-    if (char === '"') return { type: "quoted", text, end: at + 1 };
-    if (char === "`") return opaque("it holds a command substitution");
-    if (char === "$" && !/[\s"|)]/.test(next)) return opaque(dollar(next));
-    if (char === "!" && !/[\s"=(.,]/.test(next)) return opaque("it may refer to the history of the shell (!)");
-    if (char !== "\\") {
-      text += char;
-      continue;
-    }
-    if (!/[$`"\\\n]/.test(next)) text += char;
-    if (next !== "\n") text += next;
-    at += 1;
-  }
-  return opaque("a quote is not closed");
+function unquoted(piece: string): string {
+  if (piece.startsWith("\\")) return piece.slice(1).replace("\n", "");
+  const inner = piece.slice(1, -1);
+  return piece.startsWith("'") ? inner : inner.replace(/\\([$`"\\\n])/g, (_, char: string) => char.replace("\n", ""));
 }
 
-/** Why an unquoted character stands for something that only the shell knows. */
+/** Why a character stands for something that only the shell knows, or a quote does not end. */
 function expandsBecause(line: string, at: number, raw: string): string | undefined {
   const next = line[at + 1] ?? "";
   const ends = next === "" || /[ \t\n;&|<>()]/.test(next);
@@ -154,6 +124,16 @@ function expandsBecause(line: string, at: number, raw: string): string | undefin
       return next === "" || /\s/.test(next) ? undefined : dollar(next);
     case "`":
       return "it holds a command substitution";
+    case "'":
+      return "a quote is not closed";
+    case "\\":
+      return "it ends in a backslash";
+    case '"': {
+      const end = at + (matchAt(quoted, line, at) ?? "").length;
+      if (line[end] === "$") return dollar(line[end + 1] ?? "");
+      if (line[end] === "!") return "it may refer to the history of the shell (!)";
+      return line[end] === "`" ? "it holds a command substitution" : "a quote is not closed";
+    }
     case "~":
       return raw === "" || /[=:]$/.test(raw) ? "~ stands for a folder that only the shell knows" : undefined;
     case "=":
