@@ -1,10 +1,11 @@
 import { lostShares, noUsage, phaseKey, tokensOf } from "../costs/books.ts";
-import { sumOf, type ChainSpending, type SpendingRow } from "../costs/spending.ts";
+import { amounts, dimensions, effects, type ChainSpending, type SpendingRow } from "../costs/spending.ts";
 import type { PriceTable } from "../models/price_table.ts";
 import { priceOf } from "../models/prices.ts";
 import { replay } from "./apply.ts";
 import type { Context } from "./context.ts";
-import type { ChainLine, Result } from "./events.ts";
+import { slugOf } from "./open.ts";
+import type { ChainLine, Counted, Result } from "./events.ts";
 
 type ModelResult = Extract<Result, { effect: "model" }>;
 
@@ -19,12 +20,17 @@ interface Call {
 /** What a chain spent, for what, and how each of its prompts did: one pass over its journal. */
 export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): ChainSpending {
   const calls: Call[] = [];
+  /** When each step was begun, and with which text of its prompt. */
+  const begun = new Map<string, { at: string; version: string }>();
+  const versionOf = (key: string) => begun.get(key)?.version ?? "";
   const rowOf = ({ at }: ChainLine, { current_phase }: Context, prompt: string, key: string) => {
     const model = calls.findLast((call) => call.key === key)?.row.model ?? "unknown";
-    return { day: at.slice(0, 10), phase: phaseKey(current_phase), prompt, model };
+    return { day: at.slice(0, 10), phase: phaseKey(current_phase), prompt, model, version: versionOf(key) };
   };
   const end = replay(lines, (before, line, after) => {
-    if (line.type === "result" && line.effect === "model") calls.push(callOf(line, prices));
+    if (line.type === "intent" && line.effect === "model" && !begun.has(line.key))
+      begun.set(line.key, { at: line.at, version: line.prompt.sha256.slice(0, 8) });
+    if (line.type === "result" && line.effect === "model") calls.push(callOf(line, versionOf(line.key), prices));
     if (line.type !== "event") return;
     const { n } = line;
     const { item } = before.engine;
@@ -61,7 +67,13 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
           calls.push({
             n,
             key: line.key,
-            row: { ...rowOf(line, before, prompt, line.key), runs: 1, confidence_moved: is - was },
+            row: {
+              ...rowOf(line, before, prompt, line.key),
+              runs: 1,
+              confidence_moved: is - was,
+              ms: Math.max(0, Date.parse(line.at) - Date.parse(begun.get(line.key)?.at ?? line.at)),
+              ...(line.event === "report_recorded" ? reductionOf(line.counted, before, after) : {}),
+            },
           });
         break;
       }
@@ -71,20 +83,32 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
   const { type } = end.state;
   return {
     goal: end.goal,
+    words: slugOf(end.goal).split("-"),
     state: type === "completed" ? "succeeded" : type === "parked" ? "stopped" : "open",
     rows: rowsOf(calls),
     grew_usd: growthOf(calls),
   };
 }
 
-function callOf(line: ChainLine & ModelResult, prices: PriceTable): Call {
-  const { booked, key, outcome, n, at } = line;
+/** How much of the uncertainty in the areas that a report scores is gone: 1 less what is left of it. */
+function reductionOf(counted: readonly Counted[], before: Context, after: Context) {
+  const left = ({ confidence_scores: scores }: Context) =>
+    counted.reduce((sum, { area }) => sum + 1 - Math.min(1, scores[area] ?? 0), 0);
+  const [was, is] = [left(before), left(after)];
+  if (was <= 0) return {};
+  const reduction = Math.max(-1, 1 - is / was);
+  return { measured: 1, reduction, reduction_squared: reduction ** 2 };
+}
+
+function callOf(line: ChainLine & ModelResult, version: string, prices: PriceTable): Call {
+  const { booked, key, outcome, n, at, by } = line;
   const { phase, prompt, model, usage, usd, lost } = booked;
   const { input, output, cacheRead, cacheWrite5m, cacheWrite1h } = usage;
   const cache_write = cacheWrite5m + cacheWrite1h;
   const uncached = { ...noUsage, input: input + cacheRead + cache_write, output };
   const [full, paid] = [uncached, usage].map((one) => priceOf(model, Date.parse(at), one, prices));
-  const where = { day: at.slice(0, 10), phase, prompt, model };
+  const where = { day: at.slice(0, 10), phase, prompt, model, version };
+  const isReplayed = by.door === "recorded";
   const counts = { calls: 1, tokens: tokensOf(usage), input, output, cache_read: cacheRead, cache_write };
   const row = {
     ...where,
@@ -94,6 +118,8 @@ function callOf(line: ChainLine & ModelResult, prices: PriceTable): Call {
     saved_usd: full === undefined || paid === undefined ? 0 : full - paid,
     lost: lost?.calls ?? 0,
     lost_usd: lost?.usd ?? 0,
+    replayed: isReplayed ? 1 : 0,
+    replayed_usd: isReplayed ? (usd ?? 0) : 0,
   };
   const isUnusable = outcome.type !== "replied" && row.usd > row.lost_usd;
   return { n, key, row, waste: isUnusable ? "repairs" : undefined };
@@ -107,11 +133,12 @@ function rowsOf(calls: readonly Call[]): SpendingRow[] {
       ? { ...row, wasted_usd: usd, [waste]: count, [`${waste}_usd`]: rest }
       : { ...row, wasted_usd: lost_usd };
   });
-  const groups = Map.groupBy(rows, ({ day, phase, prompt, model }) => [day, phase, prompt, model].join("\n"));
+  const groups = Map.groupBy(rows, (row) => dimensions.map((name) => row[name]).join("\n"));
   return [...groups.values()].map(([first, ...more]) => {
-    const { day, phase, prompt, model } = first!;
-    const sums = Object.entries(sumOf([first!, ...more])).filter(([, value]) => value !== 0);
-    return { day, phase, prompt, model, ...Object.fromEntries(sums) };
+    const sum = { ...first! };
+    for (const row of more)
+      for (const name of [...amounts, ...effects]) if (row[name]) sum[name] = (sum[name] ?? 0) + row[name];
+    return sum;
   });
 }
 

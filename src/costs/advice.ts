@@ -1,14 +1,18 @@
-import { addUp, type SpendingOf, type Spent } from "./spending.ts";
+import { addUp, type Spent } from "./spending.ts";
 
 /**
  * What could be saved, as far as a figure says so, by the chain and the prompt in which most of it could be.
  * - repairs: the replies of this prompt that could not be used, in all chains
  * - abandoned: what a rewind of this chain took back
  * - long_chain: how much more the second half of the calls of an expensive chain cost than the first
+ * `spent`: the rows of all chains that wasted something or are expensive; `usd`: what was spent in all.
  * The largest savings come first, at most five. Below a cent, and below a hundredth of what was spent, nothing is said.
  */
-export function adviceOf(spent: readonly Spent[], expensive: readonly SpendingOf[]) {
-  const usd = spent.reduce((sum, row) => sum + (row.usd ?? 0), 0);
+export function adviceOf(
+  spent: readonly Spent[],
+  expensive: readonly { readonly chain: string; readonly grew_usd: number }[],
+  usd: number,
+) {
   const wasted = spent.filter(({ wasted_usd = 0 }) => wasted_usd > 0);
   const found = [
     ...addUp(wasted, ({ prompt }) => prompt).map((sum) => ["repairs", sum.name, sum.repairs_usd] as const),

@@ -1,5 +1,6 @@
 import { adviceOf } from "./advice.ts";
-import { addUp, sumOf, type ChainSpending, type groupings, type SpendingOf, type Spent } from "./spending.ts";
+import { addUpRows, amountsOf, column, eachRow, type About, type Figures } from "./figures.ts";
+import { addUp, sumOf, withShares, type groupings, type SpendingRow, type Spent } from "./spending.ts";
 
 /** A chain that cost more is marked. */
 const expensiveUsd = 1;
@@ -9,25 +10,41 @@ const expensiveUsd = 1;
  * in the future was made by a clock that was wrong: it counts as made today.
  */
 export function costReport(
-  all: readonly SpendingOf[],
+  figures: Figures,
   { now, days, by }: { now: number; days: number; by: (typeof groupings)[number] },
 ) {
   const to = dayOf(now);
   const from = dayOf(now - (days - 1) * dayMs);
-  const everything = all.flatMap(({ chain, rows }): Spent[] =>
-    rows.map((row) => ({ ...row, chain, day: row.day > to ? to : row.day })),
-  );
+  const { kinds, numbers, chains: kept } = figures;
+  const kindAt = (start: number) => numbers[start + column.kind]!;
+  const dated = addUpRows(figures, kindAt).map(([kind, sum]) => ({ ...kinds[kind]!, ...amountsOf(sum) }));
+  const everything = dated.map((row) => ({ ...row, day: row.day > to ? to : row.day }));
   const spent = everything.filter(({ day }) => day >= from);
-  const sums = addUp(spent, ({ chain }) => chain);
-  const total = sumOf(sums);
+  const isInPeriod = kinds.map(({ day }) => day >= from);
+  const sums = addUpRows(figures, (start, chain) => (isInPeriod[kindAt(start)] ? chain : undefined));
+  const total = sumOf(spent);
   const byDay = Map.groupBy(spent, ({ day }) => day);
-  const found = new Map(all.map((one) => [one.chain, one]));
   const chains = sums
-    .filter(({ name }) => !name.startsWith("runs/"))
-    .map((sum) => ({ ...sum, ...found.get(sum.name)! }));
+    .filter(([at]) => !kept[at]!.chain.startsWith("runs/"))
+    .map(([at, sum]) => ({
+      at,
+      chain: kept[at]!.chain,
+      usd: sum[column.usd]!,
+      tokens: sum[column.tokens]!,
+      ...(kept[at]!.about as About),
+    }))
+    .sort((a, b) => b.usd - a.usd || b.tokens - a.tokens || (a.chain < b.chain ? -1 : 1));
   const expensive = chains.filter(({ usd }) => usd > expensiveUsd);
-  const ended = (state: ChainSpending["state"]) => chains.filter((chain) => chain.state === state).length;
+  const ended = (state: About["state"]) => chains.filter((chain) => chain.state === state).length;
   const [succeeded, stopped, open] = [ended("succeeded"), ended("stopped"), ended("open")];
+  // Advice says which prompt of which chain: the rows of the chains that can be advised about are enough.
+  const wasteful = sums.flatMap(([at, sum]) => (sum[column.wasted_usd]! > 0 ? [at] : []));
+  const isAdvised = new Set([...expensive.map(({ at }) => at), ...wasteful]);
+  const detail: Spent[] = [];
+  eachRow(figures, (start, at) => {
+    if (isAdvised.has(at) && isInPeriod[kindAt(start)])
+      detail.push({ ...kinds[kindAt(start)]!, chain: kept[at]!.chain, ...amountsOf(numbers.subarray(start)) });
+  });
   const first = everything.reduce((least, { day }) => (day < least ? day : least), to);
   return {
     days,
@@ -38,10 +55,13 @@ export function costReport(
     /** Prompts that were run on their own. */
     runs: sums.length - chains.length,
     total,
-    average_usd: chains.length === 0 ? null : sumOf(chains).usd / chains.length,
-    unpriced_models: [...new Set(spent.flatMap(({ unpriced = 0, model }) => (unpriced > 0 ? [model] : [])))].sort(),
-    calls_in_future: sumOf(all.flatMap(({ rows }) => rows.filter(({ day }) => day > to))).calls,
-    groups: addUp(spent, (row) => row[by]).sort((a, b) => (by !== "day" ? 0 : a.name < b.name ? -1 : 1)),
+    average_usd: chains.length === 0 ? null : sumOf(chains, ["usd"]).usd / chains.length,
+    unpriced_models: [...new Set(spent.flatMap(({ unpriced, model }) => (unpriced > 0 ? [model] : [])))].sort(),
+    calls_in_future: sumOf(dated.filter(({ day }) => day > to)).calls,
+    groups:
+      by === "chain"
+        ? withShares(sums.map(([at, sum]) => ({ name: kept[at]!.chain, ...amountsOf(sum) })))
+        : addUp(spent, (row) => row[by]).sort((a, b) => (by !== "day" ? 0 : a.name < b.name ? -1 : 1)),
     most_expensive: chains
       .slice(0, 5)
       .map(({ chain, goal, usd, tokens }) => ({ chain, goal, usd, tokens, is_expensive: usd > expensiveUsd })),
@@ -52,12 +72,12 @@ export function costReport(
       return { day, usd, tokens };
     }),
     forecast: forecastOf(everything, total.usd, to, first < from ? from : first),
-    advice: adviceOf(spent, expensive),
+    advice: adviceOf(detail, expensive, total.usd),
   };
 }
 
 /** What the month will cost if each of its other days costs what a day since `first` did; null where nothing was spent. */
-function forecastOf(everything: readonly Spent[], usd: number, today: string, first: string) {
+function forecastOf(everything: readonly SpendingRow[], usd: number, today: string, first: string) {
   const month = today.slice(0, 7);
   const spent = sumOf(
     everything.filter(({ day }) => day.startsWith(month)),

@@ -23,18 +23,32 @@ export const amounts = [
   /** Their reply was lost on the way. */
   "lost",
   "lost_usd",
+  /** Their reply was played from a recording, so that nobody paid for them. They are counted in the sums above as well. */
+  "replayed",
+  "replayed_usd",
   /** Prompts that came to their report or decision, and by how much the overall confidence rose with it. */
   "runs",
   "confidence_moved",
 ] as const;
 export type Amounts = Record<(typeof amounts)[number], number>;
 
-/** What was spent on one day (UTC) in one phase, by one prompt and on one model. Amounts that are 0 are left out. */
-export type SpendingRow = { day: string; phase: string; prompt: string; model: string } & Partial<Amounts>;
+/** How a prompt did, over its runs. `measured`: in so many runs it scored areas; the sums after it are over these runs. */
+export const effects = ["ms", "measured", "reduction", "reduction_squared"] as const;
 
-/** What one chain spent. The index keeps this: where its form changes, its kind there needs another name. */
+export const dimensions = ["day", "phase", "prompt", "model", "version"] as const;
+
+/**
+ * What was spent on one day (UTC) in one phase, by one version of one prompt and on one model. Amounts that are 0 are
+ * left out.
+ */
+export type SpendingRow = Record<(typeof dimensions)[number], string> &
+  Partial<Amounts & Record<(typeof effects)[number], number>>;
+
+/** What one chain spent. The figures of a home keep this: where its form changes, `form` there needs another number. */
 export type ChainSpending = {
   goal: string;
+  /** The telling words of its goal. */
+  words: readonly string[];
   /** Succeeded: completed, answered or accepted. Stopped: it gave up or was rejected. Open: all others. */
   state: "succeeded" | "stopped" | "open";
   rows: SpendingRow[];
@@ -42,8 +56,7 @@ export type ChainSpending = {
   grew_usd: number;
 };
 
-/** What a chain spent, by its number; of one prompt that was run on its own, the number follows "runs/". */
-export type SpendingOf = ChainSpending & { readonly chain: string };
+/** `chain`: its number; that of a prompt that was run on its own follows "runs/". */
 export type Spent = SpendingRow & { readonly chain: string };
 
 const nothing = Object.fromEntries(amounts.map((name) => [name, 0])) as Amounts;
@@ -54,11 +67,15 @@ export function sumOf(parts: readonly Partial<Amounts>[], names: readonly (keyof
   return sum;
 }
 
-/** The rows added up by what `key` says of each, the most expensive first. */
-export function addUp<Row extends Partial<Amounts>>(rows: readonly Row[], key: (row: Row) => string) {
-  const usd = rows.reduce((sum, row) => sum + (row.usd ?? 0), 0);
-  return [...Map.groupBy(rows, key)]
-    .map(([name, some]) => ({ name, ...sumOf(some) }))
+/** The most expensive first. */
+export function withShares<Sum extends { name: string } & Pick<Amounts, "usd" | "tokens">>(sums: readonly Sum[]) {
+  const usd = sums.reduce((all, sum) => all + sum.usd, 0);
+  return sums
     .map((sum) => ({ ...sum, share: usd > 0 ? sum.usd / usd : 0 }))
     .sort((a, b) => b.usd - a.usd || b.tokens - a.tokens || (a.name < b.name ? -1 : 1));
+}
+
+/** The rows added up by what `key` says of each, the most expensive first. */
+export function addUp<Row extends Partial<Amounts>>(rows: readonly Row[], key: (row: Row) => string) {
+  return withShares([...Map.groupBy(rows, key)].map(([name, some]) => ({ name, ...sumOf(some) })));
 }

@@ -230,17 +230,21 @@ export const promptsRunOperation = operation({
 
 export const promptsStatsOperation = operation({
   name: "prompts stats",
-  summary: "How the prompts did in this home's chains: runs, tokens, money, confidence moved",
+  summary: "How the prompts did in this home's chains: runs, uncertainty taken away, tokens, time, money, ratings",
   permission: "read",
   positional: ["name"],
   result: async () => (await import("./results.ts")).promptsStatsResult,
   options: ["home"],
   input: () => z.object({ name: z.string().optional().describe("Only this prompt") }),
   async run(input, session) {
-    const { promptStats } = await import("./spending.ts");
-    const { chains, prompts, unread } = await promptStats(session);
+    const { promptFigures, promptMetrics } = await import("../costs/prompt_figures.ts");
+    const { figures, unread } = await session.figures();
     const name = input.name === undefined ? null : (promptName(input.name) ?? input.name);
-    const chosen = prompts.filter((row) => name === null || row.prompt === name);
-    return { exit: exitCodes.done, data: { chains, name, prompts: chosen, unread } };
+    const prompts = promptFigures(figures).filter((row) => name === null || row.prompt === name);
+    const chains = figures.chains.filter(({ about }) => about !== null && typeof about === "object").length;
+    return {
+      exit: exitCodes.done,
+      data: { chains, name, prompts, prompt_metrics: promptMetrics(prompts), unread: [...unread] },
+    };
   },
 });

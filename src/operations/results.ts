@@ -435,19 +435,43 @@ export const promptsRunResult = z.object({
   cost: spent,
   record: z.string(),
 });
+const promptFigure = {
+  runs: amount,
+  calls: amount,
+  tokens: amount,
+  usd: amount,
+  confidence_moved: amount,
+  repairs: amount,
+  tokens_per_run: amount,
+  ms_per_run: amount,
+  /** Null: no run of it scored an area. `low` and `high`, at 95 %, are null after one run. */
+  reduction: z.object({ mean: amount, low: amount.nullable(), high: amount.nullable(), measured: amount }).nullable(),
+  /** Of the chains that it ran in, 1 to 5. */
+  rating: z.object({ mean: amount, chains: amount }).nullable(),
+  last_used: z.string(),
+};
 export const promptsStatsResult = z.object({
   chains: amount,
   name: z.string().nullable(),
   prompts: listOf(
     z.object({
       prompt: z.string(),
-      runs: amount,
-      calls: amount,
-      tokens: amount,
-      usd: amount,
-      confidence_moved: amount,
-      repairs: amount,
-      tokens_per_run: amount,
+      ...promptFigure,
+      common_patterns: texts,
+      versions: listOf(z.object({ version: z.string(), ...promptFigure })),
+    }),
+  ),
+  /** The same by the keys of the source documents. */
+  prompt_metrics: z.record(
+    z.string(),
+    z.object({
+      usage_count: amount,
+      avg_uncertainty_reduction: amount.nullable(),
+      avg_tokens: amount,
+      user_satisfaction: amount.nullable(),
+      common_patterns: texts,
+      promotion_status: z.string().nullable(),
+      created_from_chain: z.string().nullable(),
     }),
   ),
   /** Why chains could not be read. */

@@ -6,6 +6,7 @@ import { notOwn } from "../chain/ownership.ts";
 import type { Report } from "../chain/reply.ts";
 import { runTurn, type Ending } from "../chain/run.ts";
 import { view } from "../chain/view.ts";
+import { promptFigures } from "../costs/prompt_figures.ts";
 import { chainCost } from "../costs/report.ts";
 import { chainIds, paddedId } from "../store/chains.ts";
 import { exitCodeOfStop, exitCodes, UserError } from "../util/errors.ts";
@@ -13,7 +14,6 @@ import type { Input } from "../util/next.ts";
 import { runsOf } from "../session/home.ts";
 import type { Caller } from "../session/caller.ts";
 import type { Session } from "../session/session.ts";
-import { promptStats } from "./spending.ts";
 import { limitsOf, settingsOf } from "./limits.ts";
 
 interface Run {
@@ -94,7 +94,7 @@ function unfinished(ending: Ending, name: string, file: string, { signal }: Call
 /** What the engine itself knows for a prompt's inputs of these names. */
 async function known(input: Run, session: Session, wanted: (name: string) => boolean): Promise<Record<string, string>> {
   const values: Record<string, string> = {};
-  if (wanted("stats")) values["stats"] = JSON.stringify((await promptStats(session)).prompts);
+  if (wanted("stats")) values["stats"] = JSON.stringify(promptFigures((await session.figures()).figures));
   if (input.chain === undefined) return values;
   if (!["chain", "history", "costs"].some(wanted)) {
     const message = `${input.name} has no open input that a chain fills: chain, history or costs.`;

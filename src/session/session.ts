@@ -14,6 +14,7 @@ import type { Caller } from "./caller.ts";
 import { chooseModel, modelLacking, noModel } from "./choose_model.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
+import type { HomeFigures } from "./figures.ts";
 import { chainStoreOf, locateHome } from "./home.ts";
 import { keyFolder, userSeal, type UserSeal } from "./key.ts";
 import { openIndex, openPrompts, promptFolders } from "./library.ts";
@@ -62,6 +63,8 @@ export interface Session {
   foreign(): Promise<Foreign>;
   ownChain(chain: string, saying?: { adopt?: boolean | undefined; mayAdopt?: boolean }): Promise<OwnChain>;
   index(): Promise<IndexFile>;
+  /** What was spent in this home, and how its prompts did. */
+  figures(): Promise<HomeFigures>;
   library(): Promise<OpenLibrary>;
   /** What a chain needs for its steps, here or in a worktree. `keyless`: it goes on as far as it needs no model. */
   engine(caller: Caller, workspace?: string, worktree?: string | null, keyless?: boolean): Promise<Opened>;
@@ -175,6 +178,13 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
     });
   };
 
+  const figures = async () => {
+    const { figuresOfHome } = await import("./figures.ts");
+    const { prices } = (await library.get()).config;
+    const foreign = await foreignTo(homeNow(), store(false), env);
+    return figuresOfHome(homeNow(), store(false), foreign, prices, world);
+  };
+
   const worktrees = () => join(userFolders(env).state, "worktrees");
   return {
     cwd,
@@ -201,6 +211,7 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
     ownChain: (chain, saying) =>
       ownChain({ home: homeNow(), store: store(false), env, notice }, paddedId(chain), saying),
     index: index.get,
+    figures,
     library: library.get,
     async engine(caller, workspace, worktree, keyless = false) {
       const place = workspace === undefined ? homeNow() : { ...homeNow(), workspace };

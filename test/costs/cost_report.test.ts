@@ -1,19 +1,26 @@
 import { expect, test } from "vitest";
 import { costReport } from "../../src/costs/cost_report.ts";
-import type { Amounts, ChainSpending, SpendingOf, SpendingRow } from "../../src/costs/spending.ts";
+import { packFigures, type Part } from "../../src/costs/figures.ts";
+import type { Amounts, ChainSpending, SpendingRow } from "../../src/costs/spending.ts";
 
 const now = Date.parse("2026-11-20T12:00:00Z");
 
 function row(day: string, prompt: string, sums: Partial<Amounts>, model = "opus", phase = "requirements"): SpendingRow {
   const wasted_usd = (sums.repairs_usd ?? 0) + (sums.abandoned_usd ?? 0) + (sums.lost_usd ?? 0);
-  return { day, phase, prompt, model, wasted_usd, ...sums };
+  return { day, phase, prompt, model, version: "a", wasted_usd, ...sums };
 }
 
-function chain(id: string, rows: SpendingRow[], more: Partial<ChainSpending> = {}): SpendingOf {
-  return { chain: id, goal: `Goal ${id}`, state: "succeeded", rows, grew_usd: 0, ...more };
+function chain(id: string, rows: SpendingRow[], more: Partial<ChainSpending> = {}): Part {
+  return {
+    chain: id,
+    stamp: "",
+    about: { goal: `Goal ${id}`, words: [], state: "succeeded", grew_usd: 0, ...more },
+    rows,
+  };
 }
 
-const report = (all: SpendingOf[], more: object = {}) => costReport(all, { now, days: 7, by: "prompt", ...more });
+const report = (all: Part[], more: object = {}) =>
+  costReport(packFigures(all), { now, days: 7, by: "prompt", ...more });
 
 test("without a chain nothing is spent, nothing is forecast, and nothing is advised", () => {
   expect(report([])).toMatchObject({

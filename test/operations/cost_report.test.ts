@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { placeWith, type Place } from "../support/cli.ts";
@@ -54,6 +54,13 @@ test("an index that was deleted or damaged is made anew, and the report stays th
   expect(await again()).toEqual(before);
   const folder = join(caches, "claude-exec");
   for (const file of readdirSync(folder)) writeFileSync(join(folder, file), "This is no database. ".repeat(500));
+  expect(await again()).toEqual(before);
+  const kept = join(
+    folder,
+    readdirSync(folder).find((name) => name.endsWith(".figures"))!,
+  );
+  const newer = readFileSync(kept, "latin1").replace(/^\d+:/, "999:").replaceAll("Add it", "Changed");
+  writeFileSync(kept, newer, "latin1");
   expect(await again()).toEqual(before);
   rmSync(folder, { recursive: true });
   expect(await again()).toEqual(before);

@@ -236,7 +236,7 @@ test("render says which input is missing, unknown, of another kind, unreadable o
 test("statistics sum what prompts did in all chains of a home, and name a chain that cannot be read", async () => {
   const place = placeWith(quickApp);
   const ask = (input: object = {}) => operate("prompts stats", input, callerAt(place.workspace, place.env));
-  expect((await ask()).data).toEqual({ chains: 0, name: null, prompts: [], unread: [] });
+  expect((await ask()).data).toEqual({ chains: 0, name: null, prompts: [], prompt_metrics: {}, unread: [] });
   const caller = callerAt(place.workspace, place.env);
   const test_command = tiny.at(-1)!.split("=")[1];
   const begin = { task: "Add it", size: "tiny", trust: true, approve_policy: "auto", test_command };

@@ -28,6 +28,7 @@ export function costReportText(data: Report, flags: Input): string {
       models.length > 0,
       `  Without ${count(total.unpriced, "call")}: no price is known of ${models.join(", ")}.`,
     ),
+    ...where(total.replayed > 0, `  ${replayedText(total)}`),
     ...where(data.average_usd !== null, `- Average per chain: ${money(data.average_usd)}`),
     `- ${savedText(total)}`,
     `- ${wasteText(total)}`,
@@ -61,6 +62,10 @@ export function groupLines(groups: readonly Group[], width: number): string[] {
     ({ name, usd, share, calls, tokens }) =>
       `  ${path(name).padEnd(width)}  ${money(usd).padStart(8)}  ${percent(share).padStart(4)}  ${count(calls, "call")}, ${tokens.toLocaleString("en")} tokens`,
   );
+}
+
+export function replayedText({ replayed, replayed_usd }: Pick<Report["total"], "replayed" | "replayed_usd">): string {
+  return `Nobody paid for ${count(replayed, "call")} of them, ${money(replayed_usd)}: their replies were played from a recording.`;
 }
 
 export function savedText({ saved_usd: usd }: Pick<Report["total"], "saved_usd">): string {

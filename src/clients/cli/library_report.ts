@@ -4,6 +4,7 @@ import { count } from "../../util/count.ts";
 import { quoted } from "../../util/quoting.ts";
 import { wholeReport } from "./report_lines.ts";
 import { nextLines } from "./next.ts";
+import { timeText } from "./status_report.ts";
 import { money, path } from "./values.ts";
 
 /** The library's results as a person reads them. */
@@ -107,18 +108,30 @@ export function statsText(data: ResultOf<"prompts stats">): string {
       `${data.name || "No prompt"} has ${data.name ? "not " : ""}run in a chain of this home yet.`,
       ...unread,
     ].join("\n");
-  const width = Math.max(...rows.map((row) => row.prompt.length));
-  const cell = (text: string, size: number) => text.padStart(size);
-  const signed = (value: number) => `${value >= 0 ? "+" : ""}${value.toFixed(2)}`;
-  return [
-    count(data.chains, "chain"),
-    `${"prompt".padEnd(width)}  ${cell("runs", 5)}  ${cell("tokens a run", 12)}  ${cell("cost", 8)}  ${cell("confidence", 10)}  ${cell("repairs", 7)}`,
-    ...rows.map(
-      (row) =>
-        `${row.prompt.padEnd(width)}  ${cell(String(row.runs), 5)}  ${cell(row.tokens_per_run.toLocaleString("en"), 12)}  ${cell(money(row.usd), 8)}  ${cell(signed(row.confidence_moved), 10)}  ${cell(String(row.repairs), 7)}`,
-    ),
-    ...unread,
-  ].join("\n");
+  const table = [
+    ["prompt", "runs", "uncertainty", "tokens a run", "time a run", "cost", "rating", "repairs", "last used"],
+    ...rows.map(({ prompt, runs, reduction, rating, ...row }) => [
+      prompt,
+      String(runs),
+      reduction ? uncertaintyText(reduction) : "–",
+      row.tokens_per_run.toLocaleString("en"),
+      timeText(row.ms_per_run),
+      money(row.usd),
+      rating ? rating.mean.toFixed(1) : "–",
+      String(row.repairs),
+      row.last_used,
+    ]),
+  ];
+  const widths = table[0]!.map((_, at) => Math.max(...table.map((cells) => cells[at]!.length)));
+  const line = (cells: string[]) =>
+    cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join("  ");
+  return [count(data.chains, "chain"), ...table.map(line), ...unread].join("\n");
+}
+
+/** "−35 % ± 12": by how much a run lowered the uncertainty of the areas that it scored. */
+function uncertaintyText({ mean, low, high }: NonNullable<ResultOf<"prompts stats">["prompts"][number]["reduction"]>) {
+  const half = low === null || high === null ? "" : ` ± ${Math.round(((high - low) / 2) * 100)}`;
+  return `${mean < 0 ? "+" : "−"}${Math.round(Math.abs(mean) * 100)} %${half}`;
 }
 
 export function importedText({ imported, ...data }: ResultOf<"prompts import">): string {

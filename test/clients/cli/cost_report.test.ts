@@ -1,15 +1,21 @@
 import { expect, test } from "vitest";
 import { costReportCsv, costReportText } from "../../../src/clients/cli/cost_report.ts";
 import { costReport } from "../../../src/costs/cost_report.ts";
-import type { SpendingOf } from "../../../src/costs/spending.ts";
+import { packFigures, type Part } from "../../../src/costs/figures.ts";
 
-const row = { day: "2026-11-20", phase: "requirements", prompt: "mapper", model: "opus" };
+const row = { day: "2026-11-20", phase: "requirements", prompt: "mapper", model: "opus", version: "a" };
 const sums = { calls: 3, tokens: 12_000, usd: 1.5, saved_usd: 4, wasted_usd: 0.5, repairs: 1, repairs_usd: 0.5 };
-const chain = { goal: "Add JWT\nand more", state: "succeeded", grew_usd: 0 } as const;
+const about = { goal: "Add JWT\nand more", words: ["jwt"], state: "succeeded", grew_usd: 0 } as const;
+const chain = { stamp: "", about };
 
-function told(all: readonly SpendingOf[], more: object = {}) {
+function told(all: readonly Part[], more: object = {}) {
   const now = Date.parse("2026-11-20T12:00:00Z");
-  const data = { ...costReport(all, { now, days: 7, by: "prompt", ...more }), foreign: 0, unread: [], ...more };
+  const data = {
+    ...costReport(packFigures(all), { now, days: 7, by: "prompt", ...more }),
+    foreign: 0,
+    unread: [],
+    ...more,
+  };
   return { text: costReportText(data, {}).split("\n"), csv: costReportCsv(data).split("\n") };
 }
 
@@ -57,7 +63,9 @@ test("nothing spent, an unknown price, a wrong clock, and chains that do not cou
     "! Not counted: 2 chains not made by you in this home.",
   ]);
   const unpriced = { ...row, day: "2031-01-01", model: "some-model", calls: 1, unpriced: 1, saved_usd: -0.25 };
-  const { text } = told([{ ...chain, chain: "001", state: "open", rows: [unpriced] }]);
+  const replayed = { ...row, calls: 2, usd: 0.5, replayed: 2, replayed_usd: 0.5 };
+  const { text } = told([{ ...chain, chain: "001", about: { ...about, state: "open" }, rows: [unpriced, replayed] }]);
+  expect(text).toContain("  Nobody paid for 2 calls of them, $0.50: their replies were played from a recording.");
   expect(text).toContain("  Without 1 call: no price is known of some-model.");
   expect(text).toContain("- The provider's cache cost $0.25 more than it saved");
   expect(text).toContain("- Success rate: not known (0 succeeded, 0 stopped, 1 still open)");

@@ -202,16 +202,22 @@ test("a run tells all its report says, what it cost and where it is kept", () =>
 });
 
 test("statistics are a table, and name the chains that could not be read", () => {
-  const row = { prompt: "tide_table", runs: 12, tokens_per_run: 5_600, usd: 1.5, confidence_moved: 0.12, repairs: 1 };
-  const other = { prompt: "ebb", runs: 1, tokens_per_run: 10, usd: 0.004, confidence_moved: -0.1, repairs: 0 };
-  expect(told("prompts stats", { chains: 2, prompts: [row, other], unread: ["Chain 003 is damaged."] })).toEqual([
+  const measured = {
+    reduction: { mean: 0.354, low: 0.23, high: 0.478, measured: 9 },
+    rating: { mean: 4.25, chains: 4 },
+  };
+  const row = { prompt: "tide_table", runs: 12, tokens_per_run: 5_600, ms_per_run: 61_000, usd: 1.5, repairs: 1 };
+  const none = { reduction: null, rating: null, last_used: "2026-11-03" };
+  const other = { prompt: "ebb", runs: 1, tokens_per_run: 10, ms_per_run: 900, usd: 0.004, repairs: 0, ...none };
+  const rows = [{ ...row, ...measured, last_used: "2026-11-20" }, other];
+  expect(told("prompts stats", { chains: 2, prompts: rows, unread: ["Chain 003 is damaged."] })).toEqual([
     "2 chains",
-    "prompt       runs  tokens a run      cost  confidence  repairs",
-    "tide_table     12         5,600     $1.50       +0.12        1",
-    "ebb             1            10    $0.004       -0.10        0",
+    "prompt      runs  uncertainty  tokens a run  time a run    cost  rating  repairs   last used",
+    "tide_table    12   −35 % ± 12         5,600       1 min   $1.50     4.3        1  2026-11-20",
+    "ebb            1            –            10         1 s  $0.004       –        0  2026-11-03",
     "! Chain 003 is damaged.",
   ]);
-  expect(told("prompts stats", { chains: 1, prompts: [row], unread: [] })[0]).toBe("1 chain");
+  expect(told("prompts stats", { chains: 1, prompts: rows, unread: [] })[0]).toBe("1 chain");
 });
 
 test("where nothing ran, statistics say so, of all prompts or of one", () => {

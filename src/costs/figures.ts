@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import { crc32 } from "node:zlib";
+import { unlessRefused } from "../util/errors.ts";
+import { writeAtomic } from "../util/files.ts";
+import { amounts, dimensions, effects, type Amounts, type ChainSpending, type SpendingRow } from "./spending.ts";
+
+/** What is kept of one chain, or of one prompt that was run on its own, beside its rows. */
+export type ChainFigures = {
+  readonly chain: string;
+  /** How its journal looked when it was read. */
+  readonly stamp: string;
+  /** Where it cannot be counted: why it could not be read, or null for one that is not its user's own. */
+  readonly about: About | string | null;
+  /** Its rows end before this one, and begin where those of the chain before it end. */
+  readonly end: number;
+};
+
+export type About = Omit<ChainSpending, "rows">;
+
+/**
+ * The figures of a home in columns: reading ten thousand chains as objects would take longer than all else in a report.
+ * A row begins with the place in `kinds` of what it is about; its amounts follow.
+ */
+export interface Figures {
+  readonly kinds: readonly Kind[];
+  readonly chains: readonly ChainFigures[];
+  readonly numbers: Float64Array;
+}
+export type Kind = Pick<SpendingRow, (typeof dimensions)[number]>;
+
+export const noFigures: Figures = { kinds: [], chains: [], numbers: new Float64Array() };
+
+const columns = ["kind", ...amounts, ...effects] as const;
+const width = columns.length;
+/** Where a column stands in a row. */
+export const column = Object.fromEntries(columns.map((name, at) => [name, at])) as Record<
+  (typeof columns)[number],
+  number
+>;
+
+export type Part = Omit<ChainFigures, "end"> & { readonly rows: readonly SpendingRow[] | Float64Array };
+
+/** Puts chains together. The rows of those that are in `before` already, as `rowsOf` gives them, are taken as they are. */
+export function packFigures(parts: readonly Part[], before = noFigures): Figures {
+  const kinds = [...before.kinds];
+  const nameOf = (kind: Kind) => dimensions.map((name) => kind[name]).join("\n");
+  const places = new Map(kinds.map((kind, at) => [nameOf(kind), at]));
+  const placeOf = (row: SpendingRow) => {
+    const name = nameOf(row);
+    const { day, phase, prompt, model, version } = row;
+    const place = places.get(name) ?? kinds.push({ day, phase, prompt, model, version }) - 1;
+    places.set(name, place);
+    return place;
+  };
+  const numbersOf = (row: SpendingRow) => columns.map((name) => (name === "kind" ? placeOf(row) : (row[name] ?? 0)));
+  const packed = parts.map(({ rows }) => (rows instanceof Float64Array ? rows : rows.flatMap(numbersOf)));
+  const numbers = new Float64Array(packed.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  const chains = parts.map(({ chain, stamp, about }, at): ChainFigures => {
+    numbers.set(packed[at]!, end * width);
+    end += packed[at]!.length / width;
+    return { chain, stamp, about, end };
+  });
+  return { kinds, chains, numbers };
+}
+
+export function rowsOf({ chains, numbers }: Figures, at: number): Float64Array {
+  return numbers.subarray((chains[at - 1]?.end ?? 0) * width, chains[at]!.end * width);
+}
+
+/** Visits the rows of all chains that count. `start`: where the row begins in `numbers`. */
+export function eachRow({ chains }: Figures, visit: (start: number, chain: number) => void): void {
+  let row = 0;
+  for (const [chain, { about, end }] of chains.entries()) {
+    if (about !== null && typeof about === "object") for (; row < end; row++) visit(row * width, chain);
+    row = end;
+  }
+}
+
+/** Rows added up by the number that `keyOf` gives each, with the kind of the first; those with none are left out. */
+export function addUpRows(figures: Figures, keyOf: (start: number, chain: number) => number | undefined) {
+  const { numbers } = figures;
+  const sums: Float64Array[] = [];
+  eachRow(figures, (start, chain) => {
+    const key = keyOf(start, chain);
+    if (key === undefined) return;
+    const sum = sums[key];
+    if (!sum) sums[key] = numbers.slice(start, start + width);
+    else for (let at = 1; at < width; at++) sum[at]! += numbers[start + at]!;
+  });
+  return [...sums.entries()].flatMap(([key, sum]) => (sum ? [[key, sum] as const] : []));
+}
+
+/** What a report shows of a row, or of a sum of rows. */
+export function amountsOf(sum: Float64Array): Amounts {
+  return Object.fromEntries(amounts.map((name) => [name, sum[column[name]]!])) as Amounts;
+}
+
+/** The number of the form in which figures are kept. */
+const form = 1;
+
+/** Undefined where there are none, or none that can be believed: they are made anew from the journals then. */
+export function readFigures(path: string, key: string): Figures | undefined {
+  const bytes = unlessRefused(() => readFileSync(path));
+  const end = bytes?.indexOf("\n") ?? -1;
+  if (!bytes || end < 0) return undefined;
+  const [head, sum, length] = bytes.toString("utf8", 0, end).split(" ");
+  if (head !== `${form}:${key}` || Number(sum) !== crc32(bytes.subarray(end + 1), crc32(length ?? "")))
+    return undefined;
+  const text = end + 1 + Number(length);
+  const known = JSON.parse(bytes.toString("utf8", end + 1, text)) as Omit<Figures, "numbers">;
+  // Copied, so that the numbers begin where numbers may.
+  const start = bytes.byteOffset + text;
+  return { ...known, numbers: new Float64Array(bytes.buffer.slice(start, bytes.byteOffset + bytes.length)) };
+}
+
+/** `key`: what they depend on beside the journals. Where they cannot be kept, the next report reads all journals again. */
+export function keepFigures(path: string, key: string, { kinds, chains, numbers }: Figures): void {
+  const text = Buffer.from(JSON.stringify({ kinds, chains }));
+  const bytes = Buffer.concat([text, new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)]);
+  const head = Buffer.from(`${form}:${key} ${crc32(bytes, crc32(String(text.length)))} ${text.length}\n`);
+  unlessRefused(() => writeAtomic(path, Buffer.concat([head, bytes]), { durable: false }));
+}
