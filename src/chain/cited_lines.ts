@@ -11,16 +11,20 @@ const room = { all: 16_000, each: 6_000, whole: 2_000 };
 
 /**
  * For the first step of an implementation: the lines that its solution rests on, as they are on disk now. What reports
- * cited comes first, the shortest first, then short files that the solution edits.
+ * cited comes first, the shortest first, then short files that the solution edits. For the first step of a chain with a
+ * pattern: the files that the pattern names.
  */
 export function citedLines(context: Context, item: Item, workspace: Workspace): { text: string; seen: Seen[] } {
   const { solution, engine, current_phase: phase } = context;
   const hasBegun = earlierIn(context, item).some(({ expects }) => expects === "report");
-  const isFirst = phase === "implementation" && item.expects === "report" && !item.fresh && !hasBegun;
+  const pattern = context.prompts_executed.length === 0 ? engine.applied?.pattern : undefined;
+  const isOpening = phase === "implementation" || pattern !== undefined;
+  const isFirst = isOpening && item.expects === "report" && !item.fresh && !hasBegun;
   const files = solution?.solution.files ?? [];
   const edited = files.flatMap(({ path, change }) => (change === "delete" ? [] : [path]));
   const lengthOf = (ref: string) => Math.min(linesIn(ref).to, 1e6) - linesIn(ref).from;
-  const cited = engine.cited.toSorted((one, other) => lengthOf(one) - lengthOf(other));
+  const rested = pattern ? [...pattern.files.map(({ path }) => path), ...pattern.read] : engine.cited;
+  const cited = rested.toSorted((one, other) => lengthOf(one) - lengthOf(other));
   const isWhole = (at: number) => at >= cited.length;
   const parts: string[] = [];
   const seen: Seen[] = [];
@@ -49,7 +53,11 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
   }
   const data = parts.join("\n\n").replaceAll("</lines", "<\\/lines");
   const missing = left.size > 0 ? `There was no room for: ${[...left].slice(0, 10).join(", ")}.\n\n` : "\n";
-  return { text: parts.length > 0 ? `${heading}\n<lines kind="data">\n${data}\n</lines>\n${missing}` : "", seen };
+  const heading = pattern ? ofPattern : ofSolution;
+  return {
+    text: parts.length > 0 ? `${heading}\n${asRead}\n<lines kind="data">\n${data}\n</lines>\n${missing}` : "",
+    seen,
+  };
 }
 
 /** The parts of a range that were not shown yet. */
@@ -64,5 +72,6 @@ function newRanges(from: number, to: number, isShown: (line: number) => boolean)
   return ranges;
 }
 
-const heading = `## Lines that the solution rests on
-They are as on disk now and count as read: do not read them again.`;
+const ofSolution = "## Lines that the solution rests on";
+const ofPattern = "## Files that the pattern's chain changed or cited";
+const asRead = "They are as on disk now and count as read: do not read them again.";

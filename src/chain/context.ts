@@ -145,6 +145,8 @@ export type PermittedCommand = Readonly<Pick<Extract<Request, { kind: "command" 
 export type Engine = Readonly<{
   gates: Gates;
   limits: Limits;
+  /** What a person applied before the first step. */
+  applied: Omit<EventNamed<"pattern_applied">, "type" | "event"> | null;
   test_command: readonly string[] | null;
   tests: Readonly<{
     /** Where the command was found, in words. */
@@ -368,6 +370,7 @@ export const emptyContext: Context = {
       rounds: 6,
       repeats: 3,
     },
+    applied: null,
     test_command: null,
     tests: { found_in: "", confirmed: false, question: null, known_failing: null, in_workspace: false },
     said: [],

@@ -3,6 +3,7 @@ import type { QueuedPrompt } from "./events.ts";
 import { blocking, hasWritten, isFinished, isUnsatisfied, openFindings, reviewersOf, reviewsDue } from "./gates.ts";
 import { nextNumber, queueKey } from "./item.ts";
 import { triggers, type Trigger } from "./roles.ts";
+import { isAboutTests } from "./test_question.ts";
 
 /** Prompts that the engine queues without asking the controller, because the rules leave no choice. */
 export interface OwnStep {
@@ -18,7 +19,9 @@ export function ownStep(context: Context): OwnStep | undefined {
     case "requirements-clarification": {
       const isFresh =
         executed.every((name) => name === triggers.recovery.prompt) &&
-        questions.length === 0 &&
+        questions.every(
+          ({ id }) => isAboutTests(id) || engine.applied?.pattern.questions.some((one) => one.id === id),
+        ) &&
         nextNumber(context) === 1;
       return isFresh ? runAlone(context, triggers.fresh_chain) : undefined;
     }

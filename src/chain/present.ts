@@ -56,7 +56,7 @@ export function proposalOf(context: Context, prompt: string, { report, action }:
 export function present(context: Context, proposal: Proposal, base: Base): ChainEvent[] | { refused: string[] } {
   const { solution, of, patched, earlier } = proposal;
   const before = Object.keys(earlier).length > 0 ? { earlier } : {};
-  if (context.current_phase === "context-building" && !isSmallChange(solution) && !fitsTiny(solution))
+  if (context.current_phase === "context-building" && !isKnownWay(context, solution) && !fitsTiny(solution))
     return [
       event("phase_changed", { from: "context-building", to: "uncertainty-analysis", reason: tooLarge, focus: "" }),
     ];
@@ -69,6 +69,11 @@ export function present(context: Context, proposal: Proposal, base: Base): Chain
   const text = pageText(solution.title, page);
   const id = solutionHash(text, base);
   return [...way, event("solution_presented", { solution, text, page, id, base, of, patched, ...before })];
+}
+
+/** A small change, or one of a kind that an earlier chain has proved: the gates of confidence hold all the same. */
+function isKnownWay({ engine }: Context, solution: Solution): boolean {
+  return isSmallChange(solution) || engine.applied !== null;
 }
 
 const tooLarge =
@@ -94,7 +99,7 @@ function wayToApproval(context: Context, solution: Solution): ChainEvent[] | { r
           );
         break;
       }
-      if (!isSmallChange(solution))
+      if (!isKnownWay(context, solution))
         return { refused: [`A solution is presented after the uncertainty analysis; this is ${from}.`] };
       const clarified = from === "requirements-clarification" ? gate(context, "context-building") : [];
       const reasons = [...clarified, ...confidenceGate(context)];

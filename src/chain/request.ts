@@ -174,7 +174,9 @@ export function shortList(context: Context, prompts: readonly Listed[]): readonl
   const open = context.uncertainties.filter(({ resolved }) => !resolved).map(({ area }) => area);
   const words = [...open.map((area) => area.replaceAll("_", " ")), context.engine.focus].flatMap(wordsOf);
   const wanted = new Set(words);
-  const fit = (prompt: Listed) => wordsIn(prompt).filter((word) => wanted.has(word)).length;
+  const preferred = context.engine.applied?.pattern.prompts ?? [];
+  const fit = (prompt: Listed) =>
+    wordsIn(prompt).filter((word) => wanted.has(word)).length + (preferred.includes(prompt.name) ? 100 : 0);
   const isDemanded = ({ name }: Listed) => demanded[phase].includes(name);
   const { quality } = context.engine.gates;
   const isFree = (prompt: Listed) =>

@@ -114,11 +114,11 @@ function weighed(words: readonly string[], weight: (word: string) => number): nu
   return words.reduce((sum, word) => sum + weight(word), 0);
 }
 
-/** "auth" and "authentication", "session" and "sessions", but not "port" and "report". */
+/** "auth", "authentication" and "oauth", but not "port" and "report". */
 function isAlike(one: string, other: string): boolean {
   if (one === other) return true;
   const [short, long] = one.length < other.length ? [one, other] : [other, one];
-  return short.length >= 4 && long.startsWith(short);
+  return short.length >= 4 && (long.startsWith(short) || long.slice(1) === short);
 }
 
 /** What kind of demand it is, by its verb: patterns of another form seldom fit. */
@@ -148,7 +148,7 @@ function wordsOf(text: string): string[] {
 }
 
 const common = new Set(
-  "add all also and any app application are based but can code create existing file for from function has have implement into its make module need new not our out per please should support that the their then this use user using when where which with without you your".split(
+  "add all also and any app application are based but can code create existing file for from has have implement into its make module need new not our out per please should support that the their then this use user using when where which with without you your".split(
     " ",
   ),
 );

@@ -11,6 +11,7 @@ import type { Caller } from "../session/caller.ts";
 import type { Session } from "../session/session.ts";
 import type { ChainResult } from "./chain_answer.ts";
 import { fitting } from "./newest_chain.ts";
+import { text } from "../session/options.ts";
 import { adopt, running, runningChain, type RunningChain } from "./flags.ts";
 import { chainOperation } from "./chain_operation.ts";
 import type { Answer } from "./operation.ts";
@@ -53,6 +54,7 @@ export const newOperation = chainOperation({
       mode: mode
         .default("tdd")
         .describe("tdd: tests first. direct: code may come first. plan-only: nothing is written"),
+      pattern: text.optional().describe("Apply this pattern, by its name or title; none: apply none"),
       worktree: z.boolean().optional().describe("Work in a git worktree of its own, beside your files"),
     }),
   async run(input, session, caller) {
@@ -69,7 +71,9 @@ export const newOperation = chainOperation({
     const there = beside?.deps ?? deps;
     const worktree = beside ? { worktree: beside.worktree } : {};
     const started = { goal: input.task, size: input.size, mode: input.mode, ...worktree, ...settings };
-    const chain = await createChain(session.beginning(caller), started);
+    const { patternFor } = await import("./apply_pattern.ts");
+    const learned = await patternFor(input, there.workspace, session, caller);
+    const chain = await createChain(session.beginning(caller), started, learned);
     return driveChain(chain, { session, config }, caller, async () => {
       if (there.permission.mode !== "read") await there.sandbox.open();
       return runTurn(chain, there, policy, caller.signal);

@@ -7,6 +7,7 @@ import { event, type ChainLine, type Edit, type WorkMode } from "../chain/events
 import { objection, type PersonMessage } from "../chain/inbox.ts";
 import { readChain } from "../chain/inspect.ts";
 import { nextStep } from "../chain/next.ts";
+import { tookOf } from "../chain/pattern.ts";
 import { openChain, withLedger, type Chain } from "../chain/open.ts";
 import type { ChainStore } from "../chain/ownership.ts";
 import { durations } from "../chain/view.ts";
@@ -151,6 +152,11 @@ export async function driveChain(
       answer.data.durations = durations(chain.context, lines);
       const { solution } = chain.context;
       if (solution?.standing === "approved") answer.data.decided = decidedSince(lines, solution);
+      const { applied } = chain.context.engine;
+      if (applied) {
+        const { pattern, estimate } = applied;
+        answer.data.applied = { title: pattern.title, estimate, took: tookOf(chain.context, lines) };
+      }
     }
     return ending.type === "interrupted" ? { ...answer, exit: exitCodeOfStop(caller.signal) } : answer;
   } catch (error) {

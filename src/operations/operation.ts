@@ -95,4 +95,4 @@ export { sessionOptions, type SessionOptions } from "../session/options.ts";
 export { openSession, type Session } from "../session/session.ts";
 export type { ChainLine } from "../chain/events.ts";
 export type { Progress } from "../chain/deps.ts";
-export type { Caller } from "../session/caller.ts";
+export type { Caller, PatternOffer } from "../session/caller.ts";

@@ -1,9 +1,7 @@
 import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { slugOf } from "../chain/open.ts";
-import { namedPattern, patternFile, patternFiles, patternName, patternText, readPattern } from "../library/pattern.ts";
-import { rowOf, type PatternRow } from "../library/similar.ts";
+import type { PatternRow } from "../library/similar.ts";
 import type { Session } from "../session/session.ts";
 import { manifestKind } from "../tools/manifests.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
@@ -31,6 +29,8 @@ export const savePatternOperation = operation({
   async run(input, session) {
     const { readChain } = await import("../chain/inspect.ts");
     const { patternOf } = await import("../chain/pattern.ts");
+    const { patternFile, patternText, readPattern } = await import("../library/pattern.ts");
+    const { slugOf } = await import("../chain/open.ts");
     const { id, workspace } = await session.ownChain(input.chain);
     const { context, lines } = readChain(session.store, id);
     if (!fitting.finished.fits(context)) {
@@ -38,9 +38,10 @@ export const savePatternOperation = operation({
       const message = `Chain ${id} has not finished a change, so there is no way to keep yet. Nothing was saved.`;
       throw new UserError("not_finished", message, next, exitCodes.usage);
     }
-    const title = input.name ?? context.solution?.solution.title ?? context.goal;
+    const { applied } = context.engine;
+    const title = input.name ?? applied?.pattern.title ?? context.solution?.solution.title ?? context.goal;
     const found = patternOf(lines, title, await stackOf(await session.filesOf(workspace, null)));
-    const name = slugOf(found.title);
+    const name = applied && input.name === undefined ? applied.name : slugOf(found.title);
     const folder = join(session.home.path, "patterns");
     const file = patternFile(folder, name);
     if (existsSync(folder) && !lstatSync(folder).isDirectory()) {
@@ -49,7 +50,8 @@ export const savePatternOperation = operation({
     }
     const before = existsSync(file) ? readPattern(file) : undefined;
     // Another chain of the same kind adds what it took; the words of a person stay.
-    const isSame = typeof before === "object" && before.took.some(({ chain }) => chain === id);
+    const isSame =
+      typeof before === "object" && (applied?.name === name || before.took.some(({ chain }) => chain === id));
     if (before !== undefined && !isSame && !input.replace) {
       const again = { chain: id, ...(input.yes ? { yes: true } : {}) };
       throw new UserError(
@@ -101,6 +103,7 @@ export const patternsShowOperation = operation({
   options: ["home"],
   input: () => z.object({ name: z.string().describe("Its title, or the name of its file") }),
   async run({ name }, session) {
+    const { namedPattern, patternFile, readPattern } = await import("../library/pattern.ts");
     const { folder, rows } = await patternsOf(session);
     const row = namedPattern(name, rows);
     const file = patternFile(folder, row.name);
@@ -117,6 +120,8 @@ export function noPattern(file: string, why: string): UserError {
 /** The patterns of a home, and why other files of its folder are none. Those of a folder that is not trusted do not count. */
 export async function patternsOf(session: Session) {
   const folder = join(session.home.path, "patterns");
+  const { patternFiles, patternName, readPattern } = await import("../library/pattern.ts");
+  const { rowOf } = await import("../library/similar.ts");
   const files = session.isTrusted() ? patternFiles(folder) : [];
   if (files.length === 0) return { folder, rows: [], problems: [] };
   const index = await session.index();

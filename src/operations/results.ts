@@ -72,6 +72,10 @@ const pageSections = listOf(
   }),
 );
 
+const range = z.tuple([amount, amount]);
+/** From the least to the most that chains of a pattern took. */
+const estimate = z.object({ chains: amount, questions: amount, calls: range, minutes: range, usd: range });
+
 const ending = z.discriminatedUnion("type", [
   z.object({ type: z.literal("completed"), summary: z.string() }),
   /** The task was a question, and this is its answer. */
@@ -164,6 +168,8 @@ export const chainStands = z.object({
   durations: z.exactOptional(durations),
   /** Decided after the approval, and not part of what was approved. Once the chain is over. */
   decided: z.exactOptional(texts),
+  /** The pattern that was applied, what its chains took, and what this one took. Once the chain is over. */
+  applied: z.exactOptional(z.object({ title: z.string(), estimate, took: patternSchema.shape.took.element })),
   solution_hash: z.string().nullable(),
   context_file: z.string(),
   /** Where the app of a rehearsal lies. */
@@ -304,9 +310,6 @@ export const costReportResult = z.object({
   unread: texts,
 });
 
-const range = z.tuple([amount, amount]);
-/** From the least to the most that chains of a pattern took. */
-const estimate = z.object({ chains: amount, questions: amount, calls: range, minutes: range, usd: range });
 export const patternsResult = z.object({
   folder: z.string(),
   patterns: listOf(z.object({ name: z.string(), title: z.string(), stack: texts, estimate })),

@@ -225,6 +225,7 @@ export const askRewind = yesOrNo("Go back?");
 export const askMoved = yesOrNo("Did you move this project here? If yes, its chains continue here.");
 export const askModels = yesOrNo("Use the project's models here, at their price?");
 
+export const askApply = yesOrNo("Apply with adaptations?", true);
 export const askSave = yesOrNo("Save as reusable pattern?", true);
 
 function yesOrNo(message: string, initialValue = false) {

@@ -10,10 +10,12 @@ import { operationNamed, operations, perform, type Outcome } from "../../operati
 import { demoAnswers } from "../../operations/setup.ts";
 import { exitCodeOfStop, exitCodes, messageOf, systemCode, UserError } from "../../util/errors.ts";
 import type { Input } from "../../util/next.ts";
+import { quoted } from "../../util/quoting.ts";
 import { realWorld, userOfSystem, type World } from "../../util/world.ts";
 import { readArguments, usageLine, type Order } from "./arguments.ts";
 import {
   askAdopt,
+  askApply,
   askApproval,
   askBudget,
   askModels,
@@ -31,7 +33,7 @@ import { narrate } from "./narrate.ts";
 import { flagsAgain, nextLines } from "./next.ts";
 import { openLive } from "./progress.ts";
 import { rewindText, testsLine, type ChainStands } from "./change_report.ts";
-import { foundLines } from "./pattern_report.ts";
+import { foundLines, offerLines } from "./pattern_report.ts";
 import { approvalLines, assumptionsOn, headLine, pageLines, restLines, type Seen } from "./page.ts";
 import { lossText, type Offer } from "./recover_report.ts";
 import { reportText, standing } from "./report.ts";
@@ -95,6 +97,16 @@ async function carryOut(order: Order): Promise<number> {
         screen.print(screen.style("yellow", `  ! ${unheardText()}`));
     },
     progress: live.sign,
+    async offer(offer) {
+      const lines = offerLines(offer, screen.columns).map(harmless);
+      if (!interactive) {
+        screen.print(`${lines[0]}. It is not applied unless you name it: --pattern ${quoted(offer.name)}`);
+        return false;
+      }
+      live.stop();
+      screen.print(lines.join("\n"));
+      return askApply(stop.signal);
+    },
   };
   let session: Session | undefined;
   /** A new session, in place of the one that is open, with what its user said meanwhile. */

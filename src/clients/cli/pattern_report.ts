@@ -1,6 +1,8 @@
 import type { ResultOf } from "../../operations/operations.ts";
 import { count } from "../../util/count.ts";
 import type { Input } from "../../util/next.ts";
+import type { PatternOffer } from "../../operations/operation.ts";
+import type { ChainStands } from "./change_report.ts";
 import { nextLines } from "./next.ts";
 import { wrap } from "./terminal.ts";
 import { money, path } from "./values.ts";
@@ -35,6 +37,26 @@ export function patternsText({ patterns, problems, folder }: ResultOf<"patterns"
   const rows = patterns.map(({ name, title, estimate }) => `${name}  "${title}": ${estimateText(estimate)}`);
   const none = patterns.length === 0 ? [`There is no pattern in ${path(folder)} yet.`] : [];
   return [...rows, ...none, ...problems.map(({ file, why }) => `! ${path(file)} is no pattern: ${why}.`)].join("\n");
+}
+
+/** What is shown of a pattern that fits a new task, before a person says whether it is applied. */
+export function offerLines({ pattern, likeness, why, estimate }: PatternOffer, columns: number): string[] {
+  const { questions, decisions, custom_prompts: needed } = pattern;
+  const plan = [
+    `Shares ${why.join("; ")}`,
+    ...(questions.length > 0 ? [`Asks first: ${questions.map(({ question }) => question).join(" ")}`] : []),
+    `Proposes: ${pattern.strategy}`,
+    ...decisions.slice(0, 3).map(({ choice }) => `Proposes: ${choice}`),
+    ...(needed.length > 0 ? [`Needs prompts that are not here: ${needed.map(({ name }) => name).join(", ")}`] : []),
+    `Took: ${estimateText(estimate)}`,
+  ];
+  const head = `Similar pattern: "${pattern.title}" (${Math.round(likeness * 100)} %)`;
+  return [head, ...plan.map((text) => `- ${wrap(text, columns, "  ").trimStart()}`)];
+}
+
+/** What the chains of a pattern took, and beside it what the chain took to which it was applied. */
+export function comparedLines({ title, estimate, took }: NonNullable<ChainStands["applied"]>): string[] {
+  return [`Pattern "${title}": ${estimateText(estimate)}`, `This chain:   ${tookText(took)}`];
 }
 
 /** What it knows, a line for each kind; long lines hang. */

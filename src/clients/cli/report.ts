@@ -26,7 +26,7 @@ import {
 import { costReportCsv, costReportText, groupLines, savedText, wasteText } from "./cost_report.ts";
 import { logText } from "./log_report.ts";
 import { title } from "./narrate.ts";
-import { patternsText, patternText, savedPatternText } from "./pattern_report.ts";
+import { comparedLines, patternsText, patternText, savedPatternText } from "./pattern_report.ts";
 import { inWords } from "./report_lines.ts";
 import { commandLine, flagsText, nextLines } from "./next.ts";
 import { offerText, recoveredText } from "./recover_report.ts";
@@ -205,6 +205,7 @@ function chainText(
     `${flags["replay"] ? "Would have cost" : "Cost"}: ${money(cost.usd)}, ${cost.tokens.toLocaleString("en")} tokens${unpriced}. Details: ${commandLine("chain-cost", { chain: id }, flags)}`,
   );
   if (data.durations) lines.push(`Time: ${wholeTime(data.durations)}`);
+  if (data.applied) lines.push(...comparedLines(data.applied));
   lines.push(...lostCalls(cost.lost_calls, id, flags));
   if (ending.type === "completed" && data.files.length > 0) {
     lines.push(`Look at the changes: ${commandLine("diff", { chain: id }, flags)}`);
