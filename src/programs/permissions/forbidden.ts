@@ -6,7 +6,9 @@ import type { ShellCommand } from "./shell.ts";
 
 /** Why commands are never run, whatever the rules and the mode say. Any word of an opaque command may be a program. */
 export function forbiddenBecause(commands: readonly ShellCommand[], hidden: readonly string[]): string | undefined {
-  const download = commands.findIndex(({ argv }) => downloaders.has(programOf(argv)));
+  const download = commands.findIndex(({ argv, isOpaque }) =>
+    (isOpaque ? argv : argv.slice(0, 1)).some((word) => downloaders.has(programOf([word]))),
+  );
   if (download >= 0 && commands.slice(download + 1).some(({ argv }) => runsItsInput(argv))) return downloadRun;
   const judge = (argv: readonly string[]) =>
     gitIsLeft(gitWriteOf(gitWords(argv))) ?? forbiddenProgram(argv) ?? closedFile(argv, hidden);

@@ -4,7 +4,7 @@ import { forbiddenBecause, forbiddenWithin, wordsWithin, writtenBy } from "./for
 import { programOf } from "./opaque_commands.ts";
 import { isSpelledOut, matchesPath, mayMatch, readRule, surelyMatches } from "./rules.ts";
 import type { Rule } from "./rules.ts";
-import { parseShell, withStarted } from "./shell.ts";
+import { commandsWithin, parseShell, withStarted } from "./shell.ts";
 import type { ShellCommand } from "./shell.ts";
 
 /** What may be done without asking: nothing but looking, what a rule allows, changes of files too, all. */
@@ -48,9 +48,10 @@ export function judgeCommand(line: string, rules: Rules): Judgement {
   const isOpaque = shell.type === "opaque" || commands.some((command) => command.isOpaque);
   const words = commands.map(({ argv }) => argv.slice(1).join(" ")).join("\n");
   const text = shell.type === "opaque" ? line : isOpaque ? words : "";
+  const possible = [...commands, ...commands.flatMap(commandsWithin)];
   const denied =
-    forbiddenBecause(commands, rules.hidden) ??
-    firstOf(commands, (each) => deniedBecause(each, rules)) ??
+    forbiddenBecause(possible, rules.hidden) ??
+    firstOf(possible, (each) => deniedBecause(each, rules)) ??
     forbiddenWithin(text) ??
     namedWithin(text, rules.deny, "denies");
   if (denied !== undefined) return deny(denied);

@@ -31,6 +31,16 @@ export function withStarted(command: ShellCommand): ShellCommand[] {
   return [command, ...command.starts.flatMap(withStarted)];
 }
 
+/** What the words of an opaque command would be as lines of a shell, e.g. "watch 'git status'" → "git status". */
+export function commandsWithin({ argv, isOpaque }: ShellCommand): ShellCommand[] {
+  const lines = isOpaque ? argv.slice(1).filter((word) => /\s/.test(word)) : [];
+  return lines.flatMap((line) => {
+    const shell = parseShell(line);
+    const commands = shell.type === "opaque" ? [] : shell.commands.flatMap(withStarted);
+    return [...commands, ...commands.flatMap(commandsWithin)];
+  });
+}
+
 function readThrough(command: SimpleCommand): ShellCommand | Opaque {
   const { argv, globs } = command;
   const program = programOf(argv);
