@@ -350,7 +350,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "lost_cost_entered":
       return { ...context, cost_tracking: settleLost(context.cost_tracking, event.usd) };
     case "cost_alerted":
-      return withEngine(context, { alerted: true });
+      return event.of ? context : withEngine(context, { alerted: true });
     case "parked": {
       const { code, exit, message } = event;
       const next = forChain(event.next, context.chain_id);

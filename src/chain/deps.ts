@@ -8,6 +8,8 @@ import type { Permission } from "./consent.ts";
 import type { Chain } from "./open.ts";
 
 /** What a chain needs from the world to take its steps. */
+export type PassedSum = { of: "day" | "project"; usd: number; threshold: number };
+
 export interface Deps {
   readonly world: World;
   readonly model: Model;
@@ -18,6 +20,8 @@ export interface Deps {
   readonly prices: PriceTable;
   /** When the next request may be sent. See `ModelRequest`. */
   readonly pace?: () => number;
+  /** The sums over all chains of the home that passed what their user set, each of them once. */
+  readonly passedSums?: (() => Promise<readonly PassedSum[]>) | undefined;
   /** Hands a cost alert to the user's own command. Gives what went wrong with that, in one line. */
   readonly alert?: ((facts: object) => Promise<string | undefined>) | undefined;
   readonly library: Library;

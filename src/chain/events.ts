@@ -321,7 +321,8 @@ interface Events {
   };
   /** A person says what all lost calls so far really cost together. */
   lost_cost_entered: { usd: number; from?: string };
-  cost_alerted: { usd: number; threshold: number };
+  /** `of`: the sum that passed it, of all chains of the home; left out, it is what this chain cost. */
+  cost_alerted: { usd: number; threshold: number; of?: "day" | "project" };
   parked: { code: string; exit: number; message: string; next: readonly Next[] };
   /** A run ended before its chain waited or was done. `why`: in words. */
   interrupted: { why: string };

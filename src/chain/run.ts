@@ -5,7 +5,7 @@ import { ledgerIsFull } from "./afford.ts";
 import { callModel } from "./ask.ts";
 import { engineCall } from "./called.ts";
 import { leaveToChange, renewedRequest } from "./consent.ts";
-import type { Deferred, Deps, Work } from "./deps.ts";
+import type { Deferred, Deps, PassedSum, Work } from "./deps.ts";
 import { contextFull, openEpoch, otherEngine } from "./epoch.ts";
 import { event, type Request } from "./events.ts";
 import { answered, approval, presentAgain, takeInbox } from "./inbox.ts";
@@ -74,6 +74,8 @@ export async function runTurn(
       await perform(work, step, policy);
       if (step === early && step.type === "run_tests" && chain.context.solution?.standing === "presented")
         await chain.append(withLedger(engineActor, [presentAgain(chain.context, deps.workspace)]));
+      if (step.type === "call_model" || step.type === "together")
+        for (const passed of (await deps.passedSums?.()) ?? []) await alert(work, passed);
       chain.writeView(false);
     }
   };
@@ -164,13 +166,8 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<unknown>
       );
     case "open_epoch":
       return openEpoch(work, "A new record begins.");
-    case "alert": {
-      const { usd, threshold } = step;
-      await chain.append({ by: engineActor, bodies: [event("cost_alerted", { usd, threshold })] });
-      const { chain_id, goal, workspace } = chain.context;
-      const trouble = await deps.alert?.({ alert: "chain", chain_id, goal, workspace, usd, threshold_usd: threshold });
-      return trouble && deps.progress({ type: "notice", line: trouble });
-    }
+    case "alert":
+      return alert(work, { usd: step.usd, threshold: step.threshold });
     case "queue": {
       const { why, prompts } = step;
       if (ledgerIsFull(chain.context, deps)) return condense(work);
@@ -204,6 +201,14 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<unknown>
     case "wait_for_permission":
       throw new Error(`${step.type} is an ending, not a step.`);
   }
+}
+
+async function alert({ chain, deps }: Work, passed: Omit<PassedSum, "of"> & Partial<PassedSum>): Promise<void> {
+  const { of = "chain", usd, threshold } = passed;
+  await chain.append({ by: engineActor, bodies: [event("cost_alerted", passed)] });
+  const { chain_id, goal, workspace } = chain.context;
+  const trouble = await deps.alert?.({ alert: of, chain_id, goal, workspace, usd, threshold_usd: threshold });
+  if (trouble) deps.progress({ type: "notice", line: trouble });
 }
 
 /**

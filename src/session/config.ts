@@ -55,6 +55,12 @@ export const configSchema = z.strictObject({
         .describe("A chain pauses before the call that could pass it."),
       budget_tokens: orNothing(z.int().positive()).default(null),
       cost_alert_usd: orNothing(z.number().positive()).default(5).describe("Said once when a chain passes it."),
+      cost_alert_day_usd: orNothing(z.number().positive())
+        .default(null)
+        .describe("Said once a day when what all chains of this home cost that day passes it."),
+      cost_alert_project_usd: orNothing(z.number().positive())
+        .default(null)
+        .describe("Said once when what all chains of this home cost together passes it."),
       requests_per_minute: orNothing(z.int().positive())
         .default(null)
         .describe("Requests to a model in any minute, of all processes of this home together."),

@@ -11,6 +11,7 @@ import { sha256 } from "../util/hash.ts";
 import { isInside } from "../workspace/place.ts";
 import { openWorkspace } from "../workspace/workspace.ts";
 import type { Config } from "./config.ts";
+import type { HomeFigures } from "./figures.ts";
 import { contextsOf } from "./home.ts";
 import { keyFolder } from "./key.ts";
 import { promptFolders } from "./library.ts";
@@ -18,6 +19,7 @@ import type { SessionOptions } from "./options.ts";
 import { permissionOf } from "./permission.ts";
 import { ownFolders, packageFolder, rulesFiles, rulesName, userFolders, type Home } from "./places.ts";
 import { rulesOf } from "./project_rules.ts";
+import { sumWatch } from "./sum_watch.ts";
 import { deniedBy, sandboxIn } from "./sandbox.ts";
 
 /** All that a chain needs to take its steps, but for whoever listens to them. */
@@ -43,6 +45,7 @@ export interface EngineParts {
   /** A worktree that chains work in, in place of the workspace itself. */
   readonly worktree: string | undefined;
   readonly progress: Deps["progress"];
+  readonly figures: () => Promise<HomeFigures>;
 }
 
 export function openEngine(parts: EngineParts): Engine {
@@ -87,6 +90,12 @@ export function openEngine(parts: EngineParts): Engine {
       contextWindow: config.limits.context_window,
       warningThreshold: config.limits.warning_threshold,
       prices: config.prices,
+      passedSums: sumWatch(
+        config.limits,
+        join(state, "alerts", sha256(home.path).slice(0, 16)),
+        parts.figures,
+        world.now,
+      ),
       alert: program === undefined ? undefined : alert,
       ...(perMinute === null ? {} : { pace: openPace(join(state, "requests", homeName), perMinute, world.now) }),
       library,

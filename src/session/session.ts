@@ -175,6 +175,7 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
       library: (await library.get()).library,
       worktree,
       progress,
+      figures,
     });
   };
 

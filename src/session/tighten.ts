@@ -19,7 +19,8 @@ export const userOnly = words(
 export const mayTighten = {
   min: words(
     "limits.max_tokens_per_prompt limits.context_window limits.warning_threshold limits.budget_usd " +
-      "limits.budget_tokens limits.cost_alert_usd limits.requests_per_minute limits.turns limits.turns_per_prompt limits.rounds limits.repeats " +
+      "limits.budget_tokens limits.cost_alert_usd limits.cost_alert_day_usd limits.cost_alert_project_usd " +
+      "limits.requests_per_minute limits.turns limits.turns_per_prompt limits.rounds limits.repeats " +
       "prompts.core gates.ambiguity gates.unproven gates.simplicity tests.timeout_seconds permissions.unsandboxed",
   ),
   max: words("gates.requirements gates.overall gates.area"),

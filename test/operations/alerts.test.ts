@@ -65,3 +65,38 @@ test("a workspace names no command", async () => {
   expect(place.events("cost_alerted")).toHaveLength(1);
   expect(existsSync(stolen)).toBe(false);
 });
+
+test("what all chains cost on a day and together is told once, by whichever chain passes it", async () => {
+  const place = placeWith(quickApp);
+  const file = join(place.beside, "facts");
+  const command = ["sh", "-c", 'cat >> "$1"; echo >> "$1"', "sh", file];
+  const configure = (day: number, project: number) =>
+    place.configure({ limits: { cost_alert_day_usd: day, cost_alert_project_usd: project }, alerts: { command } });
+  const replay = recordingAt(place.beside, asksFirst);
+  const begin = () => operate("new", { task, trust: true, replay }, callerAt(place.workspace, place.env));
+  const alerts = () => {
+    const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
+    return lines.map((line) => {
+      const { alert, chain_id } = JSON.parse(line) as Record<string, unknown>;
+      return [alert, chain_id];
+    });
+  };
+  await begin();
+  const { usd } = (await operate("chain-cost", { chain: "1" }, callerAt(place.workspace, place.env))).data as {
+    usd: number;
+  };
+  configure(usd * 1.5, usd * 2.5);
+  await begin();
+  expect(alerts()).toEqual([["day", "002"]]);
+  await begin();
+  await begin();
+  expect(alerts()).toEqual([
+    ["day", "002"],
+    ["project", "003"],
+  ]);
+  expect(place.events("cost_alerted", "003")).toMatchObject([{ of: "project", threshold: usd * 2.5 }]);
+  // A sum that is below again, because a higher one was set, is told when it passes that.
+  configure(usd * 100, usd * 4.5);
+  await begin();
+  expect(alerts().at(-1)).toEqual(["project", "005"]);
+});

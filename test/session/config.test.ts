@@ -26,6 +26,8 @@ test("without a config.json every key has its default", () => {
       budget_usd: 10,
       budget_tokens: null,
       cost_alert_usd: 5,
+      cost_alert_day_usd: null,
+      cost_alert_project_usd: null,
       requests_per_minute: null,
       turns: 400,
       turns_per_prompt: 40,

@@ -140,7 +140,7 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
     case "cost_alerted":
       return say(
         "!",
-        `This chain has cost $${line.usd.toFixed(2)}, more than the $${line.threshold.toFixed(2)} you wanted to hear of.`,
+        `${alertSubject[line.of ?? "chain"]} cost $${line.usd.toFixed(2)}, more than the $${line.threshold.toFixed(2)} you wanted to hear of.`,
       );
     case "lost_cost_entered":
       return say("·", `The lost calls cost $${line.usd.toFixed(2)} together.`);
@@ -153,6 +153,12 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return undefined;
   }
 }
+
+const alertSubject = {
+  chain: "This chain has",
+  day: "All chains of this home together have today",
+  project: "All chains of this home together have",
+};
 
 function colourOf(mark: string): Style | undefined {
   if ("✓+~".includes(mark)) return "green";
