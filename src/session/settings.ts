@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { readTextIfThere } from "../util/files.ts";
 import { pricesKnownOn } from "../models/prices.ts";
+import { runGit } from "../programs/run_git.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { World } from "../util/world.ts";
 import { envOutside } from "../workspace/path_outside.ts";
@@ -29,15 +30,12 @@ export async function readDotEnv(home: Home, env: World["env"]): Promise<Record<
 }
 
 async function isIgnored(folder: string, env: World["env"]): Promise<boolean> {
-  const { execa } = await import("execa");
-  const quietly = { reject: false, stdin: "ignore" } as const;
-  const git = (...argv: string[]) =>
-    execa("git", ["-c", "core.fsmonitor=false", ...argv], { ...quietly, cwd: folder, env, extendEnv: false });
+  const git = (...argv: string[]) => runGit({ root: folder, env }, argv, { userSettings: true });
   const inside = await git("rev-parse", "--is-inside-work-tree");
-  if (inside.exitCode !== 0) return true;
+  if (inside.code !== 0) return true;
   // A tracked file counts as not ignored, whatever .gitignore says.
   const ignored = await git("check-ignore", "-q", ".env");
-  return ignored.exitCode === 0;
+  return ignored.code === 0;
 }
 
 /** What is said where the clock must be wrong, because it shows a day before our prices were written down. */

@@ -5,9 +5,8 @@ import { unlessRefused } from "../../util/errors.ts";
 import { readBytes } from "../../workspace/file.ts";
 import { isInside, statsOf } from "../../workspace/place.ts";
 import type { Refused } from "../../workspace/place.ts";
-import { closedEnvironment, noUserSettings } from "../git_names.ts";
-import { printedBy } from "../program.ts";
-import type { Bounds, LookedAt, Ran } from "../program.ts";
+import type { LookedAt, Ran } from "../program.ts";
+import { runGit } from "../run_git.ts";
 
 /** A repository that can be looked at. */
 export interface Repository {
@@ -21,22 +20,21 @@ export interface Repository {
  * names, with settings of ours: what the project's own settings, attributes or hooks would run is not there.
  */
 export async function withRepository<Result>(
-  { root, env: { PATH = "" } }: LookedAt,
+  at: LookedAt,
   signal: AbortSignal,
   work: (repository: Repository) => Promise<Result>,
 ): Promise<Result | Refused> {
-  const found = findRepository(root);
+  const found = findRepository(at.root);
   if (found.type === "refused") return found;
-  const bounds = { cwd: root, env: { PATH, ...noUserSettings, ...closedEnvironment }, signal };
-  const settings = await settingsOf(found.common, bounds);
+  const settings = await settingsOf(found.common, at, signal);
   if (typeof settings !== "string") return settings;
   const stand = fs.mkdtempSync(join(tmpdir(), "claude-exec-git-"));
   try {
     const why = furnish(stand, found, settings);
     if (why !== undefined) return no(why);
-    const env = { ...bounds.env, GIT_DIR: stand, GIT_WORK_TREE: found.top, GIT_OBJECT_DIRECTORY: found.objects };
+    const env = { GIT_DIR: stand, GIT_WORK_TREE: found.top, GIT_OBJECT_DIRECTORY: found.objects };
     const git = (argv: readonly string[], bytes: number) =>
-      printedBy("git", ["--no-pager", "--literal-pathspecs", ...argv], { ...bounds, env, bytes, ms: 20_000 });
+      runGit(at, ["--no-pager", "--literal-pathspecs", ...argv], { env, bytes, signal });
     return await work({ top: found.top, git });
   } finally {
     fs.rmSync(stand, { recursive: true, force: true });
@@ -102,11 +100,11 @@ function repositoryAt(top: string, own: string, common: string): Found | Refused
 }
 
 /** Those settings of the project that only say how its files are kept, as text for ours. */
-async function settingsOf(common: string, given: Omit<Bounds, "bytes" | "ms">): Promise<string | Refused> {
+async function settingsOf(common: string, at: LookedAt, signal: AbortSignal): Promise<string | Refused> {
   const argv = ["config", "--file", join(common, "config"), "--no-includes", "--list", "-z"];
   // No folder of its own: git would look into the project's before it reads the one file that it was told to.
-  const bounds = { ...given, env: { ...given.env, GIT_DIR: "/dev/null" }, bytes: 1_000_000, ms: 5000 };
-  const { end, code, stdout, stderr } = await printedBy("git", argv, bounds);
+  const env = { GIT_DIR: "/dev/null" };
+  const { end, code, stdout, stderr } = await runGit(at, argv, { env, ms: 5000, signal });
   if (end === "missing") return no("Git is not installed.");
   if (end !== "exited" || code !== 0) return no(`The settings of git cannot be read: ${firstLine(stderr, end)}`);
   const kept = stdout.split("\0").flatMap((entry) => {
@@ -131,9 +129,6 @@ const harmless = new Set([
 
 const ourSettings = `[core]
 bare = false
-fsmonitor = false
-hooksPath = /dev/null
-pager = cat
 quotePath = false
 attributesFile = /dev/null
 excludesFile = /dev/null

@@ -1,9 +1,9 @@
 import fs from "node:fs";
 import { join, resolve } from "node:path";
-import { no } from "./git_folder.ts";
+import { firstLine, no } from "./git_folder.ts";
 import { systemCodeOrThrow } from "../../workspace/file.ts";
-import { closedEnvironment, closedSettings, noUserSettings } from "../git_names.ts";
 import type { LookedAt } from "../program.ts";
+import { runGit } from "../run_git.ts";
 import { isInside, statsOf } from "../../workspace/place.ts";
 import type { Refused } from "../../workspace/place.ts";
 
@@ -111,18 +111,12 @@ function isCache(name: string): boolean {
   return name.startsWith(".") && name !== ".bin" && name !== ".pnpm";
 }
 
-type Answer =
+type GitResult =
   | { readonly type: "done"; readonly text: string }
   | { readonly type: "failed"; readonly text: string; readonly code: number | undefined };
 
-/** With no configuration but the repository's own, and with what that could run, fetch or ask for turned off. */
-async function git({ root, env: { PATH = "" } }: LookedAt, args: readonly string[]): Promise<Answer> {
-  const settings = [...closedSettings, "submodule.recurse=false", "core.pager=cat"];
-  const env = { PATH, ...noUserSettings, ...closedEnvironment };
-  const { execa } = await import("execa");
-  const argv = [...settings.flatMap((one) => ["-c", one]), ...args];
-  const options = { cwd: root, stdin: "ignore", reject: false, stripFinalNewline: false } as const;
-  const result = await execa("git", argv, { ...options, env, extendEnv: false });
-  if (result.exitCode === 0) return { type: "done", text: result.stdout };
-  return { type: "failed", text: result.stderr.trim() || result.shortMessage || "", code: result.exitCode };
+async function git(at: LookedAt, argv: readonly string[]): Promise<GitResult> {
+  const { end, code, stdout, stderr } = await runGit(at, argv, { bytes: 100_000_000, ms: 600_000 });
+  if (end === "exited" && code === 0) return { type: "done", text: stdout };
+  return { type: "failed", text: stderr.trim() || firstLine(stderr, end), code: code ?? undefined };
 }
