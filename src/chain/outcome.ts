@@ -24,7 +24,8 @@ export async function takeIn(work: Work, call: Call, outcome: Outcome): Promise<
   const item = itemAt(context, call.key) ?? null;
   const price = (model: string, usage: Usage) => priceOf(model, deps.world.now(), usage, deps.prices);
   const problem = outcome.type === "replied" ? whyUnusable(outcome) : undefined;
-  const booked = { ...bookingOf(context, call), ...bookAttempts(outcome.attempts, price) };
+  const notional = deps.model.notional ? { notional: true as const } : {};
+  const booked = { ...bookingOf(context, call), ...bookAttempts(outcome.attempts, price), ...notional };
   const { key, turn } = call;
   const result: Result = {
     type: "result",

@@ -53,6 +53,8 @@ export const costsSchema = z.object({
   estimated_cost: amount,
   /** Calls whose price is not known: what they cost is not in `estimated_cost`. */
   unpriced_calls: amount,
+  /** The part of `estimated_cost` that a subscription may not bill. */
+  notional_cost: z.exactOptional(amount),
   by_phase: amounts,
   by_prompt: z.record(z.string(), z.object({ calls: amount, tokens: amount, usd: amount })).readonly(),
   by_kind: z.object({ input: amount, output: amount, cache_read: amount, cache_write: amount }),
@@ -75,6 +77,8 @@ export interface Booking {
   readonly model: string;
   readonly usage: Usage;
   readonly usd: number | null;
+  /** It was calculated, and a subscription may not bill it. */
+  readonly notional?: true;
   /** Calls or attempts of which nobody knows what they cost; `usd` contains what was expected of them. */
   readonly lost?: Lost;
 }
@@ -120,13 +124,15 @@ export function settleLost(costs: Costs, usd: number): Costs {
 
 /** `key` names the call, so that a cost can be entered for exactly the calls that are lost. */
 export function addBooking(costs: Costs, booking: Booking & { readonly key?: string }): Costs {
-  const { phase, prompt, key, usage, usd, lost } = booking;
+  const { phase, prompt, key, usage, usd, notional, lost } = booking;
   const writes = usage.cacheWrite5m + usage.cacheWrite1h;
   const tokens = tokensOf(usage);
   const paid = usd ?? 0;
   const spent = (Object.hasOwn(costs.by_prompt, prompt) && costs.by_prompt[prompt]) || { calls: 0, tokens: 0, usd: 0 };
   const { by_kind: kinds } = costs;
+  const calculated = (costs.notional_cost ?? 0) + (notional ? paid : 0);
   return {
+    ...(calculated > 0 ? { notional_cost: calculated } : {}),
     tokens_used: costs.tokens_used + tokens,
     estimated_cost: costs.estimated_cost + paid,
     unpriced_calls: costs.unpriced_calls + (usd === null ? 1 : 0),

@@ -15,6 +15,7 @@ export function chainCost(books: Costs) {
     /** Null: some calls have no known price, so the sum is less than what was paid. */
     complete: books.unpriced_calls === 0,
     unpriced_calls: books.unpriced_calls,
+    notional_usd: books.notional_cost ?? 0,
     unknown_calls: books.unknown_calls,
     unknown_usd: books.unknown_cost,
     unknown_tokens: books.unknown_tokens,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isRecord, parseJson } from "../util/json.ts";
-import type { ReplyBlock, TextBlock } from "./types.ts";
+import type { Ending } from "./attempts.ts";
+import type { ModelRequest, ReplyBlock, TextBlock } from "./types.ts";
 
 /** What a server takes of the Messages API beside text. */
 export const abilitiesSchema = z.strictObject({
@@ -63,8 +64,15 @@ export function abilitiesLeft(words: string): Abilities {
 export const askingForTools =
   'To use tools, answer with one JSON object of this form and nothing around it: {"use_tools": [{"name": "…", "input": {…}}]}. The results come with the next message.';
 
-/** The calls that a reply asks for in its text. Undefined: it asks for none. */
-export function askedInText(content: readonly ReplyBlock[], prefix: string): readonly ReplyBlock[] | undefined {
+/** A reply of a model without tools: what it asks for in its text are calls. */
+export function withCalls(ending: Ending, { messages, tools }: Pick<ModelRequest, "messages" | "tools">): Ending {
+  if (ending.type !== "replied" || tools.length === 0) return ending;
+  const calls = askedInText(ending.content, `asked_${messages.length}`);
+  return calls ? { type: "replied", stop: "tool_use", content: calls } : ending;
+}
+
+/** Undefined: it asks for none. */
+function askedInText(content: readonly ReplyBlock[], prefix: string): readonly ReplyBlock[] | undefined {
   const text = content.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("");
   const asked = parseJson(text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1));
   const calls = isRecord(asked) && Array.isArray(asked["use_tools"]) ? asked["use_tools"] : [];

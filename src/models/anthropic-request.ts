@@ -16,7 +16,7 @@ export function toInput(request: ModelRequest, abilities: Abilities = allAbiliti
   const system = request.system.map((block) => toText(block, abilities.cache));
   const said = abilities.tools ? request.messages : request.messages.map(withoutCalls(request.messages));
   const messages = said.map((message) => ({ role: message.role, content: toBlocks(message, native, abilities.cache) }));
-  if (!native) system.push({ type: "text", text: inWords(request, abilities) });
+  if (!native || !abilities.format) system.push({ type: "text", text: inWords(request, abilities) });
   if (abilities.cache) markEnd(system, messages);
   return wellFormed({
     model,

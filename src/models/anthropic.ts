@@ -10,10 +10,10 @@ import {
   abilitiesLeft,
   abilitiesShown,
   allAbilities,
-  askedInText,
   isClaude,
   type KnownAbilities,
   probeOf,
+  withCalls,
 } from "./abilities.ts";
 import { askPatiently, endingOf, type Ending, retryAfterOf, sentence, type Try } from "./attempts.ts";
 import type { Attempt, Model, ModelEvent, ModelRequest, Usage } from "./types.ts";
@@ -70,12 +70,6 @@ function abilitiesIn({ ending, counts }: Exchanged): Abilities | undefined {
   if (ending.type === "replied") return abilitiesShown(ending.content, counts);
   if (ending.type === "cut") return { ...abilitiesShown(ending.content, counts), tools: false };
   return ending.type === "failed" && ending.reason === "invalid_request" ? abilitiesLeft(ending.message) : undefined;
-}
-
-function withCalls(ending: Ending, { messages, tools }: ModelRequest): Ending {
-  if (ending.type !== "replied" || tools.length === 0) return ending;
-  const calls = askedInText(ending.content, `asked_${messages.length}`);
-  return calls ? { type: "replied", stop: "tool_use", content: calls } : ending;
 }
 
 /** What finding out about the server cost belongs to the attempt that it was for. */

@@ -9,6 +9,8 @@ export interface Model {
   readonly name: string;
   /** False where replies are played from a file: their price is what a real run would have cost. */
   readonly live: boolean;
+  /** What its calls cost is calculated: a subscription may not bill them. */
+  readonly notional?: true;
   /** Why there is none that could be asked. */
   readonly lacking?: UserError;
   ask(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;

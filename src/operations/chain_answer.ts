@@ -38,6 +38,7 @@ export function answerOf(context: Context, file: string, ending: ShownEnding, bl
         usd: costs.estimated_cost,
         tokens: costs.tokens_used,
         unpriced_calls: costs.unpriced_calls,
+        notional_usd: costs.notional_cost ?? 0,
         lost_calls: costs.lost_calls,
       },
       // A screen shows the first of them: the code, and then its tests.

@@ -230,7 +230,7 @@ export const promptsRunOperation = operation({
 
 export const promptsStatsOperation = operation({
   name: "prompts stats",
-  summary: "How the prompts did in this home's chains: runs, uncertainty taken away, tokens, time, money, ratings",
+  summary: "How the prompts did here: runs, uncertainty taken away, tokens, time, money, ratings",
   permission: "read",
   positional: ["name"],
   result: async () => (await import("./results.ts")).promptsStatsResult,

@@ -9,13 +9,16 @@ export async function chooseModel(
   world: World,
   { replay, record }: { replay?: string | undefined; record?: string | undefined },
   apiKey: string,
+  /** The user's own Claude Code is the model, with these variables. */
+  claudeEnv: World["env"] | undefined,
 ): Promise<Model> {
-  const { openRecorded, recordTo } = await import("../models/recorded.ts");
   if (replay !== undefined) {
+    const { openRecorded } = await import("../models/recorded.ts");
     if (record === undefined) return openRecorded(replay, world);
     const message = "A recorded run that is played again has no new replies to record.";
     throw new UserError("wrong_usage", message, "Either play a run or record one.", exitCodes.usage);
   }
+  if (claudeEnv) return withRecord(await openOwnClaude({ ...world, env: claudeEnv }), record, world);
   const baseUrl = baseUrlOf(world.env);
   if (/[^\x21-\x7e]/.test(apiKey)) {
     const message = "The API key holds a space, a line break or a letter that no key has. Nothing was begun.";
@@ -27,7 +30,19 @@ export async function chooseModel(
   const { knownServers } = await import("./servers.ts");
   const servers = knownServers(world.env, baseUrl);
   const live = openAnthropic({ apiKey, baseUrl, world, servers, ...(log ? { log } : {}) });
-  return record === undefined ? live : recordTo(live, record, world);
+  return withRecord(live, record, world);
+}
+
+async function withRecord(model: Model, record: string | undefined, world: World): Promise<Model> {
+  if (record === undefined) return model;
+  const { recordTo } = await import("../models/recorded.ts");
+  return recordTo(model, record, world);
+}
+
+async function openOwnClaude(world: World): Promise<Model> {
+  const { openClaudeCli } = await import("../models/claude_cli.ts");
+  const { claudeProgram } = await import("./connection.ts");
+  return openClaudeCli({ program: claudeProgram(world.env), world, hasKey: !!world.env["ANTHROPIC_API_KEY"] });
 }
 
 /** The address of the provider; undefined stands for Anthropic's own. */
@@ -49,6 +64,7 @@ export function noModel(home: Home, known: boolean): UserError {
     [
       { operation: "demo", why: "See it work first" },
       { why: `Take a key of your own: export ANTHROPIC_API_KEY=…${own}` },
+      { why: "Or let your own Claude Code think: --backend claude-cli" },
       { why: 'Or name a command that prints it: "api_key_command": ["…"] in your own config.json' },
       { why: "Take another server: export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any" },
       { operation: "new", input: { task: "…", replay: "recording.json" }, why: "Play a recorded run" },

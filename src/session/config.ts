@@ -104,6 +104,10 @@ export const configSchema = z.strictObject({
       quality: z.array(z.string()).default([...defaultReviewers]),
     })
     .prefault({}),
+  backend: z
+    .enum(["api", "claude-cli"])
+    .default("api")
+    .describe("claude-cli: your own Claude Code is the model; only in your own config.json."),
   api_key_command: z
     .array(z.string())
     .default([])

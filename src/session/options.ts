@@ -8,6 +8,10 @@ export const text = z.string().regex(/\S/, "is empty");
 export const sessionOptions = z.object({
   home: text.optional().describe("Folder that keeps the chains"),
   model: text.optional().describe("Use this model for every route"),
+  backend: z
+    .enum(["api", "claude-cli"], "is neither api nor claude-cli")
+    .optional()
+    .describe("claude-cli: your own Claude Code, with its login, is the model"),
   replay: text.optional().describe("Play the replies of a recorded run instead of asking a model"),
   record: text.optional().describe("Write the replies of this run to a file that can be played again"),
   trust: z.boolean().optional().describe("Trust this folder from now on, also to run its code in the sandbox"),

@@ -123,7 +123,9 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
     const place = homeNow();
     return openSandbox({ root: place.workspace, protect: ownFolders(place), conceal: [], world });
   });
-  const model = once((apiKey: string) => chooseModel(world, options, apiKey));
+  const model = once((apiKey: string, claudeEnv: World["env"] | undefined) =>
+    chooseModel(world, options, apiKey, claudeEnv),
+  );
   const engines = new Map<string, Once<Engine, [boolean]>>();
   const engineIn = (place: Home, worktree: string | undefined) => {
     const name = JSON.stringify([place.workspace, worktree ?? null]);
@@ -137,10 +139,13 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
     const mayRead = known || options.trust === true;
     const looksOnly = !mayRead && options.permission === "read";
     const dotEnv: Record<string, string> = mayRead && place.exists ? await readDotEnv(place, env) : {};
-    const { keyCommand, keyPrintedBy } = await import("./api_key.ts");
-    const set = env["ANTHROPIC_API_KEY"] || dotEnv["ANTHROPIC_API_KEY"];
-    const command = options.replay === undefined && !set ? keyCommand(env) : [];
-    const lacking = options.replay !== undefined || set || command.length > 0 ? undefined : noModel(place, known);
+    const { keyPrintedBy, ownConnection } = await import("./connection.ts");
+    const { backend, keyCommand } = ownConnection(env);
+    const usesClaude = options.replay === undefined && (options.backend ?? backend) === "claude-cli";
+    const set = env["ANTHROPIC_API_KEY"] || dotEnv["ANTHROPIC_API_KEY"] || undefined;
+    const command = set || usesClaude ? [] : keyCommand;
+    const has = options.replay !== undefined || usesClaude || set !== undefined || command.length > 0;
+    const lacking = has ? undefined : noModel(place, known);
     if (lacking && !(keyless && known)) throw lacking;
     const { temporaryFolder } = await import("../programs/sandbox/session_folder.ts");
     if (options.permission !== "read") temporaryFolder();
@@ -148,7 +153,8 @@ export function openSession({ cwd, world, options, progress }: Opening): Session
       throw untrusted(place.workspace, [{ input: { permission: "read" }, why: "Only to look" }]);
     const printed = command.length > 0 ? await keyPrintedBy(command, envOutside(place.workspace, env)) : undefined;
     const key = printed ?? set ?? "";
-    const chosen = lacking ? modelLacking(lacking) : await model.get(key);
+    const claudeEnv = { ...envOutside(place.workspace, env), ...(set ? { ANTHROPIC_API_KEY: set } : {}) };
+    const chosen = lacking ? modelLacking(lacking) : await model.get(key, usesClaude ? claudeEnv : undefined);
     const isToldAnew = options.trust === true && mayTry(place.workspace, env) !== true;
     if ((!known && !looksOnly) || isToldAnew) trustFolder(place.workspace);
     const { agreeToModels } = await import("./read_settings.ts");

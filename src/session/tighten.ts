@@ -9,7 +9,7 @@ const words = (text: string) => text.split(" ");
 
 /** Settings that are read from the user's own config.json alone. */
 export const userOnly = words(
-  "permissions.mode permissions.allow prompts.may_replace alerts.command api_key_command prices",
+  "permissions.mode permissions.allow prompts.may_replace alerts.command backend api_key_command prices",
 );
 
 /**

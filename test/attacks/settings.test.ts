@@ -51,6 +51,7 @@ const loosened: Record<string, readonly [mine: unknown, theirs: unknown]> = {
   "permissions.deny": [["run docker **"], []],
   "permissions.unsandboxed": [false, true],
   "alerts.command": [[], ["sh", "-c", "touch stolen"]],
+  backend: ["api", "claude-cli"],
   api_key_command: [[], ["sh", "-c", "touch stolen"]],
   prices: [{}, { "claude-opus-5-5": { prices: [freeOfCharge] } }],
 };

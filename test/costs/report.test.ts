@@ -41,6 +41,7 @@ test("a chain's cost is told in all, by phase, by kind, and by prompt with the d
     usd_per_call: 0.4 / 6,
     complete: true,
     unpriced_calls: 0,
+    notional_usd: 0,
     unknown_calls: 1,
     unknown_usd: 0.05,
     unknown_tokens: 900,

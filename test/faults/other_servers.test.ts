@@ -9,9 +9,9 @@ import {
   type Handler,
   type RequestBody,
   type Script,
-  type WireBlock,
 } from "../models/messages-server.ts";
 import { letBe, placeWith } from "../support/cli.ts";
+import { withoutTools } from "../support/in_words.ts";
 import { recordingAt } from "../support/script.ts";
 import { quickApp, tiny, tinyWay } from "../support/ways.ts";
 
@@ -58,20 +58,10 @@ test("a server without forms of replies and cache marks is asked once what it ca
   expect(Object.values(JSON.parse(kept) as object)).toEqual([{ tools: true, format: false, cache: false }]);
 });
 
-/** What a model says that cannot call tools: its calls stand in the text, between words and a fence. */
-function inWords(content: readonly WireBlock[]): WireBlock[] {
-  const calls = content.flatMap((block) =>
-    block.type === "tool_use" ? [{ name: block["name"], input: block["input"] }] : [],
-  );
-  if (calls.length === 0) return [...content];
-  return [{ type: "text", text: `I look first.\n\`\`\`json\n${JSON.stringify({ use_tools: calls })}\n\`\`\`` }];
-}
-
 test("a model without tools asks for them inside its replies, and a whole task is done that way", async () => {
   const { place, server, run } = await userOf(async (body, replay) => {
     if (isProbe(body)) return { type: "reply", content: [{ type: "text", text: "ready" }], usage: withoutCacheCounts };
-    const script = await replay({ body, path: "", headers: {} });
-    return script.type === "reply" ? { ...script, content: inWords(script.content), stop_reason: "end_turn" } : script;
+    return withoutTools(replay)({ body, path: "", headers: {} });
   });
   const ran = await run();
   expect(ran.code).toBe(0);
@@ -85,8 +75,7 @@ test("a model without tools asks for them inside its replies, and a whole task i
 test("a server that refuses the question what it can do, and does not say why, gets text alone", async () => {
   const { server, run } = await userOf(async (body, replay) => {
     if ("tools" in body) return { type: "status", status: 400, text: "Bad Request" };
-    const script = await replay({ body, path: "", headers: {} });
-    return script.type === "reply" ? { ...script, content: inWords(script.content), stop_reason: "end_turn" } : script;
+    return withoutTools(replay)({ body, path: "", headers: {} });
   });
   expect((await run()).code).toBe(0);
   expect(server.requests.filter(({ body }) => isProbe(body))).toHaveLength(1);

@@ -45,6 +45,7 @@ test("without a config.json every key has its default", () => {
       quality: ["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"],
     },
     alerts: { command: [] },
+    backend: "api",
     api_key_command: [],
     tests: { timeout_seconds: 600 },
     permissions: { allow: [], ask: [], deny: [], unsandboxed: false },

@@ -200,9 +200,10 @@ function chainText(
   }
   if (operation === "uncertainty-check" || ending.type === "reached") lines.push(...doubtLines(data));
   const unpriced = cost.unpriced_calls > 0 ? ` (the price of ${count(cost.unpriced_calls, "call")} is not known)` : "";
+  const notional = notionalText(cost.notional_usd);
   lines.push(
     "",
-    `${flags["replay"] ? "Would have cost" : "Cost"}: ${money(cost.usd)}, ${cost.tokens.toLocaleString("en")} tokens${unpriced}. Details: ${commandLine("chain-cost", { chain: id }, flags)}`,
+    `${flags["replay"] ? "Would have cost" : "Cost"}: ${money(cost.usd)}, ${cost.tokens.toLocaleString("en")} tokens${unpriced}${notional}. Details: ${commandLine("chain-cost", { chain: id }, flags)}`,
   );
   if (data.durations) lines.push(`Time: ${wholeTime(data.durations)}`);
   if (data.applied) lines.push(...comparedLines(data.applied));
@@ -224,6 +225,11 @@ function paragraphs(text: string, { not_checked }: Pick<ChainStands, "not_checke
   const sentences = all.filter((sentence) => not_checked.length === 0 || !/^not checked\b/i.test(sentence));
   const isList = sentences.length > 1 && !text.trim().includes("\n");
   return isList ? [head, ...sentences.map((sentence) => `  - ${sentence}`)].join("\n") : text;
+}
+
+/** Of costs that Claude Code made: its user may have a subscription. */
+function notionalText(usd: number): string {
+  return usd > 0 ? ` (${money(usd)} of it calculated: a subscription may not bill it)` : "";
 }
 
 /** What a person wants to know before they answer: money, tokens, confidence. */
@@ -268,7 +274,7 @@ function costText(data: Extract<ResultOf<"chain-cost">, { goal: string }>, flags
     ...foreignLines(data),
     `Chain ${data.chain_id} (${data.goal}):`,
     `  - Total tokens: ${data.tokens.toLocaleString("en")}${ofKinds}`,
-    `  - Estimated cost: ${money(data.usd)}${!data.complete ? `, without ${count(data.unpriced_calls, "call")} whose price is not known` : ""}`,
+    `  - Estimated cost: ${money(data.usd)}${!data.complete ? `, without ${count(data.unpriced_calls, "call")} whose price is not known` : ""}${notionalText(data.notional_usd)}`,
     ...lostCalls(data.lost_calls, data.chain_id, flags).map((line) => `  - ${line}`),
     `  - Duration: ${wholeTime({ total: data.duration_ms, waiting: data.waiting_ms })}`,
     `  - Prompts executed: ${data.prompts_executed}, calls: ${isCounted ? data.calls : "not known"}`,
