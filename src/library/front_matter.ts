@@ -1,10 +1,12 @@
 import matter from "gray-matter";
-import { isMap } from "yaml";
-import { dataOf, parseGuarded } from "./guarded_yaml.ts";
+import { readYaml } from "./guarded_yaml.ts";
 import { UserError } from "../util/errors.ts";
+import { isRecord } from "../util/json.ts";
 
 export interface FrontMatter {
   readonly data: Record<string, unknown>;
+  /** All before the body, as it stands in the file: both lines of ---, and a mark of byte order. */
+  readonly head: string;
   readonly body: string;
   /** The line of the file on which the body begins. */
   readonly bodyLine: number;
@@ -25,18 +27,24 @@ export function parseFrontMatter(source: string, file: string): FrontMatter {
   if (Buffer.byteLength(body) > 256 * 1024) {
     throw refuse(bodyLine, "the text is longer than 256 KB", "Shorten it: a prompt has 150 to 600 words.");
   }
-  let read: Pick<FrontMatter, "data" | "lineOf"> = { data: {}, lineOf: () => 1 };
-  // The data goes around gray-matter, which would look inside; given options, it leaves its cache alone. It cuts
-  // a last line "n: 1\r\n" to "n: 1\r", and that is no number.
+  let lineOf: FrontMatter["lineOf"] = () => 1;
   const yaml = (block: string) => {
-    read = readYaml(`${block}\n`, refuse);
-    return {};
+    // gray-matter cuts a last line "n: 1\r\n" to "n: 1\r", which would be no number.
+    const read = readYaml(`${block}\n`);
+    if ("what" in read) throw refuse(read.line, read.what);
+    const data = read.data ?? {};
+    if (!isRecord(data)) throw refuse(read.lineOf([]), "the front matter is not made of `key: value`");
+    lineOf = (key) => (Object.hasOwn(data, key) ? read.lineOf([key]) : 1);
+    return data;
   };
   const never = () => {
     throw new Error(`${file}: front matter reached an engine other than YAML`);
   };
-  matter(text.slice(0, end), { language: "yaml", engines: { yaml, javascript: never, json: never } });
-  return { ...read, body, bodyLine };
+  const engines = { yaml, javascript: never, json: never };
+  // Otherwise gray-matter would act upon a key excerpt_separator.
+  const excerpt = () => "";
+  const { data } = matter(text.slice(0, end), { language: "yaml", engines, excerpt });
+  return { data, head: source.slice(0, source.length - body.length), body, bodyLine, lineOf };
 }
 
 /** Stricter than gray-matter, which runs `---js`, ends at `---extra`, and without an end takes all for front matter. */
@@ -63,20 +71,4 @@ function endOfFrontMatter(text: string, refuse: Refuse): number {
 function endOfLine(text: string, from: number): number {
   const newline = text.indexOf("\n", from);
   return newline === -1 ? text.length : newline + 1;
-}
-
-function readYaml(block: string, refuse: Refuse): Pick<FrontMatter, "data" | "lineOf"> {
-  const lineAt = (offset: number) => block.slice(0, offset).split("\n").length;
-  const document = parseGuarded(block);
-  if ("what" in document) throw refuse(lineAt(document.offset), document.what);
-  const { contents } = document;
-  if (contents === null) return { data: {}, lineOf: () => 1 };
-  if (!isMap(contents)) throw refuse(lineAt(contents.range[0]), "the front matter is not made of `key: value`");
-  const lineOf = (wanted: string) => {
-    const found = contents.items.find(({ key }) => String(key) === wanted);
-    return found ? lineAt(found.key.range[0]) : 1;
-  };
-  const read = dataOf(document);
-  if ("what" in read) throw refuse(1, read.what);
-  return { data: read.data as Record<string, unknown>, lineOf };
 }

@@ -1,39 +1,45 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, Lexer, parseDocument, Parser } from "yaml";
 
-/** Where in a text something is wrong, and what. */
-export interface Trouble {
-  readonly offset: number;
-  readonly what: string;
-}
+export type Path = readonly PropertyKey[];
 
-export type Parsed = Document.Parsed | Trouble;
+/** What a YAML text holds, and on which line a part of it stands; or on which line something is wrong, and what. */
+export type YamlResult =
+  | { readonly data: unknown; readonly lineOf: (path: Path) => number }
+  | { readonly line: number; readonly what: string };
 
-/** Parses YAML of strangers: nothing in it nests without end, repeats itself, says a key twice or reaches a prototype. */
-export function parseGuarded(text: string, { merge = false } = {}): Parsed {
+/** Reads YAML of strangers: nothing in it nests without end, repeats itself, says a key twice or reaches a prototype. */
+export function readYaml(text: string): YamlResult {
+  const lineAt = (offset: number) => text.slice(0, offset).split("\n").length;
+  const wrong = ({ offset, what }: Trouble) => ({ line: lineAt(offset), what: what.split("\n")[0]! });
+  if (Buffer.byteLength(text) > 256 * 1024) return wrong({ offset: 0, what: "the file is longer than 256 KB" });
   const deep = depthBeyond(text, 100);
-  if (deep !== undefined) return { offset: deep, what: tooDeep };
+  if (deep !== undefined) return wrong({ offset: deep, what: tooDeep });
   // uniqueKeys compares each key with all others; wrongNode does it in one pass.
-  const document = parseDocument(text, { schema: "core", merge, uniqueKeys: false, prettyErrors: false });
+  const document = parseDocument(text, { schema: "core", merge: true, uniqueKeys: false, prettyErrors: false });
   const [first] = [...document.errors, ...document.warnings];
-  if (first) return { offset: first.pos[0], what: first.message };
-  return wrongNode(document.contents, [], 0) ?? document;
-}
-
-/** What the document holds; an alias bomb, or an alias whose anchor is not there, is trouble at its beginning. */
-export function dataOf(document: Document.Parsed): { readonly data: unknown } | Trouble {
+  if (first) return wrong({ offset: first.pos[0], what: first.message });
+  const bad = wrongNode(document.contents, [], 0);
+  if (bad) return wrong(bad);
   try {
-    return { data: document.toJS({ maxAliasCount: 50 }) };
+    const data: unknown = document.toJS({ maxAliasCount: 50 });
+    return { data, lineOf: (path) => lineAt(offsetOf(document, path)) };
   } catch (error) {
+    // An alias bomb, an alias without its anchor, or a merge of what is no map.
     const isKnown =
       error instanceof ReferenceError || (error instanceof Error && error.message.startsWith("Merge sources"));
-    if (isKnown) return { offset: 0, what: error.message };
+    if (isKnown) return wrong({ offset: 0, what: error.message });
     throw error;
   }
 }
 
+interface Trouble {
+  readonly offset: number;
+  readonly what: string;
+}
+
 const tooDeep = "the nesting is too deep";
 
-/** `anchors`: what names the nodes above this one. */
+/** The first node that is not allowed. `anchors`: the names of the nodes above this one. */
 function wrongNode(node: unknown, anchors: readonly string[], depth: number): Trouble | undefined {
   if (!isNode(node) || isScalar(node)) return undefined;
   const offset = node.range?.[0] ?? 0;
@@ -58,7 +64,7 @@ function wrongNode(node: unknown, anchors: readonly string[], depth: number): Tr
   });
 }
 
-function firstOf<Item, Found>(items: readonly Item[], find: (item: Item) => Found | undefined): Found | undefined {
+function firstOf<Item, Result>(items: readonly Item[], find: (item: Item) => Result | undefined): Result | undefined {
   for (const item of items) {
     const found = find(item);
     if (found !== undefined) return found;
@@ -76,4 +82,23 @@ function depthBeyond(text: string, depth: number): number | undefined {
     if (parser.stack.length > depth) return parser.offset;
   }
   return undefined;
+}
+
+/** Of a key: itself; of an item: where it begins; of what is not there: what it would stand in. */
+function offsetOf(document: Document.Parsed, path: Path): number {
+  let node: unknown = document.contents;
+  let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
+  for (const step of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      if (!pair) return offset;
+      offset = (isNode(pair.key) && pair.key.range?.[0]) || offset;
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(step)];
+      if (isNode(node)) offset = node.range?.[0] ?? offset;
+    }
+  }
+  return offset;
 }

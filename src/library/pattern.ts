@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../util/errors.ts";
-import { dataOf, parseGuarded } from "./guarded_yaml.ts";
+import { readYaml } from "./guarded_yaml.ts";
 
 const text = (most: number) => z.string().trim().min(1).max(most);
 const list = <Item extends z.ZodType>(item: Item, most: number) => z.array(item).max(most).default([]);
@@ -88,8 +88,7 @@ export function readPattern(file: string): Pattern | string {
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (!found?.isFile()) return "it is not a file of its own";
   if (found.size > mostBytes) return "it is longer than 64 KB";
-  const parsed = parseGuarded(readFileSync(file, "utf8"));
-  const read = "what" in parsed ? parsed : dataOf(parsed);
+  const read = readYaml(readFileSync(file, "utf8"));
   if ("what" in read) return read.what;
   const pattern = patternSchema.safeParse(read.data);
   if (pattern.success) return pattern.data;

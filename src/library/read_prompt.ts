@@ -1,17 +1,30 @@
-import { lstatSync, readFileSync } from "node:fs";
+import { isUtf8 } from "node:buffer";
 import { basename } from "node:path";
-import { systemCode, UserError } from "../util/errors.ts";
+import { UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
-import { plainFrontMatter } from "./plain_front_matter.ts";
-import { frontMatter } from "./prompt.ts";
+import { readSmallFile } from "../util/small_file.ts";
+import type { FrontMatter } from "./front_matter.ts";
 import { promptName } from "./names.ts";
-import type { Place, Prompt } from "./prompt.ts";
+import { frontMatter, type Place, type Prompt } from "./prompt.ts";
 
 /** Reads one prompt; a file that is none is a UserError "prompt_unreadable" naming file and line. */
-export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt> {
-  const { bytes, text } = readPlainFile(file);
-  const parse = async () => (await import("./front_matter.ts")).parseFrontMatter(text, file);
-  const { data, body, bodyLine, lineOf } = plainFrontMatter(text) ?? (await parse());
+export async function readPrompt(place: Place): Promise<Prompt> {
+  const { file } = place;
+  const read = readSmallFile(file, 300 * 1024);
+  const hint = "Put a plain file of UTF-8 text here that you may read, of at most 300 KB.";
+  if ("trouble" in read) throw refuse(file, 1, read.trouble, hint);
+  if (!isUtf8(read.bytes)) throw refuse(file, 1, "the file is not UTF-8 text", hint);
+  // What can be listed from the index needs no parser.
+  const { parseFrontMatter } = await import("./front_matter.ts");
+  const text = read.bytes.toString();
+  return promptOf(parseFrontMatter(text, file), text, place);
+}
+
+export function promptOf(
+  { data, body, bodyLine, lineOf }: FrontMatter,
+  text: string,
+  { file, folder, scope }: Place,
+): Prompt {
   const stem = basename(file, ".md");
   const name = promptName(stem);
   if (!name) throw refuse(file, 1, "the file's name is none for a prompt", "Use 3 to 50 of a–z, 0–9, _.");
@@ -23,7 +36,7 @@ export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt
   if (!checked.success) {
     const { path, message } = checked.error.issues[0]!;
     const line = lineOf(String(path[0]));
-    throw refuse(file, line, `${path.join(".")}: ${message}`, "Mend it between the two lines of ---.");
+    throw refuse(file, line, `${path.join(".")}: ${message}`, "Fix it between the two lines of ---.");
   }
   const { name: written = stem, ...known } = checked.data;
   if (promptName(written) !== name) {
@@ -32,25 +45,7 @@ export async function readPrompt({ file, folder, scope }: Place): Promise<Prompt
   }
   const strange = Object.entries(data).filter(([key]) => !Object.hasOwn(frontMatter.shape, key));
   const extra = Object.fromEntries(strange);
-  return { ...known, name, folder, file, scope, extra, body, bodyLine, sha256: sha256(bytes) };
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Asked what it is before it is opened: a pipe would never answer, and 5 MB need no reading to be refused. */
-function readPlainFile(file: string): { bytes: Uint8Array; text: string } {
-  try {
-    const found = lstatSync(file);
-    if (!found.isFile()) throw refuse(file, 1, "this is not a plain file", "Put the file itself here.");
-    if (found.size > 300 * 1024) throw refuse(file, 1, "the file is longer than 300 KB", "Shorten it.");
-    const bytes = readFileSync(file);
-    return { bytes, text: utf8.decode(bytes) };
-  } catch (error) {
-    const code = systemCode(error);
-    if (error instanceof UserError || code === undefined) throw error;
-    const hint = "Check that you may read it and that it is UTF-8 text.";
-    throw refuse(file, 1, `the file cannot be read (${code})`, hint);
-  }
+  return { ...known, name, folder, file, scope, extra, body, bodyLine, sha256: sha256(text) };
 }
 
 function refuse(file: string, line: number, what: string, hint: string): UserError {

@@ -248,7 +248,7 @@ export const promptsImportOperation = operation({
     const target = folderOf(session, looked, input.scope);
     const to = join(target.path, input.into);
     if (target.scope === "workspace" && !input.dry_run) session.makeHome();
-    const { importPrompts } = await import("../library/exchange/exchange.ts");
+    const { importPrompts } = await import("../library/exchange/import.ts");
     const { withCounter } = await import("../costs/estimate.ts");
     const { prompts, problems } = await looked.library.all();
     // A broken file keeps its name too.
@@ -294,7 +294,7 @@ export const promptsExportOperation = operation({
       ? await Promise.all(input.names.map((name) => library.find(name)))
       : prompts.filter((prompt) => prompt.scope !== "builtin");
     const unread = input.names ? [] : problems.map(({ file, message }) => ({ file, why: message }));
-    const { exportPrompts } = await import("../library/exchange/exchange.ts");
+    const { exportPrompts } = await import("../library/exchange/export.ts");
     const files = chosen.map(({ file }) => file);
     const to = resolve(session.cwd, input.to);
     const options = { dryRun: input.dry_run ?? false, replace: input.replace ?? false };

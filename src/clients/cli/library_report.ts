@@ -143,9 +143,9 @@ export function importedText({ imported, ...data }: ResultOf<"prompts import">):
 }
 
 export function exportedText({ exported, ...data }: ResultOf<"prompts export">): string {
-  const lines = exported.map(({ file, files, format, edited, unchanged }) => {
-    const kept = edited ? ", its front matter as it was imported" : "";
-    return `${file} → ${files.join(", ")}  ${format}${kept}${unchanged ? ", unchanged" : ""}`;
+  const lines = exported.map(({ file, files, format, lost, unchanged }) => {
+    const less = lost.length > 0 ? `, without your ${lost.join(", ")}` : "";
+    return `${file} → ${files.join(", ")}  ${format}${less}${unchanged ? ", unchanged" : ""}`;
   });
   const own = data.skipped.some((one) => one.why === "it was never imported");
   const more = own

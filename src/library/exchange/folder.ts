@@ -1,8 +1,10 @@
-import { chmodSync, constants, type Dirent, lstatSync, readFileSync, statSync } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { isUtf8 } from "node:buffer";
+import { chmodSync, type Dirent, lstatSync, readFileSync, statSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { messageOf, systemCode, UserError } from "../../util/errors.ts";
 import { makeFolder, writeAtomic } from "../../util/files.ts";
+import { readSmallFile } from "../../util/small_file.ts";
 import type { Skipped } from "./outcome.ts";
 
 export interface Found {
@@ -69,26 +71,15 @@ export function whyNot(error: unknown): string {
     .replace(/,.*$/s, "")}`;
 }
 
-/** The last look is at the opened file itself, so that nothing can be put in its place. */
-export async function readPlain(file: string, atMost: number): Promise<{ bytes: Buffer; mode: number }> {
-  const opened = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const stat = await opened.stat();
-    if (!stat.isFile()) throw refuse("it is not a plain file");
-    if (stat.size > atMost) throw refuse(`it is larger than ${atMost / 1024} KB`);
-    return { bytes: await opened.readFile(), mode: stat.mode & 0o777 };
-  } finally {
-    await opened.close();
-  }
+export function readFile(file: string, most: number): { bytes: Buffer; mode: number } {
+  const read = readSmallFile(file, most);
+  if ("trouble" in read) throw refuse(read.trouble);
+  return read;
 }
 
-export function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    if (systemCode(error) === "ERR_ENCODING_INVALID_ENCODED_DATA") throw refuse("it is not UTF-8");
-    throw error;
-  }
+export function textOf(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw refuse("it is not UTF-8");
+  return Buffer.from(bytes).toString();
 }
 
 export function refuse(why: string, hint = "Mend the file, or leave it out."): UserError {
@@ -109,7 +100,7 @@ export function checkPath(path: string): void {
 }
 
 /** What lies at `path` below `root` now; undefined: nothing. Refuses what could only be reached through a link. */
-export function lookBelow(root: string, path: string): Buffer | undefined {
+function lookBelow(root: string, path: string): Buffer | undefined {
   checkPath(path);
   if (resolve(root).split(sep).some(isGit)) throw refuse(`${root} belongs to git`, "Write into another folder.");
   if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === false) throw refuse(`${root} is not a folder`);
@@ -125,11 +116,31 @@ export function lookBelow(root: string, path: string): Buffer | undefined {
   return readFileSync(join(root, path));
 }
 
-export function writeBelow(root: string, path: string, bytes: Uint8Array, mode: number): void {
-  lookBelow(root, path);
-  const file = join(root, path);
-  makeFolder(join(file, ".."), 0o777);
-  // Readable to us while it is written; what came without a mode that lets us read could not have come.
-  writeAtomic(file, bytes, { mode: mode | 0o600, durable: false });
-  chmodSync(file, mode);
+export interface OutFile {
+  readonly path: string;
+  readonly bytes: Buffer;
+  readonly mode: number;
+}
+
+/** Writes all files or, where one of them may not be written, none. Whether all were there already. */
+export function writeFiles(
+  root: string,
+  files: readonly OutFile[],
+  { dryRun, replace }: { readonly dryRun?: boolean; readonly replace?: boolean },
+): boolean {
+  const missing = files.filter(({ path, bytes }) => {
+    const there = lookBelow(root, path);
+    const differs = there !== undefined && !there.equals(bytes);
+    if (differs && !replace) throw refuse(`${path} is there already and differs`, "Say replace to write over it.");
+    return there === undefined || differs;
+  });
+  for (const { path, bytes, mode } of dryRun ? [] : missing) {
+    lookBelow(root, path);
+    const file = join(root, path);
+    makeFolder(join(file, ".."), 0o777);
+    // Readable to us while it is written; what came without a mode that lets us read could not have come.
+    writeAtomic(file, bytes, { mode: mode | 0o600, durable: false });
+    chmodSync(file, mode);
+  }
+  return missing.length === 0;
 }

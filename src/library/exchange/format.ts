@@ -3,6 +3,9 @@ import { basename, dirname } from "node:path/posix";
 export const formats = ["claude-commands", "claude-skills", "claude-agents", "fabric", "markdown", "ours"] as const;
 export type Format = (typeof formats)[number];
 
+/** The tools of Claude Code that only read. */
+export const readTools = ["Read", "Grep", "Glob"];
+
 export interface Detected {
   readonly format: Format;
   /** What decided it, as half a sentence. */
@@ -73,6 +76,12 @@ export function groupFiles(
     siblings: files.filter((file) => file !== entry),
   }));
   return { claims, orphans };
+}
+
+/** Whether a file of this format can be called so. */
+export function fitsFormat(path: string, format: Format): boolean {
+  if (format === "claude-skills") return basename(path) === "SKILL.md";
+  return format === "fabric" ? basename(path) === "system.md" : isMarkdown(path);
 }
 
 export function isMarkdown(path: string): boolean {

@@ -30,8 +30,8 @@ export const exportedSchema = z.object({
   files: texts,
   how: z.enum(["given back", "copied", "translated"]),
   format: z.enum(formats),
-  /** Our keys were changed since the import; the original's front matter is given back as it was. */
-  edited: z.boolean(),
+  /** Keys of our front matter that could not be kept: the other tool has no place for them, or the original says otherwise. */
+  lost: texts,
   unchanged: z.boolean(),
 });
 export type Exported = Readonly<z.infer<typeof exportedSchema>>;

@@ -1,4 +1,3 @@
-import { crc32 } from "node:zlib";
 import type { Finding } from "./finding.ts";
 import { variable } from "../render.ts";
 
@@ -8,21 +7,18 @@ export interface ComparedText {
   readonly bodyLine: number;
 }
 
-/**
- * Texts that share half of their runs of five words, or more: the later file names the earlier one it is nearest to.
- * Above 2,000 texts a sample of the runs decides, the same in all texts; of texts of one mould the first 50 are compared.
- */
+/** Texts that share half of their runs of five words, or more: the later file names the earlier one it is nearest to. */
 export function nearDuplicates(texts: readonly ComparedText[], others: readonly ComparedText[] = []): Finding[] {
   const sorted = [...others, ...[...texts].sort((a, b) => (a.file < b.file ? -1 : 1))];
-  const oneOf = Math.ceil(sorted.length / 2000);
-  const runs = sorted.map(({ body }) => runsOfWords(body, oneOf));
-  const owners = new Map<number, number[]>();
+  const runs = sorted.map(({ body }) => runsOfWords(body));
+  const owners = new Map<string, number[]>();
   return sorted.flatMap(({ file, bodyLine }, index): Finding[] => {
     const common = new Map<number, number>();
     for (const run of runs[index]!) {
       const those = owners.get(run) ?? [];
       for (const other of those) common.set(other, (common.get(other) ?? 0) + 1);
-      if (those.length < 50) owners.set(run, [...those, index]);
+      those.push(index);
+      owners.set(run, those);
     }
     const shares = [...common].map(([other, shared]) => {
       return { other, share: shared / (runs[index]!.size + runs[other]!.size - shared) };
@@ -43,10 +39,9 @@ export function nearDuplicates(texts: readonly ComparedText[], others: readonly 
   });
 }
 
-/** A number for every run of five words, variables left out; of all such numbers only each `oneOf`th. */
-function runsOfWords(body: string, oneOf: number): ReadonlySet<number> {
+/** Every run of five words, variables left out. */
+function runsOfWords(body: string): ReadonlySet<string> {
   const text = body.replaceAll(variable, " ").toLowerCase();
   const words = text.match(/[\p{L}\p{N}_]+/gu) ?? [];
-  const runs = words.slice(4).map((_, start) => crc32(words.slice(start, start + 5).join(" ")));
-  return new Set(runs.filter((run) => run % oneOf === 0));
+  return new Set(words.slice(4).map((_, start) => words.slice(start, start + 5).join(" ")));
 }

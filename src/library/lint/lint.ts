@@ -1,10 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import { basename } from "node:path";
 import { UserError } from "../../util/errors.ts";
+import { readSmallFile } from "../../util/small_file.ts";
 import { type ComparedText, nearDuplicates } from "./alike.ts";
 import { type Finding, frontLine, type Remark } from "./finding.ts";
 import { hiddenUnicode } from "./hidden.ts";
 import { inputUses } from "./inputs.ts";
-import { readText } from "./read.ts";
 import { referenceCheck } from "./references.ts";
 import { secrets } from "./secrets.ts";
 import { costClass, lengths } from "./size.ts";
@@ -41,7 +42,7 @@ export async function lintPrompts(
         remarks.push(...costClass(prompt, front, await count(prompt.body)));
       }
       findings.push(...remarks.map((remark) => ({ file: place.file, ...remark })));
-      findings.push(...(await lintTests(place.file, seen.prompt)));
+      findings.push(...lintTests(place.file, seen.prompt));
       if (seen.body !== "") texts.push({ file: place.file, body: seen.body, bodyLine: seen.bodyLine });
     }
   };
@@ -72,8 +73,8 @@ interface Seen {
 
 /** A file that is no prompt keeps its text: what is said in it can still be looked at. */
 async function lookAt(place: LintFile): Promise<Seen> {
-  const read = await readText(place.file, 300 * 1024);
-  const text = read.type === "text" ? read.text : "";
+  const read = readSmallFile(place.file, 300 * 1024);
+  const text = "bytes" in read ? read.bytes.toString() : "";
   try {
     const prompt = await readPrompt(place);
     const { body, bodyLine } = prompt;
@@ -81,7 +82,7 @@ async function lookAt(place: LintFile): Promise<Seen> {
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const [, line = "1", what = error.message] = /^:(\d+): ([^]*)$/.exec(error.message.slice(place.file.length)) ?? [];
-    const exact = read.type === "text" && read.exact;
+    const exact = "bytes" in read && isUtf8(read.bytes);
     const remark: Remark = {
       line: Number(line),
       rule: exact ? "schema" : "unreadable",
@@ -109,15 +110,16 @@ function checkText({ text, front, body, bodyLine, prompt }: Seen): Remark[] {
   ];
 }
 
-async function lintTests(prompt: string, known: Prompt | undefined): Promise<Finding[]> {
+function lintTests(prompt: string, known: Prompt | undefined): Finding[] {
   const file = `${prompt.replace(/\.md$/, "")}.tests.yaml`;
-  const read = await readText(file, 256 * 1024);
-  if (read.type === "missing") return [];
-  if (read.type === "text" && read.exact) {
-    const seen = [...hiddenUnicode(read.text), ...secrets(read.text)].map((remark) => ({ file, ...remark }));
-    return [...checkTests(read.text, file, known?.inputs), ...seen];
+  const read = readSmallFile(file, 256 * 1024);
+  if ("trouble" in read && read.isMissing) return [];
+  if ("bytes" in read && isUtf8(read.bytes)) {
+    const text = read.bytes.toString();
+    const seen = [...hiddenUnicode(text), ...secrets(text)].map((remark) => ({ file, ...remark }));
+    return [...checkTests(text, file, known?.inputs), ...seen];
   }
-  const what = read.type === "trouble" ? read.what : "the file is no UTF-8 text";
+  const what = "trouble" in read ? read.trouble : "the file is not UTF-8 text";
   const why = "Tests that cannot be read prove nothing.";
   return [{ file, line: 1, rule: "tests", severity: "error", what, why, mend: "Put a plain YAML file here." }];
 }

@@ -3,14 +3,14 @@ import { isRecord } from "../../util/json.ts";
 import { assertionTrouble } from "./assertions.ts";
 import type { Finding } from "./finding.ts";
 import { formTrouble, listed } from "./form.ts";
-import { type Path, readYaml } from "./yaml.ts";
+import { type Path, readYaml } from "../guarded_yaml.ts";
 import type { Prompt } from "../prompt.ts";
 
 /** Test cases in promptfoo's format. Without `inputs`, where the prompt itself is broken, variables are not judged. */
 export function checkTests(text: string, file: string, inputs: Prompt["inputs"] | undefined): Finding[] {
   const findings: Finding[] = [];
   const yaml = readYaml(text);
-  if (yaml.type === "trouble") return [finding({ file, ...yaml, ...unreadable })];
+  if ("what" in yaml) return [finding({ file, ...yaml, ...unreadable })];
   const { data, lineOf } = yaml;
   const say: Say = (path, what, because) => findings.push(finding({ file, line: lineOf(path), what, ...because }));
   const at = isRecord(data) ? ["tests"] : [];

@@ -261,12 +261,12 @@ test("an export says what could not go back as it came, and how it can go at all
     file: "/u/tide.md",
     files: ["tides/SKILL.md", "tides/a.png"],
     format: "claude-skills",
-    edited: true,
+    lost: ["phases", "tags"],
     unchanged: false,
   };
   const skipped = [{ file: "/u/ebb.md", why: "it was never imported" }];
   expect(told("prompts export", { to: "/out", dry_run: false, exported: [one], skipped })).toEqual([
-    "/u/tide.md → tides/SKILL.md, tides/a.png  claude-skills, its front matter as it was imported",
+    "/u/tide.md → tides/SKILL.md, tides/a.png  claude-skills, without your phases, tags",
     "- /u/ebb.md: it was never imported",
     "1 written below /out, 1 left out.",
     "What was never imported has no original: name a format to write it in, such as --format ours",

@@ -1,7 +1,8 @@
 import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { exportPrompts, importPrompts } from "../../../src/library/exchange/exchange.ts";
+import { exportPrompts } from "../../../src/library/exchange/export.ts";
+import { importPrompts } from "../../../src/library/exchange/import.ts";
 import { openLibrary } from "../../../src/library/library.ts";
 import { renderPrompt } from "../../../src/library/render.ts";
 import { count, folder, read, samples, treeOf } from "./folders.ts";
@@ -118,10 +119,11 @@ test("of a prompt of ours that asks for more than reading all but that stays, an
   expect(treeOf(back)).toEqual(treeOf(join(samples, "ours")));
 });
 
-test("siblings are kept where the library does not list them", async () => {
+test("the original and its siblings are kept where the library does not list them", async () => {
   const to = folder();
   await importPrompts(join(samples, ".claude/skills"), to, { count });
   expect(Object.keys(treeOf(to))).toEqual([
+    "tide_tables.files/SKILL.md.kept",
     "tide_tables.files/chart.png.kept",
     "tide_tables.files/references/sills.md.kept",
     "tide_tables.files/scripts/next.sh.kept",
@@ -276,7 +278,7 @@ test("importing twice changes nothing; a changed source needs replace, which als
   rmSync(join(from, "s/old.txt"));
   const third = await importPrompts(from, to, { count });
   expect(third.skipped).toEqual([
-    { file: "s/SKILL.md", why: "prompt_s_2.md is there already and differs" },
+    { file: "s/SKILL.md", why: "prompt_s_2.files/old.txt.kept is not in what is imported any more" },
     { file: "s/keep.txt", why: "it belongs to s/SKILL.md, which is skipped" },
   ]);
   expect(treeOf(to)).toEqual(before);
@@ -298,19 +300,27 @@ test("a dry run says the same and writes nothing", async () => {
   expect(told).toEqual(await exportPrompts([wet], back, "original"));
 });
 
-test("what is written in the text after an import goes back too; changed keys are told", async () => {
+test("of an edited prompt the body goes back, and the keys that could not be kept are named", async () => {
   const [to, back] = [folder(), folder()];
   await importPrompts(join(samples, ".claude"), to, { count, format: "claude-commands" });
   const file = join(to, "hello.md");
-  writeFileSync(
-    file,
-    `${readFileSync(file, "utf8").replace(/^purpose: .*$/m, "purpose: Say hello")}Twice: {{ arguments }}\n`,
-  );
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, `${text.replace(/^purpose: .*$/m, "purpose: Say hello\ntags: [a]")}Twice: {{ arguments }}\n`);
   const { exported } = await exportPrompts([file], back, "claude-commands");
-  expect(exported).toMatchObject([{ how: "given back", edited: true, files: ["commands/hello.md"] }]);
+  expect(exported).toMatchObject([{ how: "given back", lost: ["purpose", "tags"], files: ["commands/hello.md"] }]);
   expect(readFileSync(join(back, "commands/hello.md"), "utf8")).toBe(
     "Greet whoever is named here: $ARGUMENTS\nTwice: $ARGUMENTS\n",
   );
+});
+
+test("a prompt whose original was deleted is not given back, and can be written in another format", async () => {
+  const [to, back] = [folder(), folder()];
+  await importPrompts(join(samples, ".claude/commands"), to, { count });
+  const file = join(to, "hello.md");
+  rmSync(join(to, "hello.files"), { recursive: true });
+  const { skipped } = await exportPrompts([file], back, "original");
+  expect(skipped).toEqual([{ file, why: "its original is no longer next to it" }]);
+  expect((await exportPrompts([file], back, "claude-skills")).exported).toMatchObject([{ how: "translated" }]);
 });
 
 test("a folder that is not there, or is both ends, is an error of whoever asked", async () => {

@@ -2,7 +2,8 @@ import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { exportPrompts, importPrompts } from "../../../src/library/exchange/exchange.ts";
+import { exportPrompts } from "../../../src/library/exchange/export.ts";
+import { importPrompts } from "../../../src/library/exchange/import.ts";
 import { formats } from "../../../src/library/exchange/format.ts";
 import { openLibrary } from "../../../src/library/library.ts";
 import { renderPrompt } from "../../../src/library/render.ts";
@@ -170,25 +171,3 @@ test("any text without fences renders as it stood", { timeout: 60_000 }, async (
   );
   await fc.assert(property, { numRuns: 80 });
 });
-
-test(
-  "any prompt of ours comes back from any format to the byte, but for rights above reading",
-  { timeout: 60_000 },
-  async () => {
-    const prompt = fc.tuple(oursHead, body).map((it) => it.join(""));
-    const foreign = fc.constantFrom(...formats.filter((it) => it !== "ours"));
-    const property = fc.asyncProperty(prompt, foreign, async (text, format) => {
-      const [there, back, again] = [folder(), folder(), folder()];
-      const ours = folder({ "take_it.md": text });
-      const { exported } = await exportPrompts([ours], there, format);
-      // What claims to come from this very format goes back as that, and prompts that do not parse do not go.
-      fc.pre(exported[0]?.how === "translated");
-      const { imported } = await importPrompts(there, back, { count, format });
-      const expected = imported[0]!.asked_for.length > 0 ? {} : treeOf(ours);
-      expect(treeOf(back)).toMatchObject(expected);
-      await exportPrompts([back], again, format);
-      expect(treeOf(again)).toEqual(treeOf(there));
-    });
-    await fc.assert(property, { numRuns: 80 });
-  },
-);

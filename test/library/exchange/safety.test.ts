@@ -2,16 +2,22 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { exportPrompts, importPrompts } from "../../../src/library/exchange/exchange.ts";
-import { readPlain } from "../../../src/library/exchange/folder.ts";
-import { readOurs, writeOurs } from "../../../src/library/exchange/original.ts";
+import { exportPrompts } from "../../../src/library/exchange/export.ts";
+import { importPrompts } from "../../../src/library/exchange/import.ts";
+import { readFile } from "../../../src/library/exchange/folder.ts";
+import { json } from "../../../src/library/exchange/foreign.ts";
+import type { Format } from "../../../src/library/exchange/format.ts";
+import { readYaml } from "../../../src/library/guarded_yaml.ts";
 import { count, folder, treeOf } from "./folders.ts";
 
-type Claimed = Parameters<typeof writeOurs>[1];
-const least = { purpose: "Go", cost_estimate: "low" };
-
-function claiming(path: string, format: Claimed["format"] = "claude-commands"): string {
-  return writeOurs(least, { format, path }, "Go.\n");
+/** A prompt that claims to come from this path, with an original next to it where there can be one. */
+function claiming(name: string, path: string, format: Format = "claude-commands"): Record<string, string> {
+  const imported = JSON.stringify({ format, path });
+  const base = path.split("/").at(-1)!.replaceAll("\0", "");
+  return {
+    [`${name}.md`]: `---\npurpose: Go\ncost_estimate: low\ntools: none\nimported: ${imported}\n---\nGo.\n`,
+    ...(base !== "" && { [`${name}.files/${base}.kept`]: "Go.\n" }),
+  };
 }
 
 test.each([
@@ -31,7 +37,7 @@ test.each([
   ["x\0.md", 'the path "x\\u0000.md" cannot be one'],
   ["settings.json", 'the path "settings.json" is none for claude-commands'],
 ])("a prompt that claims the path %j is not exported", async (path, why) => {
-  const [ours, to] = [folder({ "go_on.md": claiming(path) }), folder()];
+  const [ours, to] = [folder(claiming("go_on", path)), folder()];
   const file = join(ours, "go_on.md");
   expect(await exportPrompts([file], to, "claude-commands", { replace: true })).toEqual({
     exported: [],
@@ -41,7 +47,7 @@ test.each([
 });
 
 test("a skill is called SKILL.md and a pattern system.md, whatever a prompt claims", async () => {
-  const ours = folder({ "one.md": claiming("a/b.md", "claude-skills"), "two.md": claiming("a/b.md", "fabric") });
+  const ours = folder({ ...claiming("one", "a/b.md", "claude-skills"), ...claiming("two", "a/b.md", "fabric") });
   const { exported, skipped } = await exportPrompts([ours], folder(), "original");
   expect([exported, skipped.map(({ why }) => why)]).toEqual([
     [],
@@ -50,7 +56,7 @@ test("a skill is called SKILL.md and a pattern system.md, whatever a prompt clai
 });
 
 test("two prompts that claim the same path are both refused", async () => {
-  const ours = folder({ "one.md": claiming("a.md"), "two.md": claiming("a.md"), "six.md": claiming("b.md") });
+  const ours = folder({ ...claiming("one", "a.md"), ...claiming("two", "a.md"), ...claiming("six", "b.md") });
   const { exported, skipped } = await exportPrompts([ours], folder(), "claude-commands");
   const why = `a.md is claimed twice: ${join(ours, "one.md")}, ${join(ours, "two.md")}`;
   expect(exported.map(({ files }) => files)).toEqual([["b.md"]]);
@@ -64,7 +70,7 @@ test("nothing is exported through a link below the target, be it a folder or the
   const [outside, to] = [folder({ "x.md": "kept" }), folder()];
   symlinkSync(outside, join(to, "linked"));
   symlinkSync(join(outside, "x.md"), join(to, "file.md"));
-  const ours = folder({ "one.md": claiming("linked/x.md"), "two.md": claiming("file.md") });
+  const ours = folder({ ...claiming("one", "linked/x.md"), ...claiming("two", "file.md") });
   const { exported, skipped } = await exportPrompts([ours], to, "claude-commands", { replace: true });
   expect([exported, skipped.map(({ why }) => why)]).toEqual([
     [],
@@ -77,7 +83,7 @@ test("nothing is exported through a link below the target, be it a folder or the
 });
 
 test("a file with other content stays without replace, and one with the same is no trouble", async () => {
-  const [ours, to] = [folder({ "one.md": claiming("a.md") }), folder({ "a.md": "Go.\n" })];
+  const [ours, to] = [folder(claiming("one", "a.md")), folder({ "a.md": "Go.\n" })];
   const same = await exportPrompts([ours], to, "claude-commands");
   expect(same.exported.map(({ unchanged }) => unchanged)).toEqual([true]);
   writeFileSync(join(to, "a.md"), "mine");
@@ -89,14 +95,14 @@ test("a file with other content stays without replace, and one with the same is 
 });
 
 test("of a prompt with one file that may not be written, none is", async () => {
-  const ours = folder({ "one.md": claiming("s/SKILL.md", "claude-skills"), "one.files/a.txt.kept": "new" });
+  const ours = folder({ ...claiming("one", "s/SKILL.md", "claude-skills"), "one.files/a.txt.kept": "new" });
   const to = folder({ "s/a.txt": "mine" });
   await exportPrompts([ours], to, "claude-skills");
   expect(treeOf(to)).toEqual({ "s/a.txt": "644 mine" });
 });
 
 test("where a folder stands in a file's way, or a file in a folder's, the prompt is refused", async () => {
-  const ours = folder({ "one.md": claiming("a.md"), "two.md": claiming("b/c.md") });
+  const ours = folder({ ...claiming("one", "a.md"), ...claiming("two", "b/c.md") });
   const { skipped } = await exportPrompts([ours], folder({ "a.md/x": "", b: "" }), "claude-commands");
   expect(skipped.map(({ why }) => why)).toEqual(["a.md is something else there", "b is something else there"]);
 });
@@ -119,20 +125,25 @@ test("links, git's folder, installed packages and what is no file are not import
     { file: "pipe.md", why: "it is not a plain file" },
     { file: "s/secret.md", why: "it is a link, and links are not followed" },
   ]);
-  expect(Object.keys(treeOf(to))).toEqual(["prompt_s.md"]);
+  expect(Object.keys(treeOf(to))).toEqual(["prompt_s.files/SKILL.md.kept", "prompt_s.md"]);
 });
 
-test("a file that became a link after it was listed is not read", async () => {
+test("a file that became a link after it was listed is not read", () => {
   const from = folder({ "a.md": "secret" });
   symlinkSync(join(from, "a.md"), join(from, "b.md"));
-  await expect(readPlain(join(from, "b.md"), 100)).rejects.toMatchObject({ code: "ELOOP" });
+  expect(() => readFile(join(from, "b.md"), 100)).toThrow("this is not a plain file");
+});
+
+test("a prompt that claims to be a command brings no file beside it", async () => {
+  const ours = folder({ ...claiming("one", "x.md"), "one.files/settings.json.kept": "{}" });
+  const { skipped } = await exportPrompts([join(ours, "one.md")], folder(), "original");
+  expect(skipped.map(({ why }) => why)).toEqual(["it has files beside it, and claude-commands has no place for them"]);
 });
 
 test("characters that cannot be seen are written as escapes, and read back as they were", () => {
   const purpose = "a\u007f\u0085\u2028\ufeff\uffffb";
-  const text = writeOurs({ ...least, purpose }, { format: "markdown", path: "a.md" }, "");
-  expect(text).toContain('purpose: "a\\u007f\\u0085\\u2028\\ufeff\\uffffb"\n');
-  expect(readOurs(text, "abc.md").known.purpose).toBe(purpose);
+  expect(json(purpose)).toBe('"a\\u007f\\u0085\\u2028\\ufeff\\uffffb"');
+  expect(readYaml(`purpose: ${json(purpose)}\n`)).toMatchObject({ data: { purpose } });
 });
 
 test("nothing is imported through a link below the target", async () => {
@@ -178,19 +189,21 @@ test("neither a command nor a file that a text names is run or read", async () =
 
 test.each([
   [Buffer.from([0x47, 0xff]), "it is not UTF-8"],
-  ["x".repeat(256 * 1024 + 1), "it is larger than 256 KB"],
+  ["x".repeat(256 * 1024 + 1), "the file is longer than 256 KB"],
   [`---\na: ${"x".repeat(16 * 1024)}\n---\n`, "its front matter is longer than 16 KB"],
-  [`---\na: ${'"'.repeat(9 * 1024).replaceAll('""', "x\u0001")}\n---\n`, expect.stringMatching(/front matter is/)],
   ["---\na: b: c\n  - d\n---\n", expect.stringMatching(/^its front matter is not YAML: Nested mappings/)],
-  [
-    `---\na: &a [1,1,1,1,1,1,1,1]\nb: &b [${"*a,".repeat(60)}]\nc: [${"*b,".repeat(60)}]\n---\n`,
-    "its front matter is not YAML: Excessive alias count indicates a resource exhaustion attack",
-  ],
 ])("a file that could lose something is skipped with the reason: %.20j", async (content, why) => {
   const to = folder();
   const { skipped } = await importPrompts(folder({ "take-it.md": content }), to, { count });
   expect(skipped).toEqual([{ file: "take-it.md", why }]);
   expect(treeOf(to)).toEqual({});
+});
+
+test("what would grow without end as YAML is read as words, line by line", async () => {
+  const bomb = `---\ndescription: Go\na: &a [1,1,1,1,1,1,1,1]\nb: &b [${"*a,".repeat(60)}]\nc: [${"*b,".repeat(60)}]\n---\n`;
+  const to = folder();
+  await importPrompts(folder({ "take-it.md": bomb }), to, { count });
+  expect(readFileSync(join(to, "take_it.md"), "utf8").length).toBeLessThan(200);
 });
 
 test("a prompt of ours is not imported to where the library would not list it", async () => {

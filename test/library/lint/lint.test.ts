@@ -257,7 +257,7 @@ test("a finding says what, why and how to mend it, whole", async () => {
       severity: "error",
       what: "purpose: is missing",
       why: "What cannot be read as a prompt is not in the library: nobody can choose or run it.",
-      mend: "Mend it between the two lines of ---.",
+      mend: "Fix it between the two lines of ---.",
     },
   ]);
 });
@@ -279,7 +279,7 @@ test("the tests beside a prompt are checked against its inputs, and by form alon
     "broken.md:1 error schema: purpose: is missing",
     'broken.tests.yaml:3 error tests: case 1 assertion 1: type: there is no assertion "is-jsn"; is-json is one',
     "folder.tests.yaml:1 error tests: this is not a plain file",
-    "no_yaml.tests.yaml:1 error tests: the file is no UTF-8 text",
+    "no_yaml.tests.yaml:1 error tests: the file is not UTF-8 text",
     'trace_flow.tests.yaml:2 error tests: case 1 sets "fokus", no input of the prompt',
     'trace_flow.tests.yaml:3 error tests: case 1 assertion 1: type: there is no assertion "is-jsn"; is-json is one',
   ]);
@@ -305,7 +305,7 @@ test("a file that is no readable text is one finding that names it: other bytes,
   const gone = { file: join(folder, "gone.md"), folder: "", scope: "custom" } as const;
   const found = await lintPrompts([...places, gone], known, words);
   expect(found.map((one) => brief(one).replace(`${folder}/`, ""))).toEqual([
-    "bytes.md:1 error unreadable: the file cannot be read (ERR_ENCODING_INVALID_ENCODED_DATA)",
+    "bytes.md:1 error unreadable: the file is not UTF-8 text",
     'bytes.md:1 warning weak-wording: "Please" says nothing',
     "folder.md:1 error unreadable: this is not a plain file",
     "gone.md:1 error unreadable: the file cannot be read (ENOENT)",

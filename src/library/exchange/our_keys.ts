@@ -1,10 +1,9 @@
-import type { Format } from "./format.ts";
-import type { Variables } from "./text.ts";
-import { looking } from "./foreign.ts";
+import { type Format, readTools } from "./format.ts";
+import type { Variables } from "./variables.ts";
 import { oneLine } from "../catalogue.ts";
 import type { Input, Prompt } from "../prompt.ts";
 
-interface Told {
+interface ForeignPrompt {
   readonly format: Format;
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -12,33 +11,30 @@ interface Told {
   readonly variables: Variables;
 }
 
-/** Our keys for a prompt of another tool. Whatever it asks for, it may read at most. */
-export function ourKeys({ format, name, data, body, variables }: Told): Record<string, unknown> {
+/** Our keys for a prompt of another tool, and the tools that it asks for and does not get: it may read at most. */
+export function ourKeys({ format, name, data, body, variables }: ForeignPrompt) {
   const hint = typeof data["argument-hint"] === "string" ? oneLine(data["argument-hint"]) : "";
-  const { tools } = rightsFor(format, data);
-  const aliases: Record<string, Prompt["model"]> = { haiku: "fast", sonnet: "default", opus: "smart" };
-  const model = typeof data.model === "string" && Object.hasOwn(aliases, data.model) ? aliases[data.model] : undefined;
-  const inputs = Object.entries(variables).map(([input, literal]): [string, Input] => [
+  const { tools, asked_for } = rightsFor(format, data);
+  const models: Record<string, Prompt["model"]> = { haiku: "fast", opus: "smart" };
+  const model = typeof data["model"] === "string" && Object.hasOwn(models, data["model"]) && models[data["model"]];
+  const inputs = Object.entries(variables).map(([input, literal]): [string, Omit<Input, "required">] => [
     input,
     literal === "$ARGUMENTS" || literal === ""
-      ? { type: "text", description: hint || "What the prompt is to work on", required: false, default: "" }
-      : { type: "text", description: "Stands in the text as it is", required: false, default: literal },
+      ? { type: "text", description: hint || "What the prompt is to work on", default: "" }
+      : { type: "text", description: "Stands in the text as it is", default: literal },
   ]);
-  return {
-    purpose: purposeOf(data.description, body, format) || name.replaceAll("_", " "),
-    inputs:
-      inputs.length > 0 ? Object.fromEntries(inputs.map(([input, { required: _, ...it }]) => [input, it])) : undefined,
+  const keys = {
+    purpose: purposeOf(data["description"], body, format) || name.replaceAll("_", " "),
+    ...(inputs.length > 0 && { inputs: Object.fromEntries(inputs) }),
     tools,
-    model: model === "default" ? undefined : model,
+    ...(model && { model }),
   };
+  return { keys, asked_for };
 }
 
 /** What the tools that a prompt names come to here, and those it does not get. */
-export function rightsFor(
-  format: Format,
-  data: Readonly<Record<string, unknown>>,
-): { tools: "none" | "read"; asked_for: string[] } {
-  const listed = [data["allowed-tools"], data.tools].find((it) => it !== undefined && it !== null);
+function rightsFor(format: Format, data: ForeignPrompt["data"]): { tools: "none" | "read"; asked_for: string[] } {
+  const listed = [data["allowed-tools"], data["tools"]].find((it) => it !== undefined && it !== null);
   if (listed === undefined && format === "claude-agents") return { tools: "read", asked_for: ["all tools"] };
   const names = toolNames(listed);
   const isRead = (name: string) => looks.has(name.replace(/\(.*$/s, "").trim());
@@ -47,7 +43,7 @@ export function rightsFor(
   return { tools: everything || names.some(isRead) ? "read" : "none", asked_for: [...new Set(stronger)] };
 }
 
-const looks = new Set([...looking, "LS", "NotebookRead"]);
+const looks = new Set([...readTools, "LS", "NotebookRead"]);
 
 /** Both `Read, Bash(git log:*)` and a list of such; a comma or a space within brackets ends nothing. */
 function toolNames(listed: unknown): string[] {
