@@ -28,6 +28,8 @@ const loosened: Record<string, readonly [mine: unknown, theirs: unknown]> = {
   "limits.budget_usd": [1, null],
   "limits.budget_tokens": [1_000, 100_000_000],
   "limits.cost_alert_usd": [1, null],
+  "limits.cost_alert_day_usd": [1, null],
+  "limits.cost_alert_project_usd": [1, null],
   "limits.requests_per_minute": [10, 1_000],
   "limits.turns": [10, 100_000],
   "limits.turns_per_prompt": [10, 100_000],
