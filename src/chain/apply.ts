@@ -349,6 +349,8 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       return repeated(context, event);
     case "lost_cost_entered":
       return { ...context, cost_tracking: settleLost(context.cost_tracking, event.usd) };
+    case "chain_rated":
+      return context;
     case "cost_alerted":
       return event.of ? context : withEngine(context, { alerted: true });
     case "parked": {

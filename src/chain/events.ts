@@ -321,6 +321,8 @@ interface Events {
   };
   /** A person says what all lost calls so far really cost together. */
   lost_cost_entered: { usd: number; from?: string };
+  /** How well it went, from 1 to 5, in the words of its user. */
+  chain_rated: { rating: number };
   /** `of`: the sum that passed it, of all chains of the home; left out, it is what this chain cost. */
   cost_alerted: { usd: number; threshold: number; of?: "day" | "project" };
   parked: { code: string; exit: number; message: string; next: readonly Next[] };

@@ -177,6 +177,7 @@ function tell(event: ChainEvent): string[] {
     case "rewound":
     case "lost_cost_entered":
     case "cost_alerted":
+    case "chain_rated":
     case "recovered":
     case "completed":
       return [];

@@ -100,6 +100,16 @@ export function isReviewer(prompt: string, quality: readonly string[]): boolean 
 /** Looks once more at the whole change, after all other reviewers. */
 export const lastReviewer = "deployment_checker";
 
+/**
+ * Whose reports say what is known of a change before it goes out. `isOfChange`: a report counts only for the files that
+ * it was made of.
+ */
+export const readinessReviews: Readonly<Record<string, { prompts: readonly string[]; isOfChange: boolean }>> = {
+  "breaking changes": { prompts: ["breaking_change_detector"], isOfChange: true },
+  "migration plan": { prompts: ["migration_strategist"], isOfChange: false },
+  "feature flags": { prompts: ["feature_toggle_manager", "feature_flag_designer"], isOfChange: false },
+};
+
 /** Without a network, these cannot ask whether a dependency has known vulnerabilities. */
 export const advisoryReaders: readonly string[] = ["security_scanner", "dependency_auditor"];
 

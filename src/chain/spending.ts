@@ -20,6 +20,7 @@ interface Call {
 /** What a chain spent, for what, and how each of its prompts did: one pass over its journal. */
 export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): ChainSpending {
   const calls: Call[] = [];
+  let rating: number | null = null;
   /** When each step was begun, and with which text of its prompt. */
   const begun = new Map<string, { at: string; version: string }>();
   const versionOf = (key: string) => begun.get(key)?.version ?? "";
@@ -57,6 +58,9 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
         calls.push({ n, key: "", row: { ...rowOf(line, before, "(taken over)", ""), ...more } });
         break;
       }
+      case "chain_rated":
+        rating = line.rating;
+        break;
       case "report_recorded":
       case "decision_taken": {
         // A decision that comes after a report is no other run: the report has ended it.
@@ -83,6 +87,7 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
   const { type } = end.state;
   return {
     goal: end.goal,
+    rating,
     words: slugOf(end.goal).split("-"),
     state: type === "completed" ? "succeeded" : type === "parked" ? "stopped" : "open",
     rows: rowsOf(calls),

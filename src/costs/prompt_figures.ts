@@ -29,7 +29,7 @@ function measure(figures: Figures, byVersion: boolean) {
       const { prompt, version } = kinds[groupOf.indexOf(group)]!;
       const ran = [...seen[group]!].map(([at, gained]) => ({
         gained,
-        ...(chains[at]!.about as About & { rating?: number | null }),
+        ...(chains[at]!.about as About),
       }));
       const ratings = ran.flatMap(({ rating }) => rating ?? []);
       return {

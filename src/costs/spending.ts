@@ -47,6 +47,8 @@ export type SpendingRow = Record<(typeof dimensions)[number], string> &
 /** What one chain spent. The figures of a home keep this: where its form changes, `form` there needs another number. */
 export type ChainSpending = {
   goal: string;
+  /** From 1 to 5, as its user rated it. */
+  rating: number | null;
   /** The telling words of its goal. */
   words: readonly string[];
   /** Succeeded: completed, answered or accepted. Stopped: it gave up or was rejected. Open: all others. */

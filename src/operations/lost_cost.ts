@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
 import type { Context } from "../chain/context.ts";
-import { event } from "../chain/events.ts";
+import { event, type ChainEvent } from "../chain/events.ts";
 import { objection } from "../chain/inbox.ts";
 import { readChain } from "../chain/inspect.ts";
 import { lostKeys } from "../chain/lost.ts";
-import { openChain } from "../chain/open.ts";
+import { openChain, type Beginning } from "../chain/open.ts";
 import type { Caller } from "../session/caller.ts";
 import type { Session } from "../session/session.ts";
 import { dropMessage } from "../store/chains.ts";
@@ -34,7 +34,21 @@ export async function enterLostCost(
   };
   const { id } = await session.ownChain(chain);
   const begun = session.beginning(caller);
-  // Another `chain-cost` holds the chain for a moment only, and takes no messages in.
+  const entered = (context: Context) => {
+    check(context);
+    return event("lost_cost_entered", { usd });
+  };
+  if (await appendTo(begun, id, entered)) return "entered";
+  const { context, lines } = readChain(begun, id);
+  check(context);
+  const named = { ...message, calls: lostKeys(context.cost_tracking) };
+  await dropMessage(inboxOf(begun, id, lines), { by: caller.by, message: named }, session.world.now());
+  return "delivered";
+}
+
+/** Writes what a person says into a chain that no other process works on; false where one does. */
+export async function appendTo(begun: Beginning, id: string, say: (context: Context) => ChainEvent): Promise<boolean> {
+  // Another command of this kind holds the chain for a moment only, and takes no messages in.
   for (let tries = 40; tries >= 0; tries--) {
     const opened = openChain(begun, id);
     if (!opened) {
@@ -42,17 +56,12 @@ export async function enterLostCost(
       continue;
     }
     try {
-      check(opened.chain.context);
-      await opened.chain.append({ by: caller.by, bodies: [event("lost_cost_entered", { usd })] });
+      await opened.chain.append({ by: begun.by, bodies: [say(opened.chain.context)] });
       if (opened.edits.length === 0) opened.chain.writeView(true);
     } finally {
       await opened.chain.close();
     }
-    return "entered";
+    return true;
   }
-  const { context, lines } = readChain(begun, id);
-  check(context);
-  const named = { ...message, calls: lostKeys(context.cost_tracking) };
-  await dropMessage(inboxOf(begun, id, lines), { by: caller.by, message: named }, session.world.now());
-  return "delivered";
+  return false;
 }

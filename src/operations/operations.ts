@@ -2,6 +2,7 @@ import type { z } from "zod";
 import * as authoring from "./authoring.ts";
 import * as chains from "./chains.ts";
 import * as changes from "./changes.ts";
+import { completeOperation } from "./complete.ts";
 import * as look from "./look.ts";
 import * as patterns from "./patterns.ts";
 import * as prompts from "./prompts.ts";
@@ -30,6 +31,7 @@ export const operations = [
   chains.presentOperation,
   look.costOperation,
   spending.costReportOperation,
+  completeOperation,
   patterns.savePatternOperation,
   patterns.patternsOperation,
   patterns.patternsShowOperation,

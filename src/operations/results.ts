@@ -321,6 +321,16 @@ export const patternResult = z.object({ name: z.string(), file: z.string(), patt
 /** `preview`: it is only shown, and nothing was saved. */
 export const savedPatternResult = patternResult.extend({ chain_id: z.string(), preview: z.boolean(), next });
 
+export const completeResult = z.object({
+  chain_id: z.string(),
+  goal: z.string(),
+  finished: z.boolean(),
+  /** `is` null: not checked. */
+  checks: listOf(z.object({ what: z.string(), is: z.boolean().nullable(), why: z.string() })),
+  rating: amount.nullable(),
+  next,
+});
+
 export const logResult = z.object({
   chain_id: z.string(),
   goal: z.string(),

@@ -6,7 +6,7 @@ import { promptFigures, promptMetrics } from "../../src/costs/prompt_figures.ts"
 import { temporaryFolder } from "../support/temporary.ts";
 
 const where = { day: "2026-11-20", phase: "requirements", prompt: "mapper", model: "opus", version: "aa" };
-const about = { goal: "Add JWT auth", words: ["jwt", "auth"], state: "succeeded", grew_usd: 0 } as const;
+const about = { goal: "Add JWT auth", words: ["jwt", "auth"], state: "succeeded", rating: null, grew_usd: 0 } as const;
 const chain = (id: string, rows: Part["rows"], more: object = {}): Part => ({
   chain: id,
   stamp: `stamp ${id}`,
@@ -52,8 +52,8 @@ test("a prompt's figures are a mean with its interval, by version, and the words
   const less = { ...run, version: "bb", day: "2026-11-21", reduction: 0.4, reduction_squared: 0.16 };
   const [found] = promptFigures(
     packFigures([
-      chain("001", [helped]),
-      chain("002", [less], { words: ["auth", "api"] }),
+      chain("001", [helped], { rating: 5 }),
+      chain("002", [less], { words: ["auth", "api"], rating: 4 }),
       chain("003", [{ ...run, reduction: 0, version: "bb" }], { words: ["jwt", "api"] }),
     ]),
   );
@@ -75,7 +75,7 @@ test("a prompt's figures are a mean with its interval, by version, and the words
       usage_count: 3,
       avg_uncertainty_reduction: 0.33,
       avg_tokens: 100,
-      user_satisfaction: null,
+      user_satisfaction: 0.9,
       common_patterns: ["auth"],
       promotion_status: null,
       created_from_chain: null,

@@ -74,6 +74,22 @@ test("a person who answers and approves by keyboard comes to the end", async () 
   });
 });
 
+test("at the end a person rates the chain and keeps it as a pattern in one answer, or skips both", async () => {
+  const place = placeWith(quickApp);
+  await place.run([...tiny, "--approve-policy=auto", place.replay(tinyWay)]);
+  const how = asked("How well did it go?");
+  const skipped = await type(place, ["complete"], [how, enter]);
+  expect([skipped.code, place.events("chain_rated")]).toEqual([0, []]);
+  const { code, output } = await type(
+    place,
+    ["complete"],
+    [how, `4 p${enter}`],
+    [asked("Save as reusable pattern?"), "y"],
+  );
+  expect([code, output]).toEqual([0, expect.stringContaining("Pattern saved: ")]);
+  expect(place.events("chain_rated")).toMatchObject([{ rating: 4 }]);
+});
+
 test("Ctrl+C at the question of trust leaves with 130, and nothing was read, made or trusted", async () => {
   const place = placeWith(quickApp);
   const { code, output } = await type(place, [task, "--size=tiny", quickTests, place.replay(tinyWay)], [trust, ctrlC]);

@@ -228,6 +228,23 @@ export const askModels = yesOrNo("Use the project's models here, at their price?
 export const askApply = yesOrNo("Apply with adaptations?", true);
 export const askSave = yesOrNo("Save as reusable pattern?", true);
 
+/** "4", "p" for a pattern, or both; undefined: neither. */
+export async function askRating(rated: boolean, signal: AbortSignal): Said<{ rating?: string; pattern: boolean }> {
+  const clack = await import("@clack/prompts");
+  const how = rated ? "" : "How well did it go? 1–5. ";
+  const text = await said(
+    clack.text({
+      message: `${how}p keeps it as a pattern. Enter skips`,
+      signal,
+      validate: (value = "") => (ratingPattern.test(value) ? undefined : "A number from 1 to 5, p, both, or nothing."),
+    }),
+  );
+  const [, rating, pattern] = ratingPattern.exec(text ?? "") ?? [];
+  return rating || pattern ? { ...(rating ? { rating } : {}), pattern: pattern !== undefined } : undefined;
+}
+
+const ratingPattern = /^\s*([1-5])?\s*(p)?\s*$/i;
+
 function yesOrNo(message: string, initialValue = false) {
   return async (signal: AbortSignal): Said<boolean> => {
     const clack = await import("@clack/prompts");

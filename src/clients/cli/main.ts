@@ -6,7 +6,7 @@ import {
   type Session,
   type SessionOptions,
 } from "../../operations/operation.ts";
-import { operationNamed, operations, perform, type Outcome } from "../../operations/operations.ts";
+import { operationNamed, operations, perform, type OperationName, type Outcome } from "../../operations/operations.ts";
 import { demoAnswers } from "../../operations/setup.ts";
 import { exitCodeOfStop, exitCodes, messageOf, systemCode, UserError } from "../../util/errors.ts";
 import type { Input } from "../../util/next.ts";
@@ -23,6 +23,7 @@ import {
   askQuestion,
   askRecovery,
   askRewind,
+  askRating,
   askSave,
   askTrust,
   askTry,
@@ -135,7 +136,14 @@ async function carryOut(order: Order): Promise<number> {
       // What another program reads keeps its lines, so that it can look for them.
       const columns = process.stdout.columns || Infinity;
       const csv = order.input["csv"] === true;
-      process.stdout.write(`${reportText(outcome, again, { left, demo, columns, now: world.now(), csv })}\n`);
+      const print = (shown: Outcome, isLeft: boolean) =>
+        process.stdout.write(`${reportText(shown, again, { left: isLeft, demo, columns, now: world.now(), csv })}\n`);
+      print(outcome, left);
+      const saved =
+        interactive && !left && order.options.replay === undefined && demo === undefined
+          ? await offer(outcome, begun, caller, screen)
+          : undefined;
+      if (saved) print(saved.outcome, saved.left);
     } else {
       const document = { ...(output === "stream-json" ? { type: "answer" } : {}), schema_version: 2, ...data };
       process.stdout.write(`${harmlessJson(document, output === "json" ? 2 : undefined)}\n`);
@@ -301,6 +309,25 @@ async function converse(
     quiet();
     if (leaving) return { outcome, left: true };
   }
+}
+
+/** At the end of a chain its user is asked once, in one line, how it went, and whether it is to be kept as a pattern. */
+async function offer(
+  { operation, data }: Outcome,
+  begun: { order: Order; session: Session },
+  caller: Caller,
+  screen: Screen,
+): Promise<{ outcome: Outcome; left: boolean } | undefined> {
+  const isOver =
+    "ending" in data ? ["completed", "accepted"].includes(data.ending.type) : operation === "complete" && data.finished;
+  if (!isOver || !("chain_id" in data)) return undefined;
+  const said = await askRating(operation === "complete" && data.rating !== null, caller.signal);
+  if (said === undefined) return undefined;
+  const doNow = (name: OperationName, input: Input) =>
+    perform(operationNamed(name), { chain: data.chain_id, ...input }, begun.session, caller);
+  if (said.rating !== undefined) await doNow("complete", { rating: said.rating });
+  if (!said.pattern) return undefined;
+  return converse({ ...begun, outcome: await doNow("save-pattern", {}) }, caller, screen, () => undefined);
 }
 
 function isWaiting(data: ChainStands | Offer): boolean {

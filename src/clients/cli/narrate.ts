@@ -142,6 +142,8 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
         "!",
         `${alertSubject[line.of ?? "chain"]} cost $${line.usd.toFixed(2)}, more than the $${line.threshold.toFixed(2)} you wanted to hear of.`,
       );
+    case "chain_rated":
+      return say("·", `Rated ${line.rating} of 5.`);
     case "lost_cost_entered":
       return say("·", `The lost calls cost $${line.usd.toFixed(2)} together.`);
     case "completed":

@@ -88,6 +88,8 @@ function otherText(
         : "";
     case "cost-report":
       return csv ? costReportCsv(outcome.data) : costReportText(outcome.data, flags);
+    case "complete":
+      return fit(completeText(outcome.data, flags), columns);
     case "save-pattern":
       return savedPatternText(outcome.data, flags, columns, left);
     case "patterns":
@@ -287,6 +289,18 @@ function costText(data: Extract<ResultOf<"chain-cost">, { goal: string }>, flags
     "By prompt:",
     ...groupLines(rows, width),
     ...(models.length > 0 ? ["", "By model:", ...groupLines(models, width)] : []),
+  ].join("\n");
+}
+
+function completeText({ chain_id: id, goal, finished, checks, rating, next }: ResultOf<"complete">, flags: Input) {
+  return [
+    `Chain ${id} is ${finished ? "complete" : "not complete"}: ${goal}`,
+    ...checks.map(
+      ({ what, is, why }) =>
+        `${is === null ? "·" : is ? "✓" : "✗"} ${what}${is === null ? ": not checked" : ""}${why && ` (${why})`}`,
+    ),
+    ...(rating === null ? [] : [`Rated ${rating} of 5.`]),
+    ...nextLines(next, flags),
   ].join("\n");
 }
 
