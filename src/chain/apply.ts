@@ -87,10 +87,10 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       };
     case "imported":
       return withOverall(importContext(context, event.context, event.parts, at));
-    case "pattern_applied": {
-      const { name, likeness, pattern, estimate } = event;
-      return withEngine(context, { applied: { name, likeness, pattern, estimate } });
-    }
+    case "pattern_applied":
+      return withEngine(context, { applied: { name: event.name, pattern: event.pattern } });
+    case "notes_read":
+      return context;
     case "context_edited":
       return withEngine(withOverall(applyEdits(context, event.changes)), { repeats: {} });
     case "epoch_opened": {

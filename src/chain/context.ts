@@ -146,7 +146,7 @@ export type Engine = Readonly<{
   gates: Gates;
   limits: Limits;
   /** What a person applied before the first step. */
-  applied: Omit<EventNamed<"pattern_applied">, "type" | "event"> | null;
+  applied: Pick<EventNamed<"pattern_applied">, "name" | "pattern"> | null;
   test_command: readonly string[] | null;
   tests: Readonly<{
     /** Where the command was found, in words. */

@@ -6,7 +6,6 @@ import type { Touched } from "../workspace/file_states.ts";
 import type { NamedFiles } from "../programs/permissions/named_files.ts";
 import { phases, type Phase } from "../library/names.ts";
 import type { Pattern } from "../library/pattern.ts";
-import type { Estimate } from "../library/similar.ts";
 import type { Json } from "../util/json.ts";
 import { nextList, type Next, type Advice } from "../util/next.ts";
 import type { Line, Unstamped } from "../store/journal.ts";
@@ -177,7 +176,9 @@ interface Events {
     adopted?: { why: string; kept_as: string };
   };
   /** Before the first step, a person applied a pattern to the task. `likeness`: null where they named it themselves. */
-  pattern_applied: { name: string; likeness: number | null; pattern: Pattern; estimate: Estimate };
+  pattern_applied: { name: string; likeness: number | null; pattern: Pattern };
+  /** What earlier chains taught, and a person noted, that fits the task. */
+  notes_read: { notes: readonly string[] };
   context_edited: { changes: readonly Edit[] };
   /** Names of blobs, and how many bytes they have together. `schema` null: it was not kept. */
   epoch_opened: {

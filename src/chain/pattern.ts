@@ -6,19 +6,19 @@ import { replay } from "./apply.ts";
 import type { Context } from "./context.ts";
 import type { ChainEvent, ChainLine } from "./events.ts";
 import { linesIn } from "./evidence.ts";
-import { reviewersOf } from "./gates.ts";
+import { percent, reviewersOf } from "./gates.ts";
 import { isForModels, isReviewer, triggers } from "./roles.ts";
 import { isAboutTests } from "./test_question.ts";
 import { durations } from "./view.ts";
 
 /** What a finished chain shows of how a task like it is done: from its journal alone, and without a model. */
 export function patternOf(lines: readonly ChainLine[], title: string, stack: readonly string[]): Pattern {
-  const confidence: number[] = [];
+  const confidence: string[] = [];
   const ran: { prompt: string; moved: boolean }[] = [];
   const context = replay(lines, (_, line, { confidence_scores: scores }) => {
     if (line.type !== "event" || line.event !== "report_recorded") return;
     ran.push(line);
-    const now = Math.round((scores["overall"] ?? 0) * 100);
+    const now = percent(scores["overall"] ?? 0);
     if (confidence.at(-1) !== now) confidence.push(now);
   });
   const { solution, engine, questions } = context;
@@ -56,7 +56,7 @@ export function patternOf(lines: readonly ChainLine[], title: string, stack: rea
       .map((text) => cut(text, 300)),
     files: files.slice(0, 30).map(({ path, role }) => ({ path: cut(path, 300), role })),
     read: read.filter((path) => !Object.hasOwn(engine.files, path)).slice(0, 12),
-    confidence: confidence.slice(-30),
+    confidence: confidence.slice(-30).join(" → "),
     success: successOf(context).map((text) => cut(text, 300)),
     took: [tookOf(context, lines)],
     notes: "",
@@ -74,16 +74,14 @@ function customIn(one: Json): Pattern["custom_prompts"] {
 export function tookOf(context: Context, lines: readonly ChainLine[]): Pattern["took"][number] {
   const { chain_id: chain, cost_tracking: costs, questions, approval_history: approvals } = context;
   const { total, waiting } = durations(context, lines);
-  const cents = (usd: number) => Math.round(usd * 10_000) / 10_000;
   return {
     chain,
     calls: Object.values(costs.by_prompt).reduce((sum, { calls }) => sum + calls, 0),
     questions: questions.filter(({ id, answer }) => answer !== null && !isAboutTests(id)).length,
     approval_rounds: approvals.length,
     minutes: Math.round(Math.max(0, (total ?? 0) - waiting) / 6_000) / 10,
-    usd: cents(costs.estimated_cost),
+    usd: Math.round(costs.estimated_cost * 10_000) / 10_000,
     tokens: costs.tokens_used,
-    usd_by_phase: Object.fromEntries(Object.entries(costs.by_phase).map(([phase, usd]) => [phase, cents(usd)])),
   };
 }
 

@@ -1,7 +1,4 @@
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
-import { UserError } from "../util/errors.ts";
 import { readYaml } from "./guarded_yaml.ts";
 
 const text = (most: number) => z.string().trim().min(1).max(most);
@@ -40,8 +37,8 @@ export const patternSchema = z.strictObject({
   files: list(z.strictObject({ path: text(300), role: z.enum(["code", "test", "doc"]) }), 30),
   /** Files that its reports cited and that it did not change. */
   read: list(text(300), 12),
-  /** The overall confidence in percent, each time it changed. */
-  confidence: list(amount.max(100), 30),
+  /** How the overall confidence rose, such as "32% → 70% → 92%". */
+  confidence: z.string().max(300).default(""),
   /** What the engine recorded, and no claim. */
   success: list(text(300), 12),
   /** What each chain of this kind took, without the time it waited for its person. */
@@ -55,7 +52,6 @@ export const patternSchema = z.strictObject({
         minutes: amount,
         usd: amount,
         tokens: amount,
-        usd_by_phase: z.record(text(60), amount).default({}),
       }),
     )
     .min(1)
@@ -65,47 +61,18 @@ export const patternSchema = z.strictObject({
 });
 export type Pattern = z.infer<typeof patternSchema>;
 
-const ending = ".yaml";
-const mostBytes = 64 * 1024;
-
-/** The files of a folder that can be patterns. A link in place of the folder is not followed. */
-export function patternFiles(folder: string): string[] {
-  if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
-  const names = readdirSync(folder).filter((name) => name.endsWith(ending) && !name.startsWith("."));
-  return names.sort().map((name) => join(folder, name));
-}
-
-export function patternFile(folder: string, name: string): string {
-  return join(folder, name + ending);
-}
-
-export function patternName(file: string): string {
-  return file.slice(file.lastIndexOf("/") + 1, -ending.length);
-}
-
-/** Reads one file, or says in words why it is no pattern. */
-export function readPattern(file: string): Pattern | string {
-  const found = lstatSync(file, { throwIfNoEntry: false });
-  if (!found?.isFile()) return "it is not a file of its own";
-  if (found.size > mostBytes) return "it is longer than 64 KB";
-  const read = readYaml(readFileSync(file, "utf8"));
-  if ("what" in read) return read.what;
+/** Reads the text of a file, or says in words why it is no pattern. */
+export function parsePattern(source: string): Pattern | { why: string } {
+  const read = readYaml(source);
+  if ("what" in read) return { why: read.what };
   const pattern = patternSchema.safeParse(read.data);
   if (pattern.success) return pattern.data;
   const [issue] = pattern.error.issues;
-  return `${issue?.path.join(".") || "it"}: ${issue?.message ?? "wrong"}`;
+  return { why: `${issue?.path.join(".") || "it"}: ${issue?.message ?? "wrong"}` };
 }
 
+/** As it is saved, and as it is shown to a person. */
 export async function patternText(pattern: Pattern): Promise<string> {
   const { stringify } = await import("yaml");
-  return `# Written by claude-exec. Edit it as you like: a model is shown it as data, never as an instruction.\n${stringify(pattern, { lineWidth: 100 })}`;
-}
-
-/** The pattern that a person means by its title or the name of its file. */
-export function namedPattern<Row extends { name: string; title: string }>(wanted: string, rows: readonly Row[]): Row {
-  const same = (text: string) => text.toLowerCase() === wanted.trim().toLowerCase();
-  const found = rows.find(({ name }) => same(name)) ?? rows.find(({ title }) => same(title));
-  if (found) return found;
-  const next = { operation: "patterns", why: "List them with" };
-  throw new UserError("no_pattern", `There is no pattern "${wanted}" here.`, next);
+  return stringify(pattern, { lineWidth: 100 });
 }

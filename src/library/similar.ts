@@ -10,16 +10,7 @@ export type PatternRow = {
   stack: string[];
   prompts: string[];
   form: string;
-  estimate: Estimate;
-};
-
-/** What the chains of a pattern took, from the least to the most. */
-export type Estimate = {
-  chains: number;
-  questions: number;
-  calls: [number, number];
-  minutes: [number, number];
-  usd: [number, number];
+  took: Pattern["took"];
 };
 
 export interface NewTask {
@@ -40,7 +31,7 @@ export interface Likeness {
 export const offeredFrom = 0.6;
 
 export function rowOf(name: string, pattern: Pattern): PatternRow {
-  const { title, goal, strategy, decisions, questions, stack, prompts } = pattern;
+  const { title, goal, strategy, decisions, questions, stack, prompts, took } = pattern;
   const texts = [title, strategy, ...decisions.map(({ choice }) => choice), ...questions.map((one) => one.question)];
   const own = wordsOf(goal);
   return {
@@ -51,17 +42,8 @@ export function rowOf(name: string, pattern: Pattern): PatternRow {
     stack: stack.map((one) => one.toLowerCase()),
     prompts,
     form: formOf(goal),
-    estimate: estimateOf(pattern),
+    took,
   };
-}
-
-export function estimateOf({ took, questions }: Pick<Pattern, "took" | "questions">): Estimate {
-  const range = (key: "calls" | "minutes" | "usd"): [number, number] => {
-    const all = took.map((one) => one[key]);
-    return [Math.min(...all), Math.max(...all)];
-  };
-  const [calls, minutes, usd] = [range("calls"), range("minutes"), range("usd")];
-  return { chains: took.length, questions: questions.length, calls, minutes, usd };
 }
 
 /**
@@ -69,10 +51,7 @@ export function estimateOf({ took, questions }: Pick<Pattern, "took" | "question
  * than its others. Stack, prompts and the form of the demand can only lessen what the words say.
  */
 export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limit = 3): Likeness[] {
-  const holders = new Map<string, number>();
-  for (const { goal, words } of rows)
-    for (const word of [...goal, ...words]) holders.set(word, (holders.get(word) ?? 0) + 1);
-  const weight = (word: string) => Math.log(1 + rows.length / (holders.get(word) ?? 0.5));
+  const weight = rarity(rows.map(({ goal, words }) => [...goal, ...words]));
   const wanted = wordsOf(task.goal);
   const whole = weighed(wanted, weight);
   const form = formOf(task.goal);
@@ -80,9 +59,9 @@ export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limi
     const shared = wanted.filter((word) => row.goal.some((one) => isAlike(one, word)));
     const near = wanted.filter((word) => !shared.includes(word) && row.words.some((one) => isAlike(one, word)));
     const back = row.goal.filter((word) => wanted.some((one) => isAlike(one, word)));
-    const found = (weighed(shared, weight) + 0.7 * weighed(near, weight)) / (whole || 1);
+    const told = (weighed(shared, weight) + 0.7 * weighed(near, weight)) / (whole || 1);
     const covered = weighed(back, weight) / (weighed(row.goal, weight) || 1);
-    const words = Math.sqrt(0.6 * found + 0.4 * covered);
+    const words = Math.sqrt(0.6 * told + 0.4 * covered);
     const stack = task.stack.filter((one) => row.stack.includes(one));
     const prompts = task.prompts.filter((one) => row.prompts.includes(one));
     const isSameForm = form === row.form;
@@ -90,19 +69,38 @@ export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limi
       0.5 * share(stack, Math.min(task.stack.length, row.stack.length)) +
       0.2 * Math.min(1, share(prompts, Math.min(2, task.prompts.length))) +
       0.3 * Number(isSameForm);
-    const why = [
-      reason("words", [...shared, ...near]),
-      reason("stack", stack),
-      reason("prompts", prompts),
-      ...(isSameForm && form ? [`form: ${form}`] : []),
-    ];
-    return { row, likeness: words * (0.7 + 0.3 * rest), why: why.filter((one) => one !== "") };
+    const reasons = { words: [...shared, ...near], stack, prompts, form: isSameForm && form ? [form] : [] };
+    const why = Object.entries(reasons).flatMap(([what, found]) =>
+      found.length > 0 ? [`${what}: ${found.slice(0, 6).join(", ")}`] : [],
+    );
+    return { row, likeness: words * (0.7 + 0.3 * rest), why };
   });
   return compared.sort((a, b) => b.likeness - a.likeness).slice(0, limit);
 }
 
-function reason(what: string, found: readonly string[]): string {
-  return found.length === 0 ? "" : `${what}: ${found.slice(0, 6).join(", ")}`;
+/** How much a word tells: the fewer texts hold it, the more. */
+function rarity(texts: readonly (readonly string[])[]): (word: string) => number {
+  const holders = new Map<string, number>();
+  for (const word of texts.flat()) holders.set(word, (holders.get(word) ?? 0) + 1);
+  return (word) => Math.log(1 + texts.length / (holders.get(word) ?? 0.5));
+}
+
+/** The notes that a task is told, the most fitting first: each shares at least a fifth of what the words of the task tell. */
+export function fittingNotes(task: string, notes: readonly string[], limit = 8): string[] {
+  const texts = notes.map(wordsOf);
+  const weight = rarity(texts);
+  const wanted = wordsOf(task);
+  const whole = weighed(wanted, weight) || 1;
+  const fits = (words: readonly string[]) =>
+    weighed(
+      wanted.filter((word) => words.some((one) => isAlike(one, word))),
+      weight,
+    ) / whole;
+  const ranked = notes.map((note, at) => ({ note, fit: fits(texts[at]!) })).filter(({ fit }) => fit >= 0.2);
+  return ranked
+    .sort((a, b) => b.fit - a.fit)
+    .slice(0, limit)
+    .map(({ note }) => note);
 }
 
 /** Nothing known on one side speaks neither for nor against. */
@@ -123,19 +121,18 @@ function isAlike(one: string, other: string): boolean {
 
 /** What kind of demand it is, by its verb: patterns of another form seldom fit. */
 function formOf(goal: string): string {
-  const words = goal.toLowerCase();
-  return forms.find(([, pattern]) => pattern.test(words))?.[0] ?? "";
+  return Object.keys(forms).find((form) => forms[form]!.test(goal)) ?? "";
 }
 
-const forms: readonly (readonly [string, RegExp])[] = [
-  ["replace or migrate", /\b(?:replac|migrat|mov|switch|convert|port|upgrad|renam)\w*/],
-  ["repair", /\b(?:fix|repair|bug|crash|broken|fail|wrong|error)\w*/],
-  ["remove", /\b(?:remov|delet|drop)\w*/],
-  ["rework", /\b(?:refactor|simplif|restructur|clean|split)\w*/],
-  ["speed up", /\b(?:speed|faster|slow|optimi|performance|cach)\w*/],
-  ["explain", /\b(?:document|explain|describe)\w*/],
-  ["add", /\b(?:add|build|creat|implement|support|introduc|allow|make|writ)\w*/],
-];
+const forms: Readonly<Record<string, RegExp>> = {
+  "replace or migrate": /\b(?:replac|migrat|mov|switch|convert|port|upgrad|renam)/i,
+  repair: /\b(?:fix|repair|bug|crash|broken|fail|wrong|error)/i,
+  remove: /\b(?:remov|delet|drop)/i,
+  rework: /\b(?:refactor|simplif|restructur|clean|split)/i,
+  "speed up": /\b(?:speed|faster|slow|optimi|performance|cach)/i,
+  explain: /\b(?:document|explain|describe)/i,
+  add: /\b(?:add|build|creat|implement|support|introduc|allow|make|writ)/i,
+};
 
 /** In their order, each once; a plural counts as its singular, and words that any task can hold are left out. */
 function wordsOf(text: string): string[] {

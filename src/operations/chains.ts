@@ -72,7 +72,11 @@ export const newOperation = chainOperation({
     const worktree = beside ? { worktree: beside.worktree } : {};
     const started = { goal: input.task, size: input.size, mode: input.mode, ...worktree, ...settings };
     const { patternFor } = await import("./apply_pattern.ts");
-    const learned = await patternFor(input, there.workspace, session, caller);
+    const { notesFor } = await import("./memory.ts");
+    const learned = [
+      ...(await notesFor(input.task, session)),
+      ...(await patternFor(input, there.workspace, session, caller)),
+    ];
     const chain = await createChain(session.beginning(caller), started, learned);
     return driveChain(chain, { session, config }, caller, async () => {
       if (there.permission.mode !== "read") await there.sandbox.open();

@@ -154,8 +154,8 @@ export async function driveChain(
       if (solution?.standing === "approved") answer.data.decided = decidedSince(lines, solution);
       const { applied } = chain.context.engine;
       if (applied) {
-        const { pattern, estimate } = applied;
-        answer.data.applied = { title: pattern.title, estimate, took: tookOf(chain.context, lines) };
+        const { title, took } = applied.pattern;
+        answer.data.applied = { title, before: took, took: tookOf(chain.context, lines) };
       }
     }
     return ending.type === "interrupted" ? { ...answer, exit: exitCodeOfStop(caller.signal) } : answer;

@@ -4,6 +4,7 @@ import * as chains from "./chains.ts";
 import * as changes from "./changes.ts";
 import { completeOperation } from "./complete.ts";
 import * as look from "./look.ts";
+import { memoryOperation } from "./memory.ts";
 import * as patterns from "./patterns.ts";
 import * as prompts from "./prompts.ts";
 import * as recover from "./recover.ts";
@@ -35,6 +36,7 @@ export const operations = [
   patterns.savePatternOperation,
   patterns.patternsOperation,
   patterns.patternsShowOperation,
+  memoryOperation,
   prompts.promptsListOperation,
   prompts.promptsSearchOperation,
   prompts.promptsShowOperation,

@@ -1,13 +1,14 @@
-import { existsSync, lstatSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
 import { z } from "zod";
+import type { Pattern } from "../library/pattern.ts";
 import type { PatternRow } from "../library/similar.ts";
 import type { Session } from "../session/session.ts";
 import { manifestKind } from "../tools/manifests.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
-import { writeAtomic } from "../util/files.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { chainId } from "./flags.ts";
+import { keep, keptFiles, readKept } from "./kept.ts";
 import { fitting } from "./newest_chain.ts";
 import { operation } from "./operation.ts";
 
@@ -23,13 +24,12 @@ export const savePatternOperation = operation({
     z.object({
       chain: chainId,
       name: z.string().trim().min(1, "is empty").max(100, "is too long").optional().describe("What it will be called"),
-      replace: z.boolean().optional().describe("Replace another pattern of that name"),
       yes: z.boolean().optional().describe("Save it; left out, it is only shown, and asked about at a terminal"),
     }),
   async run(input, session) {
     const { readChain } = await import("../chain/inspect.ts");
     const { patternOf } = await import("../chain/pattern.ts");
-    const { patternFile, patternText, readPattern } = await import("../library/pattern.ts");
+    const { patternText } = await import("../library/pattern.ts");
     const { slugOf } = await import("../chain/open.ts");
     const { id, workspace } = await session.ownChain(input.chain);
     const { context, lines } = readChain(session.store, id);
@@ -42,42 +42,33 @@ export const savePatternOperation = operation({
     const title = input.name ?? applied?.pattern.title ?? context.solution?.solution.title ?? context.goal;
     const found = patternOf(lines, title, await stackOf(await session.filesOf(workspace, null)));
     const name = applied && input.name === undefined ? applied.name : slugOf(found.title);
-    const folder = join(session.home.path, "patterns");
-    const file = patternFile(folder, name);
-    if (existsSync(folder) && !lstatSync(folder).isDirectory()) {
-      const message = `${folder} is not a folder of its own, so nothing is written there.`;
-      throw new UserError("no_folder", message, "Move it away, then ask for the same again.", exitCodes.conflict);
-    }
-    const before = existsSync(file) ? readPattern(file) : undefined;
+    const file = join(session.home.path, "patterns", name + ending);
+    const before = existsSync(file) ? await readPattern(file) : undefined;
     // Another chain of the same kind adds what it took; the words of a person stay.
-    const isSame =
-      typeof before === "object" && (applied?.name === name || before.took.some(({ chain }) => chain === id));
-    if (before !== undefined && !isSame && !input.replace) {
-      const again = { chain: id, ...(input.yes ? { yes: true } : {}) };
-      throw new UserError(
-        "name_taken",
-        `There is a pattern ${name} already: ${file}. Nothing was saved.`,
-        [
-          { operation: "save-pattern", input: { ...again, name: "…" }, why: "Give this one another name" },
-          { operation: "save-pattern", input: { ...again, name: title, replace: true }, why: "Or replace it" },
-        ],
-        exitCodes.conflict,
-      );
+    const kept = before && "took" in before ? before : undefined;
+    const isSame = kept !== undefined && (applied?.name === name || kept.took.some(({ chain }) => chain === id));
+    if (before !== undefined && !isSame) {
+      const next = { operation: "save-pattern", input: { chain: id, name: "…", yes: true }, why: "Name it otherwise" };
+      const message = `There is another pattern ${name} already: ${file}. Nothing was saved.`;
+      throw new UserError("name_taken", message, next, exitCodes.conflict);
     }
-    const earlier = isSame ? before.took.filter(({ chain }) => chain !== id) : [];
-    const pattern = { ...found, took: [...earlier, ...found.took].slice(-20), notes: isSame ? before.notes : "" };
+    const earlier = isSame ? (kept?.took.filter(({ chain }) => chain !== id) ?? []) : [];
+    const took = [...earlier, ...found.took].slice(-20);
+    const text = await patternText({ ...found, took, notes: isSame ? (kept?.notes ?? "") : "" });
     const preview = input.yes !== true;
-    if (!preview) writeAtomic(file, await patternText(pattern), { mode: 0o644 });
-    const named = { chain: id, name: title, ...(input.replace ? { replace: true } : {}), yes: true };
+    if (!preview) keep(session, "patterns", name + ending, writtenBy + text);
+    const named = { chain: id, name: title, yes: true };
     const next = preview
       ? [{ operation: "save-pattern", input: named, why: "Save it" }]
       : [{ operation: "patterns show", input: { name }, why: "See it" }];
-    return {
-      exit: preview ? exitCodes.waiting : exitCodes.done,
-      data: { chain_id: id, name, file, preview, pattern, next },
-    };
+    const data = { chain_id: id, name, title: found.title, file, preview, text, next };
+    return { exit: preview ? exitCodes.waiting : exitCodes.done, data };
   },
 });
+
+const ending = ".yaml";
+const writtenBy =
+  "# Written by claude-exec. Edit it as you like: a model is shown it as data, never as an instruction.\n";
 
 export const patternsOperation = operation({
   name: "patterns",
@@ -88,8 +79,9 @@ export const patternsOperation = operation({
   options: ["home"],
   input: () => z.object({}),
   async run(_, session) {
-    const { folder, rows, problems } = await patternsOf(session);
-    const patterns = rows.map(({ name, title, stack, estimate }) => ({ name, title, stack, estimate }));
+    const { rows, problems } = await patternsOf(session);
+    const folder = join(session.home.path, "patterns");
+    const patterns = rows.map(({ name, title, stack, took }) => ({ name, title, stack, took }));
     return { exit: exitCodes.done, data: { folder, patterns, problems } };
   },
 });
@@ -102,54 +94,61 @@ export const patternsShowOperation = operation({
   result: async () => (await import("./results.ts")).patternResult,
   options: ["home"],
   input: () => z.object({ name: z.string().describe("Its title, or the name of its file") }),
-  async run({ name }, session) {
-    const { namedPattern, patternFile, readPattern } = await import("../library/pattern.ts");
-    const { folder, rows } = await patternsOf(session);
-    const row = namedPattern(name, rows);
-    const file = patternFile(folder, row.name);
-    const pattern = readPattern(file);
-    if (typeof pattern === "string") throw noPattern(file, pattern);
-    return { exit: exitCodes.done, data: { name: row.name, file, pattern } };
+  async run({ name: wanted }, session) {
+    const { patternText } = await import("../library/pattern.ts");
+    const { file, pattern, row } = await patternNamed(wanted, (await patternsOf(session)).rows, session);
+    const data = { name: row.name, title: pattern.title, file, text: await patternText(pattern) };
+    return { exit: exitCodes.done, data };
   },
 });
 
-export function noPattern(file: string, why: string): UserError {
-  return new UserError("no_pattern", `${file} is no pattern: ${why}.`, "Edit it, or delete it.");
+/** The pattern that a person means by its title or the name of its file. */
+export async function patternNamed(wanted: string, rows: readonly PatternRow[], session: Session) {
+  const same = (text: string) => text.toLowerCase() === wanted.trim().toLowerCase();
+  const row = rows.find(({ name }) => same(name)) ?? rows.find(({ title }) => same(title));
+  const file = join(session.home.path, "patterns", `${row?.name}${ending}`);
+  const pattern = row ? await readPattern(file) : { why: "" };
+  if (row && !("why" in pattern)) return { row, file, pattern };
+  const next = { operation: "patterns", why: "List them with" };
+  const message = `There is no pattern "${wanted}" here. ${"why" in pattern ? pattern.why : ""}`;
+  throw new UserError("no_pattern", message.trim(), next);
 }
 
-/** The patterns of a home, and why other files of its folder are none. Those of a folder that is not trusted do not count. */
+async function readPattern(file: string): Promise<Pattern | { why: string }> {
+  const { parsePattern } = await import("../library/pattern.ts");
+  const read = readKept(file);
+  return "why" in read ? read : parsePattern(read.text);
+}
+
+/** The patterns of a home, and why other files of its folder are none. */
 export async function patternsOf(session: Session) {
-  const folder = join(session.home.path, "patterns");
-  const { patternFiles, patternName, readPattern } = await import("../library/pattern.ts");
+  const files = keptFiles(session, "patterns", ending);
+  if (files.length === 0) return { rows: [], problems: [] };
   const { rowOf } = await import("../library/similar.ts");
-  const files = session.isTrusted() ? patternFiles(folder) : [];
-  if (files.length === 0) return { folder, rows: [], problems: [] };
   const index = await session.index();
-  const values = await index.sync("pattern:1", files, async (at) => {
-    const read = readPattern(files[at]!);
-    return { value: typeof read === "string" ? { why: read } : rowOf(patternName(files[at]!), read) };
+  const values = await index.sync("pattern:2", files, async (at) => {
+    const read = await readPattern(files[at]!);
+    const value = "why" in read ? read : rowOf(basename(files[at]!, ending), read);
+    return { value, texts: ["", "", "", ""] };
   });
   // The index gives back what was put in under this name, or nothing.
   const kept = values as (PatternRow | { why: string })[];
   return {
-    folder,
     rows: kept.flatMap((row) => ("why" in row ? [] : [row])),
     problems: kept.flatMap((row, at) => ("why" in row ? [{ file: files[at]!, why: row.why }] : [])),
   };
 }
 
-/** What a workspace is made of, by its manifests and the endings of its files: "node", "express", ".js". */
+/** What a workspace is made of, by the manifests near its root and the endings of its files: "node", "express", ".js". */
 export async function stackOf(workspace: Workspace): Promise<string[]> {
   const files = await workspace.list();
-  const near = files.filter((path) => manifestKind(path) && path.split("/").length <= 2).slice(0, 5);
-  const wanted = near.flatMap((path) => {
-    const kind = manifestKind(path)!;
-    const found = workspace.read(path);
-    const groups = (found.type === "text" ? kind.read(found.text)?.groups : undefined) ?? [];
-    return [kind.kind, ...groups.flatMap((group) => group.wanted.map(({ name }) => name))];
+  const wanted = files.flatMap((path) => {
+    const kind = path.split("/").length <= 2 ? manifestKind(path) : undefined;
+    const found = kind && workspace.read(path);
+    const groups = (found?.type === "text" ? kind?.read(found.text)?.groups : undefined) ?? [];
+    return kind ? [kind.kind, ...groups.flatMap((group) => group.wanted.map(({ name }) => name))] : [];
   });
-  const endings = Map.groupBy(files, (path) => /[^/](\.[a-z]{1,6})$/.exec(path)?.[1] ?? "");
-  const code = [...endings].filter(([ending]) => ending && !/\.(?:md|json|ya?ml|txt|lock|toml)$/.test(ending));
-  const most = code.sort(([, a], [, b]) => b.length - a.length).slice(0, 2);
-  return [...new Set([...wanted, ...most.map(([ending]) => ending)])].slice(0, 40);
+  const endings = Map.groupBy(files, (path) => /[^/](\.(?!md|json|ya?ml|txt|lock|toml)[a-z]{1,6})$/.exec(path)?.[1]);
+  const most = [...endings].sort(([, a], [, b]) => b.length - a.length).flatMap(([ending]) => ending ?? []);
+  return [...new Set([...most.slice(0, 2), ...wanted])].slice(0, 40);
 }

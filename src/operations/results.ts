@@ -72,9 +72,8 @@ const pageSections = listOf(
   }),
 );
 
-const range = z.tuple([amount, amount]);
-/** From the least to the most that chains of a pattern took. */
-const estimate = z.object({ chains: amount, questions: amount, calls: range, minutes: range, usd: range });
+/** What chains of one kind took. */
+const { took } = patternSchema.shape;
 
 const ending = z.discriminatedUnion("type", [
   z.object({ type: z.literal("completed"), summary: z.string() }),
@@ -169,7 +168,7 @@ export const chainStands = z.object({
   /** Decided after the approval, and not part of what was approved. Once the chain is over. */
   decided: z.exactOptional(texts),
   /** The pattern that was applied, what its chains took, and what this one took. Once the chain is over. */
-  applied: z.exactOptional(z.object({ title: z.string(), estimate, took: patternSchema.shape.took.element })),
+  applied: z.exactOptional(z.object({ title: z.string(), before: took, took: took.element })),
   solution_hash: z.string().nullable(),
   context_file: z.string(),
   /** Where the app of a rehearsal lies. */
@@ -311,13 +310,21 @@ export const costReportResult = z.object({
   unread: texts,
 });
 
+/** `chains`: how many were distilled; null: the notes were only shown. */
+export const memoryResult = z.object({
+  folder: z.string(),
+  chains: amount.nullable(),
+  notes: listOf(z.object({ file: z.string(), text: z.string() })),
+  problems: listOf(z.object({ file: z.string(), why: z.string() })),
+});
 export const patternsResult = z.object({
   folder: z.string(),
-  patterns: listOf(z.object({ name: z.string(), title: z.string(), stack: texts, estimate })),
+  patterns: listOf(z.object({ name: z.string(), title: z.string(), stack: texts, took })),
   /** Files that are no pattern, and why. */
   problems: listOf(z.object({ file: z.string(), why: z.string() })),
 });
-export const patternResult = z.object({ name: z.string(), file: z.string(), pattern: patternSchema });
+/** `text`: all of it, as the file holds it. */
+export const patternResult = z.object({ name: z.string(), title: z.string(), file: z.string(), text: z.string() });
 /** `preview`: it is only shown, and nothing was saved. */
 export const savedPatternResult = patternResult.extend({ chain_id: z.string(), preview: z.boolean(), next });
 

@@ -1,7 +1,6 @@
 import type { Progress } from "../chain/deps.ts";
 import type { Listener } from "../chain/open.ts";
 import type { Pattern } from "../library/pattern.ts";
-import type { Estimate } from "../library/similar.ts";
 import type { Actor } from "../store/journal.ts";
 
 export interface PatternOffer {
@@ -10,7 +9,6 @@ export interface PatternOffer {
   readonly likeness: number;
   /** Which words, stack, prompts and form it shares with the task. */
   readonly why: readonly string[];
-  readonly estimate: Estimate;
 }
 
 /** Who asks for something, how they stop it, and who listens meanwhile. */

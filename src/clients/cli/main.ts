@@ -275,10 +275,10 @@ async function converse(
   for (;;) {
     const { data } = outcome;
     if (outcome.operation === "save-pattern" && outcome.data.preview) {
-      const { pattern, next } = outcome.data;
-      screen.print(harmless(foundLines(pattern, screen.columns).join("\n")));
+      const [next] = outcome.data.next;
+      screen.print(harmless(foundLines(outcome.data).join("\n")));
       if ((await askSave(caller.signal)) !== true) return { outcome, left: true };
-      outcome = await perform(operationNamed("save-pattern"), next[0]?.input ?? {}, session, caller);
+      outcome = await perform(operationNamed("save-pattern"), next?.input ?? {}, session, caller);
       continue;
     }
     if ("files_only" in data && data.preview) {

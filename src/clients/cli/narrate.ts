@@ -120,6 +120,11 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
     }
     case "epoch_opened":
       return line.number > 1 ? say("·", "The record was condensed, so that it fits the model's context.") : undefined;
+    case "notes_read":
+      return say(
+        "·",
+        `${count(line.notes.length, "note of earlier chains fits", "notes of earlier chains fit")} this task.`,
+      );
     case "pattern_applied":
       return say("·", `Applied the pattern "${line.pattern.title}". Its questions come first; the rest is a proposal.`);
     case "context_edited":

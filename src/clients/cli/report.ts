@@ -26,14 +26,14 @@ import {
 import { costReportCsv, costReportText, groupLines, savedText, wasteText } from "./cost_report.ts";
 import { logText } from "./log_report.ts";
 import { title } from "./narrate.ts";
-import { comparedLines, patternsText, patternText, savedPatternText } from "./pattern_report.ts";
+import { comparedLines, memoryText, patternsText, savedPatternText } from "./pattern_report.ts";
 import { inWords } from "./report_lines.ts";
 import { commandLine, flagsText, nextLines } from "./next.ts";
 import { offerText, recoveredText } from "./recover_report.ts";
 import { approvalLines, assumptionsOn, headLine } from "./page.ts";
 import { fit, foreignLines, lostCalls, problemText, statusText, sureText, tests, wholeTime } from "./status_report.ts";
 import { harmless, wrap } from "./terminal.ts";
-import { money, percent } from "./values.ts";
+import { money, path, percent } from "./values.ts";
 
 export interface Moment {
   /** Its person left at a question. */
@@ -91,11 +91,13 @@ function otherText(
     case "complete":
       return fit(completeText(outcome.data, flags), columns);
     case "save-pattern":
-      return savedPatternText(outcome.data, flags, columns, left);
+      return savedPatternText(outcome.data, flags, left);
+    case "memory":
+      return memoryText(outcome.data);
     case "patterns":
       return patternsText(outcome.data);
     case "patterns show":
-      return patternText(outcome.data, columns);
+      return `${outcome.data.text}\nIn ${path(outcome.data.file)}`;
     case "prompts list":
       return listText(outcome.data, flags);
     case "prompts search":
