@@ -13,6 +13,7 @@ import type { FrozenRequest, Intent, Route } from "./events.ts";
 import { headOf, itemAt, newItem } from "./item.ts";
 import type { Step } from "./next.ts";
 import { engineActor } from "./open.ts";
+import { promptChooser } from "./roles.ts";
 import { lostCall } from "./lost.ts";
 import { takeIn } from "./outcome.ts";
 import { buildRequest, engineInputs, isOffered, tailText } from "./request.ts";
@@ -135,7 +136,11 @@ async function freshTail(context: Context, item: Item, prompt: Prompt, deps: Dep
   const body = renderPrompt(prompt, { ...engineInputs(context, prompt), ...item.inputs });
   const { prompts } = isOffered(context, item) ? await deps.library.all() : { prompts: [] };
   const { text, seen } = citedLines(context, item, deps.workspace);
-  return { text: tailText(context, item, prompt, text + body.trim(), prompts, budgetLeft(context)), seen };
+  const figures = prompt.name === promptChooser ? await deps.promptFigures?.() : "";
+  return {
+    text: tailText(context, item, prompt, (figures ?? "") + text + body.trim(), prompts, budgetLeft(context)),
+    seen,
+  };
 }
 
 function sourceOf({ name, scope, sha256, model, tools }: Prompt) {

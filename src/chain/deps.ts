@@ -22,6 +22,8 @@ export interface Deps {
   readonly pace?: () => number;
   /** The sums over all chains of the home that passed what their user set, each of them once. */
   readonly passedSums?: (() => Promise<readonly PassedSum[]>) | undefined;
+  /** How the prompts of the home did so far, one line each. */
+  readonly promptFigures?: () => Promise<string>;
   /** Hands a cost alert to the user's own command. Gives what went wrong with that, in one line. */
   readonly alert?: ((facts: object) => Promise<string | undefined>) | undefined;
   readonly library: Library;

@@ -74,6 +74,9 @@ export const demanded: Readonly<Record<Phase, readonly string[]>> = {
   implementation: ["test_generator", "tdd_flow_controller"],
 };
 
+/** Chooses between prompts, and is told how each of them did before. */
+export const promptChooser = "prompt_selector";
+
 /** Writes the prompt that somebody wishes for, outside of any chain. */
 export const promptWriter = "prompt_generator";
 

@@ -76,6 +76,19 @@ function commonWords(goals: readonly (readonly string[])[]): string[] {
   return common.slice(0, 3).map(([word]) => word);
 }
 
+/** One line for each of the thirty measured prompts that ran most, for a prompt that chooses among them. */
+export function figureLines(figures: Figures): string {
+  const lines = promptFigures(figures).flatMap(({ prompt, runs, usd, reduction }) =>
+    reduction
+      ? [
+          `- ${prompt}: ${Math.round(reduction.mean * 100)} % in ${reduction.measured} of ${runs} runs, $${(usd / runs).toFixed(2)} a run`,
+        ]
+      : [],
+  );
+  if (lines.length === 0) return "";
+  return `By how much each prompt lowered the uncertainty of what it scored here, on average:\n${lines.slice(0, 30).join("\n")}\n\n`;
+}
+
 /** The same in the words of the source documents: what is not known is null. */
 export function promptMetrics(prompts: ReturnType<typeof promptFigures>) {
   return Object.fromEntries(

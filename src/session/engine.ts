@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Deps } from "../chain/deps.ts";
+import { figureLines } from "../costs/prompt_figures.ts";
 import type { Library } from "../library/library.ts";
 import type { Model } from "../models/types.ts";
 import type { World } from "../util/world.ts";
@@ -90,6 +91,7 @@ export function openEngine(parts: EngineParts): Engine {
       contextWindow: config.limits.context_window,
       warningThreshold: config.limits.warning_threshold,
       prices: config.prices,
+      promptFigures: async () => figureLines((await parts.figures()).figures),
       passedSums: sumWatch(
         config.limits,
         join(state, "alerts", sha256(home.path).slice(0, 16)),
