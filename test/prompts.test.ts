@@ -51,7 +51,7 @@ test("the library holds the 88 promised prompts, each in its folder, and nothing
 });
 
 test("the linter finds nothing to mend in any of them", async () => {
-  const files = await lintPlaces(["prompts"]);
+  const files = lintPlaces(["prompts"]);
   expect(files).toHaveLength(88);
   const names = new Set(prompts.map(({ name }) => name));
   expect(await withCounter((count) => lintPrompts(files, names, count))).toEqual([]);
@@ -74,9 +74,7 @@ test("the template, copied under a name of one's own, is a prompt at once", asyn
   const file = join(folder, "my-first-prompt.md");
   copyFileSync("prompts/templates/basic.md", file);
   expect(await openLibrary([{ scope: "custom", path: folder }]).find("my_first_prompt")).toMatchObject({ file });
-  expect(await lintPrompts(await lintPlaces([file]), new Set(prompts.map(({ name }) => name)), countOffline)).toEqual(
-    [],
-  );
+  expect(await lintPrompts(lintPlaces([file]), new Set(prompts.map(({ name }) => name)), countOffline)).toEqual([]);
 });
 
 test("every system and meta prompt says who calls it, and so do the interpreters", () => {

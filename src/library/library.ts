@@ -152,7 +152,12 @@ interface Located {
   readonly problems: readonly Problem[];
 }
 
-function locate(folders: readonly Folder[], allowed: readonly string[], reads: (path: string) => void): Located {
+/** Says `reads(path)` of each folder before it lists it. */
+export function locate(
+  folders: readonly Folder[],
+  allowed: readonly string[] = [],
+  reads: (path: string) => void = () => undefined,
+): Located {
   const problems: Problem[] = [];
   const places: Owned[] = [];
   const roots = new Set(folders.map(({ path }) => path));

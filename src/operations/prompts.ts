@@ -174,7 +174,7 @@ export const promptsLintOperation = operation({
       return named?.file ?? resolve(session.cwd, path);
     };
     const given = input.paths && (await Promise.all(input.paths.map(meant)));
-    const files = given ? await lintPlaces(given) : await ownFiles(own(), [...prompts, ...problems]);
+    const files = given ? lintPlaces(given) : await ownFiles(own(), [...prompts, ...problems]);
     const { withCounter } = await import("../costs/estimate.ts");
     const known = new Set(prompts.map((prompt) => prompt.name));
     const found = await withCounter((count) => lintPrompts(files, known, count, prompts));

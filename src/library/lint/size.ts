@@ -1,50 +1,34 @@
 import { frontLine, type Remark } from "./finding.ts";
 import type { Prompt } from "../prompt.ts";
 
-type Class = Prompt["cost_estimate"];
-
 /** Whether what a run adds, the prompt and a usual report, is what the front matter says it is. */
-export function costClass(prompt: Prompt, front: string, tokens: number): Remark[] {
-  const said = prompt.cost_estimate;
-  const fitting = classes.filter((name) => fits(name, tokens));
+export function costClass({ cost_estimate }: Prompt, front: string, tokens: number): Remark[] {
+  const sum = tokens + reply;
+  const said = classes.findIndex(({ name }) => name === cost_estimate);
+  const fitting = [...classes.keys()].filter((at) => sum >= classes[at]!.least && sum <= classes[at]!.most);
   if (fitting.includes(said)) return [];
-  const isBelow = classes.indexOf(said) < classes.indexOf(fitting[0]!);
-  const nearest = isBelow ? fitting[0]! : fitting.at(-1)!;
-  const measured = `${number(tokens + reply)} tokens: ${number(tokens)} of text and ${reply} for a usual report`;
+  const nearest = classes[said < fitting[0]! ? fitting[0]! : fitting.at(-1)!]!.name;
+  const measured = `${number(sum)} tokens: ${number(tokens)} of text and ${reply} for a usual report`;
   return [
     {
       line: frontLine(front, "cost_estimate"),
       rule: "cost-class",
       severity: "warning",
-      what: `cost_estimate is ${said} (${spans[said]} tokens); measured are ${measured}`,
+      what: `cost_estimate is ${cost_estimate} (${classes[said]!.span} tokens); measured are ${measured}`,
       why: "Budgets are reserved and prompts are chosen by this class.",
       mend: `Write cost_estimate: ${nearest}, or change the text's length.`,
     },
   ];
 }
 
-const classes = ["minimal", "low", "medium", "high"] as const satisfies Class[];
-const spans: Record<Class, string> = {
-  minimal: "under 100",
-  low: "100 to 1,000",
-  medium: "1,000 to 5,000",
-  high: "more than 5,000",
-};
 const reply = 700;
-
-/** A quarter beside the span is still the class; short prompts get short replies, and those of high ones vary. */
-function fits(name: Class, tokens: number): boolean {
-  switch (name) {
-    case "minimal":
-      return tokens <= 125;
-    case "low":
-      return tokens + reply >= 75 && tokens <= 1250;
-    case "medium":
-      return tokens + reply >= 750 && tokens + reply <= 6250;
-    case "high":
-      return tokens + reply >= 1250;
-  }
-}
+/** A quarter beside the span is still the class. Short prompts get short replies, and the replies of long ones vary. */
+const classes: readonly { name: Prompt["cost_estimate"]; span: string; least: number; most: number }[] = [
+  { name: "minimal", span: "under 100", least: 0, most: 125 + reply },
+  { name: "low", span: "100 to 1,000", least: 75, most: 1250 + reply },
+  { name: "medium", span: "1,000 to 5,000", least: 750, most: 6250 },
+  { name: "high", span: "more than 5,000", least: 1250, most: Infinity },
+];
 
 export function lengths({ body, bodyLine, purpose, extra }: Prompt, front: string): Remark[] {
   const words = body.match(/\S+/g)?.length ?? 0;

@@ -26,7 +26,7 @@ const words = (text: string) => Promise.resolve(text.split(/\s+/).length);
 const known = new Set(["trace_flow", "code_reviewer", "dependency_analyzer", "new_case", "pack_b_one", "pack_a_one"]);
 
 async function lint(folder: string, tokens: (text: string) => Promise<number> = words): Promise<Finding[]> {
-  const found = await lintPrompts(await lintPlaces([folder]), known, tokens);
+  const found = await lintPrompts(lintPlaces([folder]), known, tokens);
   return found.map((one) => ({ ...one, file: one.file.replace(`${folder}/`, "") }));
 }
 
@@ -219,7 +219,7 @@ test("weak wording is found in purpose and text, hidden Unicode and secrets in t
   expect((await lint(folder)).map(brief)).toEqual([
     'trace_flow.md:2 warning weak-wording: "Leverage" says nothing',
     "trace_flow.md:3 error hidden-unicode: U+200B, a character of no width, at column 10",
-    "trace_flow.md:5 error secret: a password or key that is assigned of 14 characters",
+    "trace_flow.md:5 error secret: password of 14 characters",
     'trace_flow.md:7 warning weak-wording: "Try to" says nothing',
   ]);
 });
@@ -301,7 +301,7 @@ test("a file that is no readable text is one finding that names it: other bytes,
   });
   symlinkSync(join(folder, "round.md"), join(folder, "round.md"));
   symlinkSync("..", join(folder, "inside", "up"));
-  const places = await lintPlaces([folder, join(folder, "inside"), join(folder, "folder.md")]);
+  const places = lintPlaces([folder, join(folder, "inside"), join(folder, "folder.md")]);
   const gone = { file: join(folder, "gone.md"), folder: "", scope: "custom" } as const;
   const found = await lintPrompts([...places, gone], known, words);
   expect(found.map((one) => brief(one).replace(`${folder}/`, ""))).toEqual([
@@ -395,12 +395,12 @@ test("what cannot be seen is found in test cases too, and where an escape of YAM
 test("a copy of another prompt of the library is told, one that stands for it is not", async () => {
   const shipped = write({ "trace_flow.md": prompt({}) });
   const own = write({ "my_flow.md": prompt({}), "trace_flow.md": prompt({ body: "# Mine" }) });
-  const others = await lintPlaces([shipped]);
-  const files = await lintPlaces([own]);
+  const others = lintPlaces([shipped]);
+  const files = lintPlaces([own]);
   const alike = async (known: typeof others) =>
     (await lintPrompts(files, new Set(), words, known)).filter(({ rule }) => rule === "near-duplicate");
   expect((await alike([])).length).toBe(1);
-  const alone = await lintPlaces([join(own, "my_flow.md")]);
+  const alone = lintPlaces([join(own, "my_flow.md")]);
   const found = await lintPrompts(alone, new Set(), words, others);
   expect(found.filter(({ rule }) => rule === "near-duplicate").map(({ what }) => what)).toEqual([
     `100% of this text and ${join(shipped, "trace_flow.md")} are the same`,

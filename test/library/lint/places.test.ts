@@ -24,11 +24,11 @@ symlinkSync(root, join(root, "one", "loop"));
 symlinkSync(join(root, "a.md"), join(root, "one", "link.md"));
 
 const at = (...paths: string[]) => paths.map((path) => join(root, path));
-const found = async (...paths: string[]) =>
-  (await lintPlaces(at(...paths))).map(({ file, folder, scope }) => [relative(root, file), folder, scope]);
+const found = (...paths: string[]) =>
+  lintPlaces(at(...paths)).map(({ file, folder, scope }) => [relative(root, file), folder, scope]);
 
-test("a folder stands for the .md files below it, but for README.md and templates; links are not followed", async () => {
-  expect(await found(".")).toEqual([
+test("a folder stands for the .md files below it, but for README.md and templates; links are not followed", () => {
+  expect(found(".")).toEqual([
     ["a.md", "", "custom"],
     ["d.md", "", "custom"],
     ["d.md/e.md", "d.md", "custom"],
@@ -38,17 +38,17 @@ test("a folder stands for the .md files below it, but for README.md and template
   ]);
 });
 
-test("what is named itself is taken: a README.md, templates, any file, a link to a folder", async () => {
-  expect(await found("README.md", "templates", "x.txt")).toEqual([
+test("what is named itself is taken: a README.md, templates, any file, a link to a folder", () => {
+  expect(found("README.md", "templates", "x.txt")).toEqual([
     ["README.md", "", "custom"],
     ["templates/t.md", "", "custom"],
     ["x.txt", "", "custom"],
   ]);
-  expect((await found("one/loop")).map(([file]) => file)).toContain("one/loop/a.md");
+  expect(found("one/loop").map(([file]) => file)).toContain("one/loop/a.md");
 });
 
-test("a file named twice is taken once", async () => {
-  const places = await lintPlaces(at("one/two", "one", "a.md"));
+test("a file named twice is taken once", () => {
+  const places = lintPlaces(at("one/two", "one", "a.md"));
   expect(places).toEqual([
     { file: join(root, "a.md"), folder: "", scope: "custom" },
     { file: join(root, "one/b.md"), folder: "", scope: "custom" },
@@ -60,9 +60,8 @@ test("a file named twice is taken once", async () => {
 test.each([
   ["gone", "is not there"],
   ["a.md/x", "cannot be looked at (ENOTDIR)"],
-])("the path %s is refused", async (path, what) => {
-  const error = await lintPlaces(at(path)).catch((error: unknown) => error);
-  expect(error).toEqual(
+])("the path %s is refused", (path, what) => {
+  expect(() => lintPlaces(at(path))).toThrow(
     new UserError("no_such_path", `${join(root, path)}: ${what}`, "Name a prompt file, or a folder of prompts."),
   );
 });

@@ -7,7 +7,7 @@ const words = (text: string) => Promise.resolve(text.split(/\s+/).length);
 
 async function lint(sample: string): Promise<string[]> {
   const root = join(import.meta.dirname, "samples", sample);
-  const found = await lintPrompts(await lintPlaces([root]), new Set(["code_reviewer"]), words);
+  const found = await lintPrompts(lintPlaces([root]), new Set(["code_reviewer"]), words);
   return found.map(({ file, line, rule, what }) => {
     return `${relative(root, file)}:${line} ${rule}: ${what.replaceAll(`${root}/`, "")}`;
   });

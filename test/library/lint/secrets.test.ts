@@ -7,19 +7,20 @@ const key = (...pieces: string[]) => pieces.join("");
 const upper = "Q7ZP2LX9VB4NW8TC";
 
 test.each([
-  [key("sk-", `ant-api03-${random}`), "an Anthropic key (sk-ant-…) of 47 characters"],
-  [key("sk-", `proj-${random}`), "an API key (sk-…) of 42 characters"],
-  [key("AKI", `A${upper}`), "an AWS key (AKIA…) of 20 characters"],
-  [key("gh", `p_${random}ab`), "a GitHub token (ghp_…) of 40 characters"],
-  [key("xox", "b-1234567890-abcdef"), "a Slack token (xox…) of 22 characters"],
-  [key("AIz", `a${random}x`), "a Google key (AIza…) of 39 characters"],
-  [key("sk_", `live_${random}`), "a Stripe key (sk_live_…) of 42 characters"],
-  [key("npm", `_${random}ab`), "an npm token (npm_…) of 40 characters"],
-  [key("eyJ", "hbGciOiJI.eyJ", "zdWIiOiIx.c2lnbmF0dXJl"), "a signed token (eyJ…) of 38 characters"],
-  [key("-----BEGIN RSA PRIV", "ATE KEY-----"), "a private key (-----BEGIN …) of 31 characters"],
-  [key("postgres://me:", "s3cr3tword@host/db"), "a password within a URL of 10 characters"],
-  [key('password: "tr0ub4dor', '&3"'), "a password or key that is assigned of 11 characters"],
-  ["API_KEY=" + random, "a password or key that is assigned of 34 characters"],
+  [key("sk-", `ant-api03-${random}`), "Anthropic key of 47 characters"],
+  [key("sk-", `proj-${random}`), "OpenAI key of 42 characters"],
+  [key("AKI", `A${upper}`), "AWS key of 20 characters"],
+  [key("gh", `p_${random}ab`), "GitHub token of 40 characters"],
+  [key("xox", "b-1234567890-abcdef"), "Slack token of 22 characters"],
+  [key("AIz", `a${random}x`), "Google key of 39 characters"],
+  [key("sk_", `live_${random}`), "Stripe key of 42 characters"],
+  [key("npm", `_${random}ab`), "npm token of 40 characters"],
+  [key("eyJ", "hbGciOiJI.eyJ", "zdWIiOiIx.c2lnbmF0dXJl"), "JWT of 38 characters"],
+  [key("-----BEGIN RSA PRIV", "ATE KEY-----"), "private key of 31 characters"],
+  [key("postgres://me:", "s3cr3tword@host/db"), "password of 10 characters"],
+  [key("postgres://me:", "hunter22@host/db"), "password of 8 characters"],
+  [key('password: "tr0ub4dor', '&3"'), "password of 11 characters"],
+  ["API_KEY=" + random, "secret of 34 characters"],
 ])("%j is a secret, and nothing of it is shown", (text, what) => {
   const [finding, ...more] = secrets(`first\nhere: ${text} there`);
   expect(finding).toStrictEqual({
