@@ -1,3 +1,4 @@
+import { installOperation } from "./install.ts";
 import type { z } from "zod";
 import * as authoring from "./authoring.ts";
 import * as chains from "./chains.ts";
@@ -51,6 +52,7 @@ export const operations = [
   setup.trustOperation,
   setup.demoOperation,
   setup.doctorOperation,
+  installOperation,
   recover.recoverOperation,
 ] as const;
 

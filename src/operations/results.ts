@@ -530,6 +530,14 @@ export const exportedResult = z.object({
 });
 
 export const trustResult = z.object({ trusted: z.string() });
+export const installResult = z.object({
+  folder: z.string(),
+  written: listOf(z.string()),
+  removed: listOf(z.string()),
+  /** They are the user's own, or were changed since. */
+  kept: listOf(z.string()),
+  hook: z.enum(["set", "removed", "unchanged", "unreadable"]),
+});
 export const doctorResult = z.object({
   version: z.string(),
   checks: listOf(z.object({ what: z.string(), ok: z.enum(["yes", "no", "optional"]), found: z.string(), next })),

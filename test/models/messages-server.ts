@@ -19,7 +19,7 @@ export async function startMessagesServer(
     const pieces: Buffer[] = [];
     incoming.on("data", (piece: Buffer) => pieces.push(piece));
     incoming.on("end", () => {
-      const body = JSON.parse(Buffer.concat(pieces).toString("utf8")) as RequestBody;
+      const body = inBlocks(JSON.parse(Buffer.concat(pieces).toString("utf8")) as RequestBody);
       const request = { path: incoming.url ?? "", headers: incoming.headers, body };
       requests.push(request);
       void answer(request, response).catch((error: unknown) => response.destroy(error as Error));
@@ -58,6 +58,14 @@ export async function startMessagesServer(
       await new Promise((closed) => server.close(closed));
     },
   };
+}
+
+/** Other clients than ours send a text as it is, which stands for one block. */
+function inBlocks(body: RequestBody): RequestBody {
+  const blocks = <Content>(content: Content | string) =>
+    typeof content === "string" ? [{ type: "text", text: content }] : content;
+  const messages = body.messages.map((message) => ({ ...message, content: blocks(message.content) }));
+  return { ...body, messages, ...(body.system && { system: blocks(body.system) }) };
 }
 
 export interface RequestBody {

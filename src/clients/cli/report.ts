@@ -121,6 +121,8 @@ function otherText(
       return exportedText(outcome.data);
     case "trust":
       return `Trusted: ${outcome.data.trusted}`;
+    case "install":
+      return installText(outcome.data);
     case "doctor":
       return doctorText(outcome.data, flags);
     case "diff":
@@ -303,6 +305,23 @@ function completeText({ chain_id: id, goal, finished, checks, rating, next }: Re
     ),
     ...(rating === null ? [] : [`Rated ${rating} of 5.`]),
     ...nextLines(next, flags),
+  ].join("\n");
+}
+
+function installText({ folder, written, removed, kept, hook }: ResultOf<"install">): string {
+  const each = (sign: string, paths: readonly string[], more = "") => paths.map((path) => `  ${sign} ${path}${more}`);
+  const lines = [...each("+", written), ...each("-", removed), ...each("·", kept, "  is yours, and stays")];
+  const hooks = {
+    set: "A session that is resumed or compacted is told where the newest chain stands (settings.json).",
+    removed: "The hook in settings.json is gone.",
+    unchanged: "",
+    unreadable: "settings.json cannot be read as settings, so the hook was left as it is.",
+  };
+  const changed = lines.length > 0 || hook === "set" || hook === "removed";
+  return [
+    changed ? `In ${folder}:` : `Nothing to do in ${folder}.`,
+    ...lines,
+    ...(hooks[hook] ? [hooks[hook]] : []),
   ].join("\n");
 }
 
