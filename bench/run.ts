@@ -1,7 +1,18 @@
 import { parseArgs } from "node:util";
 import { machineLine, tableText, type Table } from "./measure.ts";
 
-const benchmarks = ["start", "steps", "library", "reader", "memory", "tools", "costs", "layout", "ceremony"];
+const benchmarks = [
+  "start",
+  "steps",
+  "library",
+  "reader",
+  "memory",
+  "tools",
+  "costs",
+  "layout",
+  "patterns",
+  "ceremony",
+];
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const unknown = positionals.find((name) => !benchmarks.includes(name));

@@ -51,14 +51,18 @@ export function rowOf(name: string, pattern: Pattern): PatternRow {
  * than its others. Stack, prompts and the form of the demand can only lessen what the words say.
  */
 export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limit = 3): Likeness[] {
-  const weight = rarity(rows.map(({ goal, words }) => [...goal, ...words]));
+  const weight = rarity(
+    rows.flatMap(({ goal, words }) => [goal, words]),
+    rows.length,
+  );
   const wanted = wordsOf(task.goal);
+  const meant = meaningIn(wanted);
   const whole = weighed(wanted, weight);
   const form = formOf(task.goal);
   const compared = rows.map((row) => {
-    const shared = wanted.filter((word) => row.goal.some((one) => isAlike(one, word)));
-    const near = wanted.filter((word) => !shared.includes(word) && row.words.some((one) => isAlike(one, word)));
-    const back = row.goal.filter((word) => wanted.some((one) => isAlike(one, word)));
+    const shared = [...new Set(row.goal.flatMap(meant))];
+    const near = [...new Set(row.words.flatMap(meant))].filter((word) => !shared.includes(word));
+    const back = row.goal.filter((word) => meant(word).length > 0);
     const told = (weighed(shared, weight) + 0.7 * weighed(near, weight)) / (whole || 1);
     const covered = weighed(back, weight) / (weighed(row.goal, weight) || 1);
     const words = Math.sqrt(0.6 * told + 0.4 * covered);
@@ -70,19 +74,21 @@ export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limi
       0.2 * Math.min(1, share(prompts, Math.min(2, task.prompts.length))) +
       0.3 * Number(isSameForm);
     const reasons = { words: [...shared, ...near], stack, prompts, form: isSameForm && form ? [form] : [] };
-    const why = Object.entries(reasons).flatMap(([what, found]) =>
-      found.length > 0 ? [`${what}: ${found.slice(0, 6).join(", ")}`] : [],
-    );
-    return { row, likeness: words * (0.7 + 0.3 * rest), why };
+    return { row, likeness: words * (0.7 + 0.3 * rest), reasons };
   });
-  return compared.sort((a, b) => b.likeness - a.likeness).slice(0, limit);
+  const likest = compared.sort((a, b) => b.likeness - a.likeness).slice(0, limit);
+  return likest.map(({ row, likeness, reasons }) => ({ row, likeness, why: Object.entries(reasons).flatMap(inWords) }));
+}
+
+function inWords([what, found]: [string, readonly string[]]): string[] {
+  return found.length > 0 ? [`${what}: ${found.slice(0, 6).join(", ")}`] : [];
 }
 
 /** How much a word tells: the fewer texts hold it, the more. */
-function rarity(texts: readonly (readonly string[])[]): (word: string) => number {
+function rarity(texts: readonly (readonly string[])[], many = texts.length): (word: string) => number {
   const holders = new Map<string, number>();
-  for (const word of texts.flat()) holders.set(word, (holders.get(word) ?? 0) + 1);
-  return (word) => Math.log(1 + texts.length / (holders.get(word) ?? 0.5));
+  for (const text of texts) for (const word of text) holders.set(word, (holders.get(word) ?? 0) + 1);
+  return (word) => Math.log(1 + many / (holders.get(word) ?? 0.5));
 }
 
 /** The notes that a task is told, the most fitting first: each shares at least a fifth of what the words of the task tell. */
@@ -91,11 +97,8 @@ export function fittingNotes(task: string, notes: readonly string[], limit = 8):
   const weight = rarity(texts);
   const wanted = wordsOf(task);
   const whole = weighed(wanted, weight) || 1;
-  const fits = (words: readonly string[]) =>
-    weighed(
-      wanted.filter((word) => words.some((one) => isAlike(one, word))),
-      weight,
-    ) / whole;
+  const meant = meaningIn(wanted);
+  const fits = (words: readonly string[]) => weighed([...new Set(words.flatMap(meant))], weight) / whole;
   const ranked = notes.map((note, at) => ({ note, fit: fits(texts[at]!) })).filter(({ fit }) => fit >= 0.2);
   return ranked
     .sort((a, b) => b.fit - a.fit)
@@ -110,6 +113,18 @@ function share(found: readonly string[], of: number): number {
 
 function weighed(words: readonly string[], weight: (word: string) => number): number {
   return words.reduce((sum, word) => sum + weight(word), 0);
+}
+
+/** Which of the wanted words another word can stand for. Each word is compared with them once. */
+function meaningIn(wanted: readonly string[]): (word: string) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+  return (word) => {
+    const before = known.get(word);
+    if (before) return before;
+    const found = wanted.filter((one) => isAlike(one, word));
+    known.set(word, found);
+    return found;
+  };
 }
 
 /** "auth", "authentication" and "oauth", but not "port" and "report". */

@@ -65,4 +65,7 @@ test("the same task counts as wholly alike, an empty one as nothing, and no patt
   expect(likest("Add a --json flag to the report command").likeness).toBeGreaterThan(0.9);
   expect(likest("do it").likeness).toBe(0);
   expect(similarPatterns({ goal: "Add a flag", stack: [], prompts: [] }, [])).toEqual([]);
+  const many = Array.from({ length: 10_000 }, (_, at) => ({ ...kept[at % 5]!, name: `n${at}` }));
+  const goal = "Fix the crash when the cache is empty";
+  expect(similarPatterns({ goal, stack: [], prompts: [] }, many)[0]?.row.title).toBe("Guard for an empty cache");
 });

@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { placeWith, type Place } from "../support/cli.ts";
+import { placeWith, program, type Place } from "../support/cli.ts";
 import { callerAt, operate } from "../support/inside.ts";
 import { firstKey, productSolution, recordingAt, report, wholeWay, type Replies } from "../support/script.ts";
+import { asked, ctrlC, enter, hasPython, typeInto } from "../support/terminal.ts";
 import { quickApp, quickTests, task } from "../support/ways.ts";
 
 let place: Place;
@@ -149,4 +150,26 @@ test("in the end the chain is compared with what its pattern took, and saved aga
   expect(ran.stdout).toMatch(/This chain: 1 call, \$0\.\d+, [\d.]+ min, 3 questions \(chain \d+\)/);
   expect((await place.run(["save-pattern", "--yes"])).stdout).toContain('Pattern saved: "A product beside the sum"');
   expect((await place.run(["patterns"])).stdout).toMatch(/^product-beside-sum {2}.*: 1 to 20 calls, .*\(2 chains\)\n$/);
+});
+
+test("at a terminal the pattern is shown with its reasons and asked about; Enter applies it, and n keeps nothing", async ({
+  skip,
+}) => {
+  skip(!hasPython, "Without python3 there is no terminal to type into.");
+  const command = [process.execPath, program, similar, quickTests, place.replay(second)];
+  const yes = await typeInto(place, command, [
+    [asked("Apply with adaptations?"), enter],
+    [asked("Must negative numbers work?"), ctrlC],
+  ]);
+  expect(yes.output).toMatch(/Similar pattern: "A product beside the sum" \(\d\d %\)/);
+  expect(yes.output).toContain("- Shares words: product, function; stack: .js, .sh, node");
+  expect(yes.output).toContain("Applied the pattern");
+  const kept = readFileSync(patternPath(), "utf8");
+  const no = await typeInto(
+    place,
+    [process.execPath, program, "save-pattern", "1"],
+    [[asked("Save as reusable"), "n"]],
+  );
+  expect([no.code, readFileSync(patternPath(), "utf8")]).toEqual([10, kept]);
+  expect(no.output).toMatch(/Nothing was saved\.\s*$/);
 });
