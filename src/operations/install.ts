@@ -14,7 +14,7 @@ const recordSchema = z.object({ files: z.record(z.string(), z.string()) });
 
 export const installOperation = operation({
   name: "install",
-  summary: "Put slash commands for claude-exec into this project's .claude folder, or take them out again",
+  summary: "Put slash commands into this project for Claude Code, or take them out",
   permission: "change",
   positional: ["into"],
   result: async () => (await import("./results.ts")).installResult,
