@@ -9,7 +9,7 @@ import { allows, type Rights } from "../tools/types.ts";
 import type { Context, Item } from "./context.ts";
 import type { Deps } from "./deps.ts";
 import { park, type ChainEvent } from "./events.ts";
-import { blockText, medianOutput, ownBytes } from "./expect.ts";
+import { blockText, medianOutput, ownBytes, requestTokens } from "./expect.ts";
 
 /** What a call may cost, if that is left. Without `counted`, an upper bound of its size stands for its input. */
 export function reserveCall(
@@ -123,14 +123,10 @@ export function outOfBudget(
     before.reserved >= 0.005 ? ` ${usd(before.reserved)} stay reserved for what lost calls may have cost.` : "";
   switch (refused.why) {
     case "price_unknown": {
-      const input = { budget_usd: "none", budget_tokens: "500000" };
       const why = "Give its prices in config.json, or limit tokens instead";
-      return park(
-        "price_unknown",
-        exitCodes.notConfigured,
-        `The price of ${model} is not known, so a budget in money cannot be kept.`,
-        { operation: "resume", input, why },
-      );
+      const next = { operation: "resume", input: { budget_usd: "none", budget_tokens: "500000" }, why };
+      const message = `The price of ${model} is not known, so a budget in money cannot be kept.`;
+      return park("price_unknown", exitCodes.notConfigured, message, next);
     }
     case "money": {
       const budget = limits.budget_usd ?? 0;
@@ -173,11 +169,11 @@ export function budgetLeft({ engine: { limits, turns }, cost_tracking: costs }: 
 }
 
 /** Whether ledger and conversation have grown so far, past the digest they began with, that a new epoch should begin. */
-export function ledgerIsFull({ engine }: Context, deps: Deps): boolean {
+export function ledgerIsFull({ engine }: Context, deps: Deps, share = deps.warningThreshold): boolean {
   const window = Math.min(deps.contextWindow, contextWindowOf(deps.routes.default, deps.prices) ?? deps.contextWindow);
-  const limit = window * deps.warningThreshold;
+  const limit = window * share;
   const first = Buffer.byteLength(engine.ledger[0]?.text ?? "");
   const begun = tokensAtMost((engine.epoch?.bytes ?? 0) + first);
-  const now = Math.max(engine.request_tokens, tokensAtMost((engine.epoch?.bytes ?? 0) + engine.ledger_bytes));
+  const now = requestTokens(engine);
   return now > limit && now - begun > limit / 4;
 }

@@ -4,6 +4,7 @@ import { applyEdits } from "./edits.ts";
 import { emptyContext, type Context, type Item, type PhaseVisit } from "./context.ts";
 import { forChain, type ChainEvent, type ChainLine, type EventNamed } from "./events.ts";
 import { importContext } from "./import_context.ts";
+import { healthAnswered, measuredHealth } from "./health.ts";
 import { isNoted } from "./assumptions.ts";
 import { ledgerText } from "./ledger.ts";
 import { numbersOn } from "./page.ts";
@@ -101,6 +102,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         group: engine.group.map((item) => (hasAnswered(item) ? item : begunAnew(item))),
         conversation: [],
         request_tokens: 0,
+        health: { ...engine.health, reports: [], since: 0, refused: 0, offer: null },
         ...(event.digest === null
           ? {}
           : {
@@ -127,7 +129,8 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       );
     case "prompts_queued":
       return withEngine(context, {
-        queue: [...engine.queue, ...event.prompts],
+        // What the engine or a person wants to know comes before what a model has chosen.
+        queue: event.considered ? [...engine.queue, ...event.prompts] : [...event.prompts, ...engine.queue],
         decisions: {
           ...engine.decisions,
           [context.current_phase]: Math.max(
@@ -141,12 +144,16 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         ),
       });
     case "reply_rejected":
-      return inItem(context, event.key, (item) => ({
-        ...inLastTurn(item, (turn) => ({ ...turn, settled: true })),
-        rejected: item.rejected + 1,
-        ...(event.cut_at === undefined ? {} : { cut_at: event.cut_at }),
-        note: `Your last reply could not be used:\n${event.problems.map((problem) => `- ${problem}`).join("\n")}\nAnswer again.`,
-      }));
+      return inItem(
+        withEngine(context, { health: { ...engine.health, refused: engine.health.refused + 1 } }),
+        event.key,
+        (item) => ({
+          ...inLastTurn(item, (turn) => ({ ...turn, settled: true })),
+          rejected: item.rejected + 1,
+          ...(event.cut_at === undefined ? {} : { cut_at: event.cut_at }),
+          note: `Your last reply could not be used:\n${event.problems.map((problem) => `- ${problem}`).join("\n")}\nAnswer again.`,
+        }),
+      );
     case "report_recorded":
       return recordReport(
         inVisit(withEngine(context, { ...without(context, event.key), consent: null }), (visit) => ({
@@ -155,6 +162,12 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         })),
         event,
       );
+    case "asked_again":
+      return withEngine(context, { ...without(context, event.key), queue: [event.again, ...engine.queue] });
+    case "health_measured": {
+      const session_memory = { ...context.session_memory, context_health: event.score };
+      return withEngine({ ...context, session_memory }, { health: measuredHealth(engine.health, event) });
+    }
     case "gap_reported":
       return { ...context, last_gap_detected: event.gaps.at(-1) ?? null };
     case "questions_asked": {
@@ -191,6 +204,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
         {
           repeats: {},
           untested: engine.untested || refused,
+          health: healthAnswered(engine.health, event.id, event.answer),
           tests: engine.tests.question?.id === event.id ? { ...engine.tests, question: null } : engine.tests,
         },
       );
@@ -224,7 +238,11 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       );
     }
     case "gate_refused":
-      return withEngine(context, { gate: { to: event.to, reasons: event.reasons }, refusals: engine.refusals + 1 });
+      return withEngine(context, {
+        gate: { to: event.to, reasons: event.reasons },
+        refusals: engine.refusals + 1,
+        health: { ...engine.health, refused: engine.health.refused + 1 },
+      });
     case "area_waived":
       return withOverall({ ...context, waived: { ...context.waived, [event.area]: event.reason } });
     case "size_changed":
@@ -451,7 +469,7 @@ const keptNames = [
   ...(["gates", "test_command", "is_deployed"] as const),
   ...(["epoch", "ledger", "ledger_bytes", "request_tokens", "outputs", "sent"] as const),
   ...(["taken", "seen", "searched", "grounded", "noted", "assumed", "validated", "said", "decisions"] as const),
-  ...(["turns", "runs", "commands", "alerted"] as const),
+  ...(["turns", "runs", "commands", "alerted", "health"] as const),
 ] as const;
 
 function keptInRound(engine: Context["engine"]) {

@@ -8,9 +8,9 @@ import { citedLines } from "./cited_lines.ts";
 import type { Context, Item } from "./context.ts";
 import type { Deps, Work } from "./deps.ts";
 import { isOutdated, openEpoch, otherEngine } from "./epoch.ts";
-import { expectCall } from "./expect.ts";
+import { expectCall, fastPays } from "./expect.ts";
 import type { FrozenRequest, Intent, Route } from "./events.ts";
-import { headOf, itemAt, newItem } from "./item.ts";
+import { askedAgain, headOf, itemAt, newItem } from "./item.ts";
 import type { Step } from "./next.ts";
 import { engineActor } from "./open.ts";
 import { promptChooser } from "./roles.ts";
@@ -39,7 +39,7 @@ export async function callModel(work: Work, step: CallStep): Promise<unknown> {
   const prompt = item.tail === null ? await deps.library.find(step.item.prompt) : undefined;
   const fresh = prompt && (await freshTail(context, item, prompt, deps));
   const tail = fresh?.text ?? item.tail ?? "";
-  const source = prompt ? sourceOf(prompt) : item.source;
+  const source = prompt ? sourceOf(prompt, context, item, deps) : item.source;
   if (!source) throw new Error(`${step.key} has a text and no prompt.`);
   const room = roomFor(context, item, source.tools, deps.maxTokens);
   const frozen = lost ? withoutTail(lost.request) : freeze(item, source.route, room.wanted, context, deps);
@@ -54,7 +54,8 @@ export async function callModel(work: Work, step: CallStep): Promise<unknown> {
       const reserved = reserveCall(now, request, room.least, deps, counted);
       if (!reserved.ok) {
         if (counted === undefined && reserved.why !== "price_unknown") begun = "uncounted";
-        else if (work.defer && callsInTheAir(now)) work.defer(step.key, "budget");
+        else if (work.defer && Object.values(now.engine.open).some(({ effect }) => effect === "model"))
+          work.defer(step.key, "budget");
         else return [{ by: engineActor, bodies: [outOfBudget(now, reserved, frozen.model)] }];
         return [];
       }
@@ -101,10 +102,6 @@ type ModelCall = Extract<Intent, { effect: "model" }>;
 /** Undefined: no call began. "uncounted": only a count of its input can tell whether it fits. */
 type Begun = { readonly call: ModelCall; readonly reserved: Extract<Reserved, { ok: true }> } | "uncounted" | undefined;
 
-function callsInTheAir({ engine }: Context): boolean {
-  return Object.values(engine.open).some(({ effect }) => effect === "model");
-}
-
 async function ask(
   model: Model,
   request: ModelRequest,
@@ -143,8 +140,12 @@ async function freshTail(context: Context, item: Item, prompt: Prompt, deps: Dep
   };
 }
 
-function sourceOf({ name, scope, sha256, model, tools }: Prompt) {
-  return { name, scope, sha256, route: model, tools };
+/** The fast model is asked where that is cheaper and evidence can check its reply, and only once. */
+function sourceOf(prompt: Prompt, context: Context, { key }: Item, deps: Deps) {
+  const { name, scope, sha256, model, tools, produces } = prompt;
+  const isChecked = tools !== "none" && (produces.includes("discovered") || produces.includes("confidence"));
+  const isFast = isChecked && !key.endsWith(askedAgain) && fastPays(context, deps);
+  return { name, scope, sha256, route: model === "fast" && !isFast ? "default" : model, tools };
 }
 
 /** Inside a tool loop the model stays the one that began it; a step that has not begun follows the settings. */
@@ -152,6 +153,7 @@ function freeze(item: Item, route: Route, max_tokens: number, context: Context, 
   const model = item.turns.length > 0 && item.model ? item.model : deps.routes[route];
   return {
     model,
+    ...(route === "fast" ? { instead_of: deps.routes.default } : {}),
     effort: effortOf(model, route, deps),
     max_tokens,
     epoch: context.engine.epoch?.number ?? 0,

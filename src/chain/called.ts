@@ -13,9 +13,7 @@ export interface Called {
 export function called(context: Context): Called | undefined {
   const { engine, prompts_executed: done, cost_tracking: costs } = context;
   const ran = (name: string) => done.filter((known) => known === name).length;
-  const { ledger_condensed, ledger_too_long, cost_alert } = triggers;
-  if ((engine.epoch?.number ?? 1) > 1 && ran(ledger_condensed.prompt) < ran(ledger_too_long.prompt))
-    return engineCall(context, ledger_condensed);
+  const { cost_alert } = triggers;
   if (engine.alerted && ran(cost_alert.prompt) === 0) {
     return engineCall(context, cost_alert, { costs: JSON.stringify(chainCost(costs)) });
   }

@@ -142,6 +142,27 @@ export type State = Readonly<
 /** The files that its line names hold what they held when it was allowed; another content is another question. */
 export type PermittedCommand = Readonly<Pick<Extract<Request, { kind: "command" }>, "line" | "sandboxed" | "files">>;
 
+/** What one report can be recognised by. `names`: itself, and its evidence. `words`: how often a person had spoken. */
+export type ReportTrace = Readonly<{
+  names: readonly string[];
+  pieces: readonly string[];
+  decisions: readonly (readonly [key: string, choice: string])[];
+  words: number;
+}>;
+
+export type Health = Readonly<{
+  /** The last twenty reports of this epoch. */
+  reports: readonly ReportTrace[];
+  /** How many reports and refusals there were since the last measurement, and in words what that one saw. */
+  since: number;
+  refused: number;
+  signs: string;
+  /** The signs were bad, and no prompt has looked into them yet. */
+  doubt: boolean;
+  /** A fresh record is to be offered, or a person has accepted it. */
+  offer: "due" | "accepted" | null;
+}>;
+
 export type Engine = Readonly<{
   gates: Gates;
   limits: Limits;
@@ -213,6 +234,7 @@ export type Engine = Readonly<{
   reported: Readonly<Record<string, number>>;
   untested: boolean;
   alerted: boolean;
+  health: Health;
   /** Whether the workspace holds something that is deployed; then a change of it is checked for that. */
   is_deployed: boolean;
   /** How many changes of files a person has read and allowed. */
@@ -406,6 +428,7 @@ export const emptyContext: Context = {
     reported: {},
     untested: false,
     alerted: false,
+    health: { reports: [], since: 0, refused: 0, signs: "", doubt: false, offer: null },
     is_deployed: true,
     allowed_changes: 0,
     completion: null,

@@ -34,7 +34,7 @@ export async function openEpoch({ chain, deps }: Work, why: string, carried = ""
   };
   await chain.append((context) => {
     const { epoch } = context.engine;
-    const next = { number: (epoch?.number ?? 0) + 1, digest: epoch && digest(context, why, carried) };
+    const next = { number: (epoch?.number ?? 0) + 1, digest: epoch && digest(context, why, carried), why };
     return [{ by: engineActor, bodies: [event("epoch_opened", { ...kept, ...next })] }];
   });
 }
@@ -76,21 +76,9 @@ export const otherEngine = "Rules, tools or the form of replies were changed.";
 export const contextFull = "The model's context is full.";
 
 /** Everything that later steps may need, without how it was found. */
-function digest(context: Context, why: string, carried: string): string {
-  const {
-    goal,
-    discovered,
-    decisions,
-    confidence_scores,
-    uncertainties,
-    questions,
-    session_memory,
-    waived,
-    solution,
-    evidence,
-    findings,
-    engine,
-  } = context;
+export function digest(context: Context, why: string, carried: string): string {
+  const { discovered, decisions, confidence_scores, waived, uncertainties, approval_history, touched } = context;
+  const { goal, questions, session_memory, solution, evidence, findings, engine } = context;
   const reported = engine.proposed.at(-1)?.solution;
   const known = {
     discovered,
@@ -99,7 +87,9 @@ function digest(context: Context, why: string, carried: string): string {
     waived,
     uncertainties,
     answers: Object.fromEntries(questions.map(({ question, answer }) => [question, answer])),
+    approval_history,
     session_memory,
+    touched,
     open_findings: findings.filter(({ standing }) => standing === "open"),
     ...(reported && reported !== solution?.solution ? { reported_solution: reported } : {}),
     test_runs: evidence.runs.slice(-2).map(({ setup: _setup, failing: _failing, touched: _touched, ...run }) => run),

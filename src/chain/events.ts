@@ -86,6 +86,8 @@ export type Reserve = { usd: number | null; tokens: number };
 /** Everything a request is made of: what is shared by its place, what is its own in full. */
 export interface FrozenRequest {
   model: string;
+  /** The model of the route "default", where the fast one is asked in its place. */
+  instead_of?: string;
   effort: "low" | "medium" | "high";
   max_tokens: number;
   epoch: number;
@@ -188,6 +190,8 @@ interface Events {
     schema: string | null;
     bytes: number;
     digest: string | null;
+    /** In words, for a person. Left out by older chains. */
+    why?: string;
   };
   /** `brief`: what the conversation is told in place of it, where the reply that brought it about stands above. */
   ledger_extended: { text: string; brief?: string };
@@ -210,6 +214,10 @@ interface Events {
     /** A gate that this prompt answers for stays shut after its report. */
     shut?: true;
   };
+  /** A reply of the fast model that was not taken in: it lacks evidence, or could not be used. `again`: who is asked now. */
+  asked_again: { key: string; prompt: string; missing: readonly string[]; again: QueuedPrompt };
+  /** 0 to 10, and in words what speaks against the record. */
+  health_measured: { score: number; signs: string };
   gap_reported: { gaps: readonly { description: string; prompt_kind: string }[] };
   /** `about_tests`: the last question is the engine's own about the tests, and "yes" means this command. */
   questions_asked: { questions: readonly Question[]; about_tests?: { proposed: readonly string[] | null } };

@@ -10,7 +10,7 @@ export function holds(context: Context, { kind, ref }: Evidence): boolean {
   switch (kind) {
     case "file": {
       const { path, from: first, to: last } = linesIn(ref);
-      const ranges = linesRead(context, path);
+      const ranges = (Object.hasOwn(engine.seen, path) && engine.seen[path]) || [];
       return ranges.some(([from, to]) => last === Infinity || (first <= to && last >= from));
     }
     case "search":
@@ -87,9 +87,12 @@ export function isGrounded(context: Context, report: Report): boolean {
   return pieces.some((piece) => !isTask(piece) && holds(context, piece));
 }
 
-/** The lines of a file that were read. */
-function linesRead({ engine: { seen } }: Context, path: string) {
-  return Object.hasOwn(seen, path) ? (seen[path] ?? []) : [];
+/** What a report claims without evidence that is held. A report that claims nothing cannot be checked either. */
+export function unproved(context: Context, { discovered = [], confidence = [] }: Report): string[] {
+  const claims = [...discovered, ...confidence.map(({ area: key, evidence }) => ({ key, evidence }))];
+  if (claims.length === 0) return ["it holds nothing that evidence could check"];
+  const isProved = (piece: Evidence) => !isTask(piece) && holds(context, piece);
+  return claims.flatMap(({ key, evidence }) => (evidence?.some(isProved) ? [] : [`no evidence is held for ${key}`]));
 }
 
 /** "src/a.js:10-42" → that file and its lines 10 to 42. A path alone means all its lines. */

@@ -1,4 +1,5 @@
-import { tokensOf } from "../costs/books.ts";
+import { noUsage, tokensOf } from "../costs/books.ts";
+import { tokensAtMost } from "../costs/estimate.ts";
 import { priceOf } from "../models/prices.ts";
 import type { Message, ModelRequest, Usage } from "../models/types.ts";
 import type { Context } from "./context.ts";
@@ -15,14 +16,11 @@ export function expectCall(
   { world, prices }: Pick<Deps, "world" | "prices">,
 ): Reserve {
   const now = world.now();
-  const usage = { ...expectedInput(context, request, frozen, now), output: expectedOutput(context, prompt, request) };
+  const output = Math.min(request.maxTokens, medianOutput(context.engine.outputs, prompt) ?? 1_500);
+  const usage = { ...expectedInput(context, request, frozen, now), output };
   const usd = priceOf(request.model, now, usage, prices) ?? null;
   const tokens = Math.min(most.tokens, tokensOf(usage));
   return { usd: usd === null ? null : Math.min(most.usd ?? usd, usd), tokens };
-}
-
-function expectedOutput({ engine: { outputs } }: Context, prompt: string, { maxTokens }: ModelRequest): number {
-  return Math.min(maxTokens, medianOutput(outputs, prompt) ?? 1_500);
 }
 
 /** The median of this prompt in this chain; else that of all its prompts; undefined before the first reply. */
@@ -30,6 +28,23 @@ export function medianOutput(outputs: Context["engine"]["outputs"], prompt: stri
   const own = Object.hasOwn(outputs, prompt) ? outputs[prompt] : undefined;
   const sorted = [...(own ?? Object.values(outputs).flat())].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];
+}
+
+/** How large the next request is at least. */
+export function requestTokens({ request_tokens, epoch, ledger_bytes }: Context["engine"]): number {
+  return Math.max(request_tokens, tokensAtMost((epoch?.bytes ?? 0) + ledger_bytes));
+}
+
+/**
+ * Whether the fast model, which must read everything anew, costs less than the usual one, which reads it from the cache.
+ * Where a price is not known, the route decides.
+ */
+export function fastPays({ engine }: Context, { routes, prices, world }: Deps): boolean {
+  const price = (model: string, usage: object) =>
+    priceOf(model, world.now(), { ...noUsage, output: 1_500, ...usage }, prices);
+  const anew = price(routes.fast, { cacheWrite1h: requestTokens(engine) });
+  const cached = price(routes.default, { cacheRead: requestTokens(engine) });
+  return routes.fast !== routes.default && (anew === undefined || cached === undefined || anew <= cached);
 }
 
 /** The last call of the same model left its rules in the provider's cache for an hour, and the rest for five minutes. */

@@ -131,6 +131,9 @@ export function queueKey(context: Context, number: number, index: number, name: 
   return `${context.current_phase}/${number}/${index + 1}-${name}`;
 }
 
+/** The end of the key under which a prompt is asked again, because the reply of the fast model did not count. */
+export const askedAgain = "-again";
+
 export const controller = { prompt: controllerPrompt, inputs: {}, expects: "action" } as const;
 
 export function newItem(key: string, what: Pick<Item, "prompt" | "inputs" | "expects">, { engine }: Context): Item {

@@ -7,9 +7,10 @@ import { apply, repeatKey } from "./apply.ts";
 import { engineCall } from "./called.ts";
 import type { Context, Item } from "./context.ts";
 import { event, park, phases, type ChainEvent, type Phase } from "./events.ts";
-import { countScores, isGrounded } from "./evidence.ts";
+import { countScores, isGrounded, unproved } from "./evidence.ts";
 import { blocking, confidenceGate, gate, isUnsatisfied, percent, reasonsBeforeReviews } from "./gates.ts";
-import { nextNumber, queueKey } from "./item.ts";
+import { measureHealth } from "./health.ts";
+import { askedAgain, nextNumber, queueKey } from "./item.ts";
 import { inWords, patchedSolution } from "./page.ts";
 import { present, proposalOf, type Base, type Proposal } from "./present.ts";
 import { recordReport } from "./record.ts";
@@ -33,6 +34,12 @@ type Judged = ChainEvent[];
  * then. What the engine does not allow becomes an event that says why.
  */
 export function judge(context: Context, item: Item, reply: Reply, facts: Facts): Judged {
+  const missing =
+    item.source?.route === "fast" ? (reply.report ? unproved(context, reply.report) : reply.problems) : [];
+  if (missing.length > 0) {
+    const { key, prompt: name, inputs } = item;
+    return [event("asked_again", { missing, key, prompt: name, again: { key: key + askedAgain, name, inputs } })];
+  }
   if (reply.problems.length > 0) return reject(item, item.key, reply.problems);
   const reported = reply.report ? judgeReport(context, item, reply.report) : [];
   if (reported.some((happened) => happened.event === "reply_rejected")) return reported;
@@ -105,7 +112,8 @@ function judgeReport(context: Context, item: Item, given: Report): Judged {
   const after = recordReport(context, recorded);
   const isMeasurement = item.prompt === triggers.fresh_measurement.prompt;
   if (isUnsatisfied(after, item.prompt) || (isMeasurement && confidenceGate(after).length > 0)) recorded.shut = true;
-  return asked.length > 0 ? [recorded, event("questions_asked", { questions: asked })] : [recorded];
+  const measured = [recorded, ...measureHealth(after)];
+  return asked.length > 0 ? [...measured, event("questions_asked", { questions: asked })] : measured;
 }
 
 /** Without a network nobody asks for advisories, whether or not the prompt says so. */
@@ -308,24 +316,14 @@ function goBack(context: Context, to: Phase, reason: string, focus: string): Jud
   if (phases.indexOf(to) >= phases.indexOf(from)) return refuse(context, to, [`${to} does not lie behind ${from}.`]);
   const overall = context.confidence_scores["overall"] ?? 0;
   const [earlier, last] = engine.rounds.slice(-2);
-  if (
-    from === "uncertainty-analysis" &&
-    earlier !== undefined &&
-    last !== undefined &&
-    last <= earlier + 0.005 &&
-    overall <= last + 0.005
-  ) {
+  const isStill = earlier !== undefined && last !== undefined && last <= earlier + 0.005 && overall <= last + 0.005;
+  if (from === "uncertainty-analysis" && isStill)
     return [
       stuck(context, `Two rounds of exploration have not moved the confidence: it stays at ${percent(overall)}.`),
     ];
-  }
   if (to === "context-building" && engine.rounds.length + 1 >= engine.limits.rounds) {
-    return [
-      stuck(
-        context,
-        `All ${engine.limits.rounds} rounds of exploration are used up; the confidence is ${percent(overall)}.`,
-      ),
-    ];
+    const used = `All ${engine.limits.rounds} rounds of exploration are used up`;
+    return [stuck(context, `${used}; the confidence is ${percent(overall)}.`)];
   }
   const voided =
     context.solution?.standing === "approved"

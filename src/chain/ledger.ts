@@ -88,6 +88,8 @@ function tell(event: ChainEvent): string[] {
       return [`## Decision ${event.key}\n${event.action.say}`];
     case "report_recorded":
       return [reportText(event)];
+    case "asked_again":
+      return [`This reply of ${event.prompt} does not count, it is asked again: ${event.missing.join("; ")}`];
     case "gap_reported":
       return [`A gap is reported: ${event.gaps.map(({ description }) => description).join("; ")}`];
     case "questions_asked":
@@ -185,6 +187,7 @@ function tell(event: ChainEvent): string[] {
     case "lost_cost_entered":
     case "cost_alerted":
     case "chain_rated":
+    case "health_measured":
     case "recovered":
     case "completed":
       return [];

@@ -1,13 +1,17 @@
-import { called } from "./called.ts";
+import { called, engineCall } from "./called.ts";
 import { gate, isFinished, isRepeatDue } from "./gates.ts";
 import { controller, decision, itemAt } from "./item.ts";
 import type { AskedQuestion, Context, Item, PresentedSolution, State } from "./context.ts";
 import type { ChainEvent, QueuedPrompt, Request } from "./events.ts";
 import { askAboutBaseline, hasNoBaseline, isAboutTests } from "./test_question.ts";
+import { isOffer } from "./health.ts";
 import { ownStep } from "./own_list.ts";
+import { triggers } from "./roles.ts";
 
 export type Step =
   | { readonly type: "open_epoch" }
+  /** The health of the record is bad. */
+  | { readonly type: "fresh_record" }
   | { readonly type: "alert"; readonly usd: number; readonly threshold: number }
   | {
       readonly type: "call_model";
@@ -42,10 +46,13 @@ export function nextStep(context: Context): Step {
   if (threshold !== null && usd >= threshold && !engine.alerted) return { type: "alert", usd, threshold };
   if (engine.request) return { type: "wait_for_permission", request: engine.request };
   const questions = context.questions.filter(({ answer }) => answer === null);
-  if (engine.tests.question) return { type: "wait_for_answers", questions };
+  if (engine.tests.question || questions.some(({ id }) => isOffer(id))) return { type: "wait_for_answers", questions };
   if (engine.item) return baselineIsDue(context) ? testRun(context) : continueItem(engine.item);
 
   const [queued] = engine.queue;
+  if (engine.group.length === 0 && engine.health.offer !== null) return { type: "fresh_record" };
+  if (engine.group.length === 0 && engine.health.doubt && queued?.name !== triggers.bad_signs.prompt)
+    return { type: "queue", ...engineCall(context, triggers.bad_signs, { signs: engine.health.signs }) };
   if (engine.group.length > 0 || queued?.together) {
     const keys = togetherNow(context);
     return keys.some((key) => stepOf(context, key)) ? { type: "together", keys } : { type: "settle", keys };

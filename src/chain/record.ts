@@ -2,6 +2,7 @@ import { areas, type Context, type OpenFinding, type Uncertainty } from "./conte
 import type { Touched } from "../workspace/file_states.ts";
 import type { EventNamed } from "./events.ts";
 import { isFinished } from "./gates.ts";
+import { healthAfter } from "./health.ts";
 import { withEngine } from "./item.ts";
 import type { Finding, Report } from "./reply.ts";
 import { isReviewer, scoreOwners, triggers } from "./roles.ts";
@@ -14,6 +15,7 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
   const notes = (kind: string) => (report.notes ?? []).flatMap((note) => (note.kind === kind ? [note.text] : []));
   const unchecked = notes("not_checked").map((text) => `${prompt}: ${text}`);
   const settled = (report.uncertainties ?? []).map(({ area }) => area);
+  const { score, health } = healthAfter(context, prompt, report);
   const scored = withOverall({
     ...context,
     discovered: withEntries(context.discovered, report.discovered ?? [], ({ key, value }) => [key, value]),
@@ -39,7 +41,7 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
         ...event.assumptions,
       ],
       notes: [...memory.notes, ...notes("free")],
-      context_health: (maySay(prompt, "health") && scoreOf(report, "health")) || memory.context_health,
+      context_health: score,
     },
     git_advice: prompt === triggers.end_in_worktree.prompt ? adviceOf(report) : context.git_advice,
     not_checked: [
@@ -61,6 +63,7 @@ export function recordReport(context: Context, { report, counted, prompt, ...eve
     },
   });
   return withEngine(scored, {
+    health,
     repeats: event.moved ? {} : engine.repeats,
     refusals: event.moved ? 0 : engine.refusals,
     reported: { ...engine.reported, [prompt]: engine.changes },
@@ -92,10 +95,6 @@ function answered(asked: Context["engine"]["asked"], prompt: string, { summary, 
 
 function adviceOf({ artifacts = [], account, summary }: ReportRecorded["report"]): string {
   return [account ?? summary, ...artifacts.map(({ content }) => content)].join("\n\n");
-}
-
-function scoreOf(report: ReportRecorded["report"], wanted: string): number | undefined {
-  return report.scores?.find(({ name }) => name === wanted)?.value;
 }
 
 /** A new decision or doubt makes a presented solution out of date: it must be presented again before anybody approves it. */

@@ -36,7 +36,7 @@ export const triggers = {
   wish_to_measure: { prompt: "uncertainty_analysis", why: "A person asked for a measurement." },
   explore_more: { prompt: "chain_planner", why: "The measurement is below the gate, so more exploration is planned." },
   ledger_too_long: { prompt: "context_preservation", why: "The record has grown too long." },
-  ledger_condensed: { prompt: "context_health_checker", why: "The condensed record is checked." },
+  bad_signs: { prompt: "context_health_checker", why: "The record shows signs of confusion, so it is looked at." },
   cost_alert: { prompt: "cost_monitor", why: "It is looked at where the money goes." },
   reported_gap: { prompt: "prompt_gap_detector", why: "Prompts for it are looked for." },
   recovery: { prompt: "error_recovery", why: "The chain was recovered." },

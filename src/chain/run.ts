@@ -8,10 +8,12 @@ import { leaveToChange, renewedRequest } from "./consent.ts";
 import type { Deferred, Deps, PassedSum, Work } from "./deps.ts";
 import { contextFull, openEpoch, otherEngine } from "./epoch.ts";
 import { event, type Request } from "./events.ts";
+import { offerFreshRecord, whyAfresh } from "./health.ts";
 import { answered, approval, presentAgain, takeInbox } from "./inbox.ts";
 import { completion } from "./judge.ts";
 import { earlyBaseline, nextStep, stepOf, type Step } from "./next.ts";
 import { itemAt } from "./item.ts";
+import { missingFrom } from "./kept.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
 import { isReviewer, triggers } from "./roles.ts";
 import { showChange } from "./shown_change.ts";
@@ -45,6 +47,8 @@ export interface Policy {
   readonly answers: Readonly<Record<string, string>>;
   /** Only "auto" approves what nobody has read. */
   readonly approve: "ask" | "auto";
+  /** A person is there who can be asked what the engine could also decide. */
+  readonly asks?: boolean;
 }
 
 /** Runs a chain until it waits for a person, is stopped, or is done. This is all that wakes a chain. */
@@ -69,6 +73,9 @@ export async function runTurn(
       const next = nextStep(chain.context);
       const early = earlyBaseline(chain.context, next);
       const step = early && (early.type !== "run_tests" || (await mayRunEarly(work))) ? early : next;
+      const kept = keepWhole(work, step);
+      await kept;
+      if (kept) continue;
       const ending = endingOf(step, policy);
       if (ending) return ending;
       await perform(work, step, policy);
@@ -124,6 +131,7 @@ function endingOf(step: Step, policy: Policy): Ending | undefined {
     case "wait_for_permission":
       return { type: "needs_permission", request: step.request };
     case "open_epoch":
+    case "fresh_record":
     case "alert":
     case "call_model":
     case "together":
@@ -152,6 +160,10 @@ function endOf({ ending, summary, unproved }: Extract<Step, { type: "done" }>["s
 /** Carries out one step. The only part of a chain that touches the world. */
 async function perform(work: Work, step: Step, policy: Policy): Promise<unknown> {
   const { chain, deps } = work;
+  const { item, group, queue } = chain.context.engine;
+  const isBetween = !item && group.length === 0 && queue[0]?.name !== triggers.ledger_too_long.prompt;
+  if (isBetween && ["queue", "together", "call_model"].includes(step.type) && ledgerIsFull(chain.context, deps))
+    return condense(work);
   switch (step.type) {
     case "wait_for_answers": {
       const events = knownAnswers(step, policy).flatMap((one) => answered(chain.context, one, deps.workspace));
@@ -166,11 +178,14 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<unknown>
       );
     case "open_epoch":
       return openEpoch(work, "A new record begins.");
+    case "fresh_record":
+      if (chain.context.engine.health.offer === "due" && policy.asks)
+        return chain.append(withLedger(engineActor, [offerFreshRecord(chain.context)]));
+      return openEpoch(work, whyAfresh(chain.context));
     case "alert":
       return alert(work, { usd: step.usd, threshold: step.threshold });
     case "queue": {
       const { why, prompts } = step;
-      if (ledgerIsFull(chain.context, deps)) return condense(work);
       if (prompts.some(({ name }) => isReviewer(name, chain.context.engine.gates.quality))) await showChange(work);
       return chain.append(withLedger(engineActor, [event("prompts_queued", { why, prompts })]));
     }
@@ -191,11 +206,8 @@ async function perform(work: Work, step: Step, policy: Policy): Promise<unknown>
       return repeatRed(work, step.key);
     case "run_tool":
       return useTool(work, step);
-    case "call_model": {
-      const { engine } = chain.context;
-      if (!engine.item && engine.queue.length === 0 && ledgerIsFull(chain.context, deps)) return condense(work);
+    case "call_model":
       return callModel(work, step);
-    }
     case "done":
     case "parked":
     case "wait_for_permission":
@@ -251,6 +263,22 @@ async function settleAll(work: Work, keys: readonly string[]): Promise<void> {
     await settle(work, key);
     if (itemAt(work.chain.context, key)) return;
   }
+}
+
+/**
+ * Before a person judges a solution, and before it is built: tells what the ledger lacks, and condenses a record that
+ * fills half of the window. Undefined: there is nothing to do.
+ */
+function keepWhole(work: Work, { type }: Step): Promise<unknown> | undefined {
+  const { context } = work.chain;
+  const { engine, current_phase: phase, phase_history: visits } = context;
+  const isFree = (type === "queue" || type === "call_model") && !engine.item && engine.queue.length === 0;
+  const isFirst = isFree && phase === "implementation" && visits.at(-1)?.prompts_executed.length === 0;
+  if (!isFirst && type !== "wait_for_approval") return undefined;
+  const missing = missingFrom(context);
+  if (missing.length === 0) return ledgerIsFull(context, work.deps, 0.5) ? condense(work) : undefined;
+  const text = `## Kept by the engine\n${missing.join("\n")}`;
+  return work.chain.append({ by: engineActor, bodies: [event("ledger_extended", { text })] });
 }
 
 /** First a prompt writes down what the engine's own digest would lose; its report is carried over word for word. */

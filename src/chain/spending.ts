@@ -13,7 +13,7 @@ type ModelResult = Extract<Result, { effect: "model" }>;
 interface Call {
   readonly n: number;
   readonly key: string;
-  readonly row: SpendingRow;
+  row: SpendingRow;
   waste?: "repairs" | "abandoned" | undefined;
 }
 
@@ -22,16 +22,19 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
   const calls: Call[] = [];
   let rating: number | null = null;
   /** When each step was begun, and with which text of its prompt. */
-  const begun = new Map<string, { at: string; version: string }>();
+  const begun = new Map<string, { at: string; version: string; usual: string | undefined }>();
   const versionOf = (key: string) => begun.get(key)?.version ?? "";
   const rowOf = ({ at }: ChainLine, { current_phase }: Context, prompt: string, key: string) => {
     const model = calls.findLast((call) => call.key === key)?.row.model ?? "unknown";
     return { day: at.slice(0, 10), phase: phaseKey(current_phase), prompt, model, version: versionOf(key) };
   };
   const end = replay(lines, (before, line, after) => {
-    if (line.type === "intent" && line.effect === "model" && !begun.has(line.key))
-      begun.set(line.key, { at: line.at, version: line.prompt.sha256.slice(0, 8) });
-    if (line.type === "result" && line.effect === "model") calls.push(callOf(line, versionOf(line.key), prices));
+    if (line.type === "intent" && line.effect === "model" && !begun.has(line.key)) {
+      const { prompt, request } = line;
+      begun.set(line.key, { at: line.at, version: prompt.sha256.slice(0, 8), usual: request.instead_of });
+    }
+    if (line.type === "result" && line.effect === "model")
+      calls.push(callOf(line, versionOf(line.key), prices, begun.get(line.key)?.usual));
     if (line.type !== "event") return;
     const { n } = line;
     const { item } = before.engine;
@@ -41,6 +44,10 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
         if (call) call.waste ??= "repairs";
         break;
       }
+      case "asked_again":
+        for (const call of calls.filter(({ key }) => key === line.key))
+          call.row = { ...call.row, fast_again: call.row.fast ?? 0, fast_saved_usd: -(call.row.usd ?? 0) };
+        break;
       case "rewound":
         for (const call of line.files_only ? [] : calls) if (call.n > line.to) call.waste ??= "abandoned";
         break;
@@ -105,7 +112,8 @@ function reductionOf(counted: readonly Counted[], before: Context, after: Contex
   return { measured: 1, reduction, reduction_squared: reduction ** 2 };
 }
 
-function callOf(line: ChainLine & ModelResult, version: string, prices: PriceTable): Call {
+/** `usual`: the model in whose place the fast one was asked. All of its input would have come from the cache, at best. */
+function callOf(line: ChainLine & ModelResult, version: string, prices: PriceTable, usual?: string): Call {
   const { booked, key, outcome, n, at, by } = line;
   const { phase, prompt, model, usage, usd, lost } = booked;
   const { input, output, cacheRead, cacheWrite5m, cacheWrite1h } = usage;
@@ -115,9 +123,13 @@ function callOf(line: ChainLine & ModelResult, version: string, prices: PriceTab
   const where = { day: at.slice(0, 10), phase, prompt, model, version };
   const isReplayed = by.door === "recorded";
   const counts = { calls: 1, tokens: tokensOf(usage), input, output, cache_read: cacheRead, cache_write };
+  const cached = { ...noUsage, cacheRead: uncached.input, output };
+  const instead = usual === undefined ? undefined : priceOf(usual, Date.parse(at), cached, prices);
   const row = {
     ...where,
     ...counts,
+    fast: usual === undefined ? 0 : 1,
+    fast_saved_usd: instead === undefined || paid === undefined ? 0 : instead - paid,
     usd: usd ?? 0,
     unpriced: usd === null ? 1 : 0,
     saved_usd: full === undefined || paid === undefined ? 0 : full - paid,

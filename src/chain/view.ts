@@ -167,6 +167,7 @@ export function statusOf(context: Context, isRunning = false): Status {
       };
     }
     case "open_epoch":
+    case "fresh_record":
     case "alert":
     case "call_model":
     case "together":

@@ -97,7 +97,7 @@ export function amountsOf(sum: Float64Array): Amounts {
 }
 
 /** The number of the form in which figures are kept. */
-const form = 2;
+const form = 3;
 
 /** Undefined where there are none, or none that can be believed: they are made anew from the journals then. */
 export function readFigures(path: string, key: string): Figures | undefined {

@@ -26,6 +26,10 @@ export const amounts = [
   /** Their reply was played from a recording, so that nobody paid for them. They are counted in the sums above as well. */
   "replayed",
   "replayed_usd",
+  /** Calls of the fast model, those of them whose prompt was asked again, and what the usual model would have cost more. */
+  "fast",
+  "fast_again",
+  "fast_saved_usd",
   /** Prompts that came to their report or decision, and by how much the overall confidence rose with it. */
   "runs",
   "confidence_moved",

@@ -96,7 +96,7 @@ async function goOnWith(
   until?: (chain: Chain) => boolean,
 ): Promise<Answer<ChainResult> | undefined> {
   const { deps, config } = await session.engine(caller, own.workspace, null, true);
-  const policy = policyOf(input);
+  const policy = policyOf(input, caller);
   const remembered = rememberedTestCommand(deps.workspace.root, config.tests.command, session.world.env);
   const settings = { size: "normal" as const, ...(await settingsOf(deps, config, input, remembered)) };
   const begun = session.beginning(caller);

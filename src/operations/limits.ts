@@ -1,6 +1,7 @@
 import type { Deps } from "../chain/deps.ts";
 import type { Limits } from "../chain/events.ts";
 import type { Policy } from "../chain/run.ts";
+import type { Caller } from "../session/caller.ts";
 import type { Config } from "../session/config.ts";
 import { readAnswers } from "./answers.ts";
 import { tellsOfDeployment } from "../tools/deployment.ts";
@@ -33,8 +34,8 @@ export async function settingsOf(
   };
 }
 
-export function policyOf(input: Running): Policy {
-  return { answers: input.answers === undefined ? {} : readAnswers(input.answers), approve: input.approve_policy };
+export function policyOf({ answers, approve_policy: approve }: Running, { asks = false }: Caller): Policy {
+  return { answers: answers === undefined ? {} : readAnswers(answers), approve, asks };
 }
 
 export function limitsOf(input: Running): Partial<Limits> {

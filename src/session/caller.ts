@@ -15,6 +15,8 @@ export interface PatternOffer {
 export interface Caller {
   readonly by: Actor;
   readonly signal: AbortSignal;
+  /** Whether they can be asked what the engine could also decide by itself. */
+  readonly asks?: boolean;
   readonly listen: Listener;
   readonly progress: (sign: Progress) => void;
   /**

@@ -30,8 +30,7 @@ export function costReportText(data: Report, flags: Input): string {
     ),
     ...where(total.replayed > 0, `  ${replayedText(total)}`),
     ...where(data.average_usd !== null, `- Average per chain: ${money(data.average_usd)}`),
-    `- ${savedText(total)}`,
-    `- ${wasteText(total)}`,
+    ...savedAndWasted(total).map((text) => `- ${text}`),
     `- Success rate: ${ends.rate === null ? "not known" : percent(ends.rate)} (${ends.succeeded} succeeded, ${ends.stopped} stopped, ${ends.open} still open)`,
     ...(forecast ? [`- ${forecastText(forecast)}`] : []),
     "\nMost expensive chains:",
@@ -68,14 +67,19 @@ export function replayedText({ replayed, replayed_usd }: Pick<Report["total"], "
   return `Nobody paid for ${count(replayed, "call")} of them, ${money(replayed_usd)}: their replies were played from a recording.`;
 }
 
-export function savedText({ saved_usd: usd }: Pick<Report["total"], "saved_usd">): string {
-  return usd < 0
-    ? `The provider's cache cost ${money(-usd)} more than it saved`
-    : `Saved by the provider's cache: ${money(usd)}, against the same tokens at the full input price`;
+export function savedAndWasted(total: Report["total"]): string[] {
+  const { saved_usd: usd, fast, fast_again: again, fast_saved_usd: fastUsd } = total;
+  const effect = fastUsd < 0 ? `cost ${money(-fastUsd)} more than it saved` : `saved ${money(fastUsd)}`;
+  const asked = `${again} of ${count(fast, "call")} ${again === 1 ? "was" : "were"} asked again`;
+  const saved =
+    usd < 0
+      ? `The provider's cache cost ${money(-usd)} more than it saved`
+      : `Saved by the provider's cache: ${money(usd)}, against the same tokens at the full input price`;
+  return [saved, ...(fast > 0 ? [`The fast model ${effect}; ${asked}`] : []), wasteText(total)];
 }
 
 /** The parts are said even where they are nothing: so a reader knows what is counted. */
-export function wasteText({ usd, wasted_usd: wasted, ...of }: Report["total"]): string {
+function wasteText({ usd, wasted_usd: wasted, ...of }: Report["total"]): string {
   const share = percent(usd > 0 ? wasted / usd : 0);
   return `Wasted: ${money(wasted)} (${share}): ${count(of.repairs, "unusable reply", "unusable replies")} ${money(of.repairs_usd)}, ${count(of.abandoned, "call")} taken back by rewind ${money(of.abandoned_usd)}, ${count(of.lost, "lost call")} ${money(of.lost_usd)}`;
 }

@@ -90,6 +90,7 @@ async function carryOut(order: Order): Promise<number> {
   const caller: Caller = {
     by: { kind: "person", name: userOfSystem()?.username ?? "unknown", door: "cli" },
     signal: stop.signal,
+    asks: interactive,
     listen(line, context) {
       if (output === "stream-json") process.stdout.write(`${harmlessJson(line)}\n`);
       live.line(line, context);

@@ -37,6 +37,8 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return undefined;
     case "reply_rejected":
       return say("!", `The reply could not be used: ${line.problems[0] ?? ""}`);
+    case "asked_again":
+      return say("!", `A stronger model is asked. The fast one's reply does not count: ${line.missing.join("; ")}`);
     case "gap_reported":
       return say("!", `No prompt fits: ${line.gaps.map(({ description }) => description).join("; ")}`);
     case "questions_asked":
@@ -119,7 +121,8 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return say("✓", `Checked in copies of the folder: without the new code the tests fail${failed}${passes}.`);
     }
     case "epoch_opened":
-      return line.number > 1 ? say("·", "The record was condensed, so that it fits the model's context.") : undefined;
+      if (line.number === 1) return undefined;
+      return say("·", `${line.why ?? "The record had grown too long."} It begins afresh, from what is known.`);
     case "notes_read":
       return say(
         "·",
@@ -156,6 +159,7 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
     case "interrupted":
     case "resumed":
     case "ledger_extended":
+    case "health_measured":
     case "change_shown":
       return undefined;
   }

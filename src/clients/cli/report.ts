@@ -23,7 +23,7 @@ import {
   searchText,
   statsText,
 } from "./library_report.ts";
-import { costReportCsv, costReportText, groupLines, savedText, wasteText } from "./cost_report.ts";
+import { costReportCsv, costReportText, groupLines, savedAndWasted } from "./cost_report.ts";
 import { logText } from "./log_report.ts";
 import { title } from "./narrate.ts";
 import { comparedLines, memoryText, patternsText, savedPatternText } from "./pattern_report.ts";
@@ -285,7 +285,7 @@ function costText(data: Extract<ResultOf<"chain-cost">, { goal: string }>, flags
     `  - Duration: ${wholeTime({ total: data.duration_ms, waiting: data.waiting_ms })}`,
     `  - Prompts executed: ${data.prompts_executed}, calls: ${isCounted ? data.calls : "not known"}`,
     ...(isCounted ? [`  - Cost per call: ${money(data.usd_per_call)}`] : []),
-    ...(data.total ? [savedText(data.total), wasteText(data.total)].map((text) => `  - ${text}`) : []),
+    ...(data.total ? savedAndWasted(data.total) : []).map((text) => `  - ${text}`),
     "",
     "By phase:",
     ...Object.entries(data.by_phase).map(([phase, usd]) => `  ${phase.padEnd(width)}  ${money(usd)}`),

@@ -408,7 +408,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     ],
     "a condensed record": [
       event("epoch_opened", { number: 2, tools: "", system: [], schema: null, bytes: 0, digest: words }),
-      "  · The record was condensed, so that it fits the model's\n    context.",
+      "  · The record had grown too long. It begins afresh, from\n    what is known.",
     ],
     "an edit": [
       event("context_edited", { changes: [{ path: ["decisions", words], before: 1, after: 2 }] }),

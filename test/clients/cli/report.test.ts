@@ -188,6 +188,9 @@ const costs = {
     abandoned_usd: 0,
     lost: 0,
     lost_usd: 0,
+    fast: 6,
+    fast_again: 1,
+    fast_saved_usd: 0.12,
   },
   by_model: [{ name: "claude-opus-5-5", calls: 9, tokens: 12_450, usd: 0.22, share: 1 }],
 };
@@ -202,6 +205,7 @@ test("what a chain cost, in all, by phase, by prompt and by model", () => {
       "  - Prompts executed: 8, calls: 9",
       "  - Cost per call: $0.024",
       "  - Saved by the provider's cache: $0.40, against the same tokens at the full input price",
+      "  - The fast model saved $0.12; 1 of 6 calls was asked again",
       "  - Wasted: $0.11 (50%): 1 unusable reply $0.11, 0 calls taken back by rewind $0.00, 0 lost calls",
       "    $0.00",
       "",
