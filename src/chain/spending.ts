@@ -95,7 +95,7 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
   return {
     goal: end.goal,
     rating,
-    words: slugOf(end.goal).split("-"),
+    slug: slugOf(end.goal),
     state: type === "completed" ? "succeeded" : type === "parked" ? "stopped" : "open",
     rows: rowsOf(calls),
     grew_usd: growthOf(calls),

@@ -38,9 +38,9 @@ export const column = Object.fromEntries(columns.map((name, at) => [name, at])) 
   number
 >;
 
-export type Part = Omit<ChainFigures, "end"> & { readonly rows: readonly SpendingRow[] | Float64Array };
+/** `rows`: those of a chain, or its place in earlier figures whose rows still hold. */
+export type Part = Omit<ChainFigures, "end"> & { readonly rows: readonly SpendingRow[] | number };
 
-/** Puts chains together. The rows of those that are in `before` already, as `rowsOf` gives them, are taken as they are. */
 export function packFigures(parts: readonly Part[], before = noFigures): Figures {
   const kinds = [...before.kinds];
   const nameOf = (kind: Kind) => dimensions.map((name) => kind[name]).join("\n");
@@ -53,7 +53,10 @@ export function packFigures(parts: readonly Part[], before = noFigures): Figures
     return place;
   };
   const numbersOf = (row: SpendingRow) => columns.map((name) => (name === "kind" ? placeOf(row) : (row[name] ?? 0)));
-  const packed = parts.map(({ rows }) => (rows instanceof Float64Array ? rows : rows.flatMap(numbersOf)));
+  const packed = parts.map(({ rows }) => {
+    if (typeof rows !== "number") return rows.flatMap(numbersOf);
+    return before.numbers.subarray((before.chains[rows - 1]?.end ?? 0) * width, before.chains[rows]!.end * width);
+  });
   const numbers = new Float64Array(packed.reduce((sum, { length }) => sum + length, 0));
   let end = 0;
   const chains = parts.map(({ chain, stamp, about }, at): ChainFigures => {
@@ -62,10 +65,6 @@ export function packFigures(parts: readonly Part[], before = noFigures): Figures
     return { chain, stamp, about, end };
   });
   return { kinds, chains, numbers };
-}
-
-export function rowsOf({ chains, numbers }: Figures, at: number): Float64Array {
-  return numbers.subarray((chains[at - 1]?.end ?? 0) * width, chains[at]!.end * width);
 }
 
 /** Visits the rows of all chains that count. `start`: where the row begins in `numbers`. */

@@ -45,7 +45,7 @@ function measure(figures: Figures, byVersion: boolean) {
         ms_per_run: Math.round(sums[column.ms]! / Math.max(1, runs)),
         reduction: meanOf(sums[column.measured]!, sums[column.reduction]!, sums[column.reduction_squared]!),
         rating: ratings[0] ? { mean: ratings.reduce((a, b) => a + b) / ratings.length, chains: ratings.length } : null,
-        common_patterns: commonWords(ran.filter(({ gained }) => gained > 0).map(({ words }) => words)),
+        common_patterns: commonWords(ran.filter(({ gained }) => gained > 0).map(({ slug }) => slug.split("-"))),
         last_used: days[group]!,
       };
     })

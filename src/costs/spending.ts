@@ -53,8 +53,8 @@ export type ChainSpending = {
   goal: string;
   /** From 1 to 5, as its user rated it. */
   rating: number | null;
-  /** The telling words of its goal. */
-  words: readonly string[];
+  /** The telling words of its goal, with "-" between them. */
+  slug: string;
   /** Succeeded: completed, answered or accepted. Stopped: it gave up or was rejected. Open: all others. */
   state: "succeeded" | "stopped" | "open";
   rows: SpendingRow[];

@@ -1,6 +1,6 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ChainStore } from "../chain/ownership.ts";
-import { keepFigures, noFigures, packFigures, readFigures, rowsOf, type Figures, type Part } from "../costs/figures.ts";
+import { keepFigures, noFigures, packFigures, readFigures, type Figures, type Part } from "../costs/figures.ts";
 import type { PriceTable } from "../models/price_table.ts";
 import { chainIds, chainPaths } from "../store/chains.ts";
 import { UserError } from "../util/errors.ts";
@@ -35,20 +35,23 @@ export async function figuresOfHome(
   const key = sha256(`${store.seal.id} ${JSON.stringify(prices)}`).slice(0, 12);
   const path = join(userFolders(env).cache, `${sha256(home.path).slice(0, 16)}.figures`);
   const before = readFigures(path, key) ?? noFigures;
-  const places = new Map(before.chains.map(({ chain }, at) => [chain, at]));
+  let places: Map<string, number> | undefined;
+  const placeOf = (chain: string) => (places ??= new Map(before.chains.map((one, at) => [one.chain, at]))).get(chain);
   const parts: Part[] = [];
   let isChanged = false;
   const runs = runsOf(store);
   for (const from of [store, runs]) {
+    const journals = dirname(chainPaths(from.contexts, "").journal);
     for (const id of chainIds(from.contexts)) {
       const chain = from === runs ? `runs/${id}` : id;
-      const { stamp, fresh } = stampOf(chainPaths(from.contexts, id).journal, now());
-      const at = places.get(chain);
+      const { stamp, fresh } = stampOf(`${journals}/${id}.jsonl`, now());
+      // Mostly no chain came or went, so that each stands where it stood.
+      const at = before.chains[parts.length]?.chain === chain ? parts.length : placeOf(chain);
       const kept = at === undefined ? undefined : before.chains[at]!;
       // Whether a chain counts can change without its journal: its home was moved, or git tracks it.
       const isOwn = from === runs || foreign(id, kept?.about ? { type: "own" } : undefined) === undefined;
       if (kept?.stamp === stamp && (kept.about !== null) === isOwn) {
-        parts.push({ ...kept, rows: rowsOf(before, at!) });
+        parts.push({ chain, stamp, about: kept.about, rows: at! });
         continue;
       }
       const { rows, about } = isOwn ? await readSpending(from, id, prices) : { rows: [], about: null };

@@ -49,7 +49,8 @@ export function chainIds(contexts: string): string[] {
     ...namesIn(join(contexts, "journal")).flatMap((name) => /^(\d+)\.jsonl$/.exec(name)?.[1] ?? []),
     ...contextFiles(contexts).keys(),
   ]);
-  return [...ids].sort((a, b) => Number(a) - Number(b));
+  const numbered = [...ids].map((id) => ({ id, number: Number(id) }));
+  return numbered.sort((a, b) => a.number - b.number).map(({ id }) => id);
 }
 
 /** The readable context file of each chain that has one, by id. */

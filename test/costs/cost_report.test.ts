@@ -14,7 +14,7 @@ function chain(id: string, rows: SpendingRow[], more: Partial<ChainSpending> = {
   return {
     chain: id,
     stamp: "",
-    about: { goal: `Goal ${id}`, words: [], rating: null, state: "succeeded", grew_usd: 0, ...more },
+    about: { goal: `Goal ${id}`, slug: "goal", rating: null, state: "succeeded", grew_usd: 0, ...more },
     rows,
   };
 }

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { keepFigures, packFigures, readFigures, rowsOf, type Part } from "../../src/costs/figures.ts";
+import { keepFigures, packFigures, readFigures, type Part } from "../../src/costs/figures.ts";
 import { promptFigures, promptMetrics } from "../../src/costs/prompt_figures.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const where = { day: "2026-11-20", phase: "requirements", prompt: "mapper", model: "opus", version: "aa" };
-const about = { goal: "Add JWT auth", words: ["jwt", "auth"], state: "succeeded", rating: null, grew_usd: 0 } as const;
+const about = { goal: "Add JWT auth", slug: "jwt-auth", state: "succeeded", rating: null, grew_usd: 0 } as const;
 const chain = (id: string, rows: Part["rows"], more: object = {}): Part => ({
   chain: id,
   stamp: `stamp ${id}`,
@@ -42,7 +42,7 @@ test("chains that are taken over from earlier figures add up as if all were read
   const two = chain("002", [{ ...where, prompt: "reviewer", usd: 4 }]);
   const before = packFigures([one, two]);
   const three = chain("003", [{ ...where, prompt: "designer", usd: 8 }]);
-  const again = packFigures([{ ...one, rows: rowsOf(before, 0) }, three], before);
+  const again = packFigures([{ ...one, rows: 0 }, three], before);
   expect(promptFigures(again)).toEqual(promptFigures(packFigures([one, three])));
 });
 
@@ -53,8 +53,8 @@ test("a prompt's figures are a mean with its interval, by version, and the words
   const [found] = promptFigures(
     packFigures([
       chain("001", [helped], { rating: 5 }),
-      chain("002", [less], { words: ["auth", "api"], rating: 4 }),
-      chain("003", [{ ...run, reduction: 0, version: "bb" }], { words: ["jwt", "api"] }),
+      chain("002", [less], { slug: "auth-api", rating: 4 }),
+      chain("003", [{ ...run, reduction: 0, version: "bb" }], { slug: "jwt-api" }),
     ]),
   );
   expect(found).toMatchObject({ prompt: "mapper", runs: 3, tokens_per_run: 100, ms_per_run: 2000 });

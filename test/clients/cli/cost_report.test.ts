@@ -5,7 +5,7 @@ import { packFigures, type Part } from "../../../src/costs/figures.ts";
 
 const row = { day: "2026-11-20", phase: "requirements", prompt: "mapper", model: "opus", version: "a" };
 const sums = { calls: 3, tokens: 12_000, usd: 1.5, saved_usd: 4, wasted_usd: 0.5, repairs: 1, repairs_usd: 0.5 };
-const about = { goal: "Add JWT\nand more", words: ["jwt"], state: "succeeded", rating: null, grew_usd: 0 } as const;
+const about = { goal: "Add JWT\nand more", slug: "jwt", state: "succeeded", rating: null, grew_usd: 0 } as const;
 const chain = { stamp: "", about };
 
 function told(all: readonly Part[], more: object = {}) {
