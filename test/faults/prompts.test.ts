@@ -111,11 +111,11 @@ test("broken prompts are named with their problem, run nothing, and do not harm 
     `! ${files.javascript}:1: "js" is not read, only YAML`,
     "  Make the first line ---.",
     `! ${files.plain}:1: purpose: is missing`,
-    "  Mend it between the two lines of ---.",
-    `! ${files.bytes}:1: the file cannot be read (ERR_ENCODING_INVALID_ENCODED_DATA)`,
-    "  Check that you may read it and that it is UTF-8 text.",
+    "  Fix it between the two lines of ---.",
+    `! ${files.bytes}:1: the file is not UTF-8 text`,
+    "  Put a plain file of UTF-8 text here that you may read, of at most 300 KB.",
     `! ${files.huge}:1: the file is longer than 300 KB`,
-    "  Shorten it.",
+    "  Put a plain file of UTF-8 text here that you may read, of at most 300 KB.",
   ]);
   expect((await place.run([...tiny, place.replay(tinyWay), "--approve-policy=auto"])).code).toBe(0);
   expect(existsSync(proof)).toBe(false);

@@ -310,7 +310,7 @@ test("lint looks at files, folders and prompts by name, and says where each find
     severity: "error",
     what: 'tools: Invalid option: expected one of "none"|"read"|"try"|"edit"|"run"',
     why: "What cannot be read as a prompt is not in the library: nobody can choose or run it.",
-    mend: "Mend it between the two lines of ---.",
+    mend: "Fix it between the two lines of ---.",
   };
   for (const path of ["docs", "docs/prompts/vague_one.md", join(place.workspace, "docs")]) {
     const { exit, data } = await ask("prompts lint", { paths: [path] });

@@ -33,7 +33,7 @@ const alsoInPrompts: readonly Shape[] = [
   {
     kind: "password",
     pattern:
-      /(?:passw(?:or)?d|passphrase|secret|token|[_-]?key)["'`]?\s{0,4}(?::?=|=>|:)\s{0,4}["'`]([^\s"'`,;<>(){}[\]]{8,200})/gi,
+      /(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private|auth|secret)[_-]?key)["'`]?\s{0,4}(?::?=|=>|:)\s{0,4}["'`]([^\s"'`,;<>(){}[\]]{8,200})/gi,
     isSecret: isMixed,
   },
 ];
