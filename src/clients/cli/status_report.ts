@@ -22,8 +22,7 @@ function statusLine(chain: Status["chains"][number]): string {
   const goal = cutWords(chain.goal.split("\n")[0]!, 70);
   if (chain.foreign) return `${id}  foreign    ${goal}  (${chain.foreign})`;
   const damage = chain.problem ? `  (damaged: claude-exec status ${id})` : "";
-  const overall = chain.confidence_scores["overall"] ?? 0;
-  return `${id}  ${chain.status.state.padEnd(9)}  ${percent(overall).padStart(4)}  ${money(chain.cost_tracking.estimated_cost).padStart(7)}  ${goal}${damage}`;
+  return `${id}  ${chain.status.state.padEnd(9)}  ${sureText(chain.confidence_scores).padStart(16)}  ${money(chain.cost_tracking.estimated_cost).padStart(7)}  ${goal}${damage}`;
 }
 
 function statusBlock(chain: Status["chains"][number], flags: Input, now: number): string {
@@ -124,9 +123,10 @@ export function tests({ test_runs: runs }: Pick<ChainStands, "test_runs">): stri
   const last = runs.at(-1);
   if (!first || !last) return [];
   const before = beforeWords[first.verdict];
+  const red = runs.findLast(({ verdict }) => verdict === "red");
   const story = [
     ...(before === undefined ? [] : [`before: ${first.in_words ?? before}`]),
-    ...(runs.some(({ verdict }) => verdict === "red") ? ["the new tests failed first, as planned"] : []),
+    ...(red ? [`the new tests failed first${red.in_words ? ` (${red.in_words})` : ""}, as planned`] : []),
     ...(last.verdict === "red" || (last === first && before !== undefined) ? [] : [`now: ${nowText(last)}`]),
   ];
   return [`Tests: ${story.join(" · ")}`, ...(last.why === undefined ? [] : [`  ${last.why}`])];

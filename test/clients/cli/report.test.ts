@@ -119,9 +119,9 @@ test("the list of chains has a line for each, the damaged ones too", () => {
   const running = { ...finished, chain_id: "049", goal: `${"long ".repeat(30)}\nmore`, status: { state: "stopped" } };
   expect(say("status", { all: true, chains: [finished, damaged, running] })).toBe(
     lines(
-      "047  completed   95%    $0.44  Add JWT authentication to my app",
+      "047  completed               95%    $0.44  Add JWT authentication to my app",
       "048  damaged    The journal of chain 048 is damaged at line 3: it carries no hash.",
-      `049  stopped     95%    $0.44  ${"long ".repeat(13).trimEnd()}…`,
+      `049  stopped                 95%    $0.44  ${"long ".repeat(13).trimEnd()}…`,
     ),
   );
   expect(say("status", { all: false, chains: [{ ...damaged, next: [{ why: "Restore it." }] }] })).toBe(
