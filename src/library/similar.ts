@@ -13,19 +13,8 @@ export type PatternRow = {
   took: Pattern["took"];
 };
 
-export interface NewTask {
-  readonly goal: string;
-  readonly stack: readonly string[];
-  /** The prompts that the library finds for its words. */
-  readonly prompts: readonly string[];
-}
-
-export interface Likeness {
-  readonly row: PatternRow;
-  /** From 0 to 1. */
-  readonly likeness: number;
-  readonly why: readonly string[];
-}
+/** `prompts`: those that the library finds for the words of the task. */
+type NewTask = Readonly<{ goal: string; stack: readonly string[]; prompts: readonly string[] }>;
 
 /** From here on a pattern is offered: on the pairs of test/library/similar.test.ts nothing unlike comes above it. */
 export const offeredFrom = 0.6;
@@ -50,7 +39,7 @@ export function rowOf(name: string, pattern: Pattern): PatternRow {
  * The patterns most like a task, the likest first. Words decide: rare ones count more, and those of a pattern's task more
  * than its others. Stack, prompts and the form of the demand can only lessen what the words say.
  */
-export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limit = 3): Likeness[] {
+export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limit = 3) {
   const weight = rarity(
     rows.flatMap(({ goal, words }) => [goal, words]),
     rows.length,

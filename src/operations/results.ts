@@ -310,18 +310,19 @@ export const costReportResult = z.object({
   unread: texts,
 });
 
+/** Files that are not read, and why. */
+const unusedFiles = listOf(z.object({ file: z.string(), why: z.string() }));
 /** `chains`: how many were distilled; null: the notes were only shown. */
 export const memoryResult = z.object({
   folder: z.string(),
   chains: amount.nullable(),
   notes: listOf(z.object({ file: z.string(), text: z.string() })),
-  problems: listOf(z.object({ file: z.string(), why: z.string() })),
+  problems: unusedFiles,
 });
 export const patternsResult = z.object({
   folder: z.string(),
   patterns: listOf(z.object({ name: z.string(), title: z.string(), stack: texts, took })),
-  /** Files that are no pattern, and why. */
-  problems: listOf(z.object({ file: z.string(), why: z.string() })),
+  problems: unusedFiles,
 });
 /** `text`: all of it, as the file holds it. */
 export const patternResult = z.object({ name: z.string(), title: z.string(), file: z.string(), text: z.string() });

@@ -69,7 +69,7 @@ test("what a person wrote into the made file is not lost, and notes of another f
   symlinkSync("/etc/passwd", join(place.home, "memory", "link.md"));
   const { stdout } = await place.run(["memory"]);
   expect(stdout).toMatch(
-    /! .*huge\.md is not read: the file is longer than 64 KB\.\n! .*link\.md is not read: this is not a plain file/,
+    /! .*huge\.md is not used: the file is longer than 64 KB\.\n! .*link\.md is not used: this is not a plain file/,
   );
   await begin("Add pagination");
   const [told] = place.events("ledger_extended", "006");

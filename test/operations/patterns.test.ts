@@ -86,7 +86,7 @@ test("files that are no patterns are named with the reason and skipped; secrets 
   const { stdout, code } = await place.run(["patterns"]);
   expect(code).toBe(0);
   for (const name of [...Object.keys(wrong), "link.yaml"]) {
-    expect(stdout).toMatch(new RegExp(`! .*/${name.replace(".", "\\.")} is no pattern: .+\\.\n`));
+    expect(stdout).toMatch(new RegExp(`! .*/${name.replace(".", "\\.")} is not used: .+\\.\n`));
     rmSync(join(folder, name));
   }
   expect(stdout).toMatch(/^product-beside-sum {2}/);

@@ -23,19 +23,26 @@ export function foundLines({ title, text }: Pick<ResultOf<"save-pattern">, "titl
 }
 
 export function memoryText({ folder, chains, notes, problems }: ResultOf<"memory">): string {
-  const none = notes.length === 0 ? [`There is no note in ${path(folder)} yet.`] : [];
+  const read = chains === null ? [] : [`Read ${count(chains, "chain")}.`];
   return [
-    ...(chains === null ? [] : [`Read ${count(chains, "chain")}.`]),
-    ...notes.map(({ text }) => `- ${path(text)}`),
-    ...none,
-    ...problems.map(({ file, why }) => `! ${path(file)} is not read: ${why}.`),
+    ...read,
+    ...listed(
+      notes.map(({ text }) => `- ${path(text)}`),
+      "note",
+      folder,
+      problems,
+    ),
   ].join("\n");
 }
 
 export function patternsText({ patterns, problems, folder }: ResultOf<"patterns">): string {
   const rows = patterns.map(({ name, title, took }) => `${name}  "${title}": ${tookText(took)}`);
-  const none = patterns.length === 0 ? [`There is no pattern in ${path(folder)} yet.`] : [];
-  return [...rows, ...none, ...problems.map(({ file, why }) => `! ${path(file)} is no pattern: ${why}.`)].join("\n");
+  return listed(rows, "pattern", folder, problems).join("\n");
+}
+
+function listed(rows: string[], what: string, folder: string, problems: ResultOf<"patterns">["problems"]): string[] {
+  const none = rows.length === 0 ? [`There is no ${what} in ${path(folder)} yet.`] : [];
+  return [...rows, ...none, ...problems.map(({ file, why }) => `! ${path(file)} is not used: ${why}.`)];
 }
 
 /** What is shown of a pattern that fits a new task, before a person says whether it is applied. */
