@@ -90,6 +90,7 @@ export async function takeSteps(
     workspace: openWorkspace(folder, { env: process.env, hide: [] }),
     rules: "Keep it small.",
     permission: { mode: "read", rules: compile({ allow: [], ask: [], deny: [] }), unsandboxed: false },
+    lintPrompt: () => Promise.reject(new Error("No prompt is written here.")),
     sandbox: { open: () => Promise.reject(new Error("Nothing is run here.")), close: () => Promise.resolve() },
     testTimeoutMs: 1000,
     tries: "No sandbox was opened for this.",

@@ -9,6 +9,9 @@ import { isNoted } from "./assumptions.ts";
 import { ledgerText } from "./ledger.ts";
 import { numbersOn } from "./page.ts";
 import { applyIntent, applyResult, inItem, inLastTurn, withEngine } from "./item.ts";
+import { recordGenerated } from "./gap.ts";
+import { isRecord } from "../util/json.ts";
+import { promptWriter } from "./roles.ts";
 import { asTheUserSaid, madeBySolution } from "./test_question.ts";
 import { recordChange, recordReport, recordTouched, withNoted, withOverall } from "./record.ts";
 
@@ -127,22 +130,20 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
           completion: event.action.do.type === "complete" ? event.action.do.summary : engine.completion,
         },
       );
-    case "prompts_queued":
+    case "prompts_queued": {
+      const { current_phase: phase } = context;
+      const isWriting = event.prompts.some(({ name }) => name === promptWriter);
+      const numbers = event.prompts.map(({ key }) => Number(key.split("/")[1]));
+      const repeats = { ...engine.repeats };
+      for (const key of event.prompts.map(repeatKey)) repeats[key] = (repeats[key] ?? 0) + 1;
       return withEngine(context, {
         // What the engine or a person wants to know comes before what a model has chosen.
         queue: event.considered ? [...engine.queue, ...event.prompts] : [...event.prompts, ...engine.queue],
-        decisions: {
-          ...engine.decisions,
-          [context.current_phase]: Math.max(
-            engine.decisions[context.current_phase] ?? 0,
-            ...event.prompts.map(({ key }) => Number(key.split("/")[1])),
-          ),
-        },
-        repeats: event.prompts.reduce<Record<string, number>>(
-          (repeats, prompt) => ({ ...repeats, [repeatKey(prompt)]: (repeats[repeatKey(prompt)] ?? 0) + 1 }),
-          engine.repeats,
-        ),
+        shown_first: isWriting ? event.shown_first === true : engine.shown_first,
+        decisions: { ...engine.decisions, [phase]: Math.max(engine.decisions[phase] ?? 0, ...numbers) },
+        repeats,
       });
+    }
     case "reply_rejected":
       return inItem(
         withEngine(context, { health: { ...engine.health, refused: engine.health.refused + 1 } }),
@@ -170,6 +171,15 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     }
     case "gap_reported":
       return { ...context, last_gap_detected: event.gaps.at(-1) ?? null };
+    case "gap_judged": {
+      const { gap: description, confidence, verdict } = event;
+      const known = isRecord(context.last_gap_detected) ? context.last_gap_detected : {};
+      const judged = { confidence_with_existing: confidence, recommendation: verdict };
+      const gap = verdict === "generate" ? { text: description, confidence } : null;
+      return withEngine({ ...context, last_gap_detected: { description, ...known, ...judged } }, { gap });
+    }
+    case "generated_prompt":
+      return recordGenerated(context, event.prompt);
     case "questions_asked": {
       const questions = [
         ...context.questions,
@@ -185,28 +195,20 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "tests_settled":
       return testsSettled(context, event);
     case "question_answered": {
-      const question = context.questions.find((known) => known.id === event.id)?.question ?? event.id;
-      const answered = inVisit(context, (visit) => ({
+      const { id, answer } = event;
+      const question = context.questions.find((known) => known.id === id)?.question ?? id;
+      const clarified = inVisit(context, (visit) => ({
         ...visit,
-        clarifications: [...visit.clarifications, `${question} ${event.answer}`],
+        clarifications: [...visit.clarifications, `${question} ${answer}`],
       }));
-      const refused = Object.values(context.evidence.losses).includes(false);
+      const questions = context.questions.map((known) => (known.id === id ? { ...known, answer } : known));
+      // Whatever was said to it, the person is asked by the engine itself before tests are let go.
+      const evidence = { ...context.evidence, losses: allowedLosses(context) };
+      const untested = engine.untested || Object.values(context.evidence.losses).includes(false);
+      const tests = engine.tests.question?.id === id ? { ...engine.tests, question: null } : engine.tests;
       return withEngine(
-        {
-          ...answered,
-          // Whatever was said to it, the person is asked by the engine itself before tests are let go.
-          evidence: { ...context.evidence, losses: allowedLosses(context) },
-          questions: context.questions.map((known) =>
-            known.id === event.id ? { ...known, answer: event.answer } : known,
-          ),
-          ...settled(context, event.id, event.answer),
-        },
-        {
-          repeats: {},
-          untested: engine.untested || refused,
-          health: healthAnswered(engine.health, event.id, event.answer),
-          tests: engine.tests.question?.id === event.id ? { ...engine.tests, question: null } : engine.tests,
-        },
+        { ...clarified, evidence, questions, ...settled(context, id, answer) },
+        { repeats: {}, untested, tests, health: healthAnswered(engine.health, id, answer) },
       );
     }
     case "phase_changed": {
@@ -247,48 +249,26 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       return withOverall({ ...context, waived: { ...context.waived, [event.area]: event.reason } });
     case "size_changed":
       return { ...context, size: event.to };
-    case "solution_presented":
+    case "solution_presented": {
+      const { solution, text, id: hash, base, page: now } = event;
+      const judged = engine.page?.judged ?? null;
       return withEngine(
-        {
-          ...context,
-          solution: {
-            solution: event.solution,
-            text: event.text,
-            hash: event.id,
-            base: event.base,
-            standing: "presented",
-          },
-        },
+        { ...context, solution: { solution, text, hash, base, standing: "presented" } },
         {
           refusals: 0,
-          page: event.page
-            ? {
-                now: event.page,
-                before: engine.page?.judged ?? null,
-                judged: engine.page?.judged ?? null,
-                confirmed: [],
-              }
-            : null,
+          page: now ? { now, before: judged, judged, confirmed: [] } : null,
           assumed: { ...engine.assumed, ...assumedIn(event) },
           // What is patched next is what the person saw last.
           proposed: engine.proposed.map((one) =>
-            one.prompt === event.of
-              ? { ...one, solution: event.solution, earlier: { ...event.earlier, ...patchedIn(event) } }
-              : one,
+            one.prompt === event.of ? { ...one, solution, earlier: { ...event.earlier, ...patchedIn(event) } } : one,
           ),
         },
       );
-    case "approval_given":
-      return keptProof(
-        approved(
-          withApprovedAssumptions(commandApproved(withoutPermits(context), event)),
-          event.solution,
-          "approved",
-          "approved",
-          at,
-          by,
-        ),
-      );
+    }
+    case "approval_given": {
+      const settled = withApprovedAssumptions(commandApproved(withoutPermits(context), event));
+      return keptProof(approved(settled, event.solution, "approved", "approved", at, by));
+    }
     case "approval_refused":
       return approved(context, event.solution, "open", `rejected${event.reason ? `: ${event.reason}` : ""}`, at, by);
     case "more_info_asked":
@@ -348,21 +328,15 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
     case "rewound":
       // What lies behind it has no life any more: `replay` goes back, as only it has all lines.
       return context;
-    case "tests_judged":
-      return withEngine(
-        {
-          ...context,
-          evidence: {
-            ...context.evidence,
-            runs: [...context.evidence.runs, event],
-            red: context.evidence.red || event.verdict === "red",
-            green: event.verdict === "green",
-            // Today's tests failed in this run, before any code was written.
-            changed_after_red: event.verdict === "red" ? [] : context.evidence.changed_after_red,
-          },
-        },
-        { untested: false },
-      );
+    case "tests_judged": {
+      const { evidence } = context;
+      const isRed = event.verdict === "red";
+      const runs = [...evidence.runs, event];
+      // Today's tests failed in a red run, before any code was written.
+      const changed_after_red = isRed ? [] : evidence.changed_after_red;
+      const now = { red: evidence.red || isRed, green: event.verdict === "green", changed_after_red };
+      return withEngine({ ...context, evidence: { ...evidence, runs, ...now } }, { untested: false });
+    }
     case "red_repeated":
       return repeated(context, event);
     case "lost_cost_entered":
@@ -376,52 +350,30 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       const next = forChain(event.next, context.chain_id);
       return { ...context, state: { type: "parked", code, exit, message, next } };
     }
-    case "resumed":
+    case "resumed": {
+      const { test_command, limits, mode = context.mode } = event;
+      const { evidence } = context;
+      const said = { found_in: "from your option", confirmed: true, question: null, known_failing: null };
+      const tests = test_command ? { test_command, tests: { ...engine.tests, ...said } } : {};
+      const questions = test_command ? closed(context, typed(test_command)) : context.questions;
+      const since = untouched(context) ? evidence.runs.length : evidence.since;
       return withEngine(
-        {
-          ...context,
-          ...(event.test_command ? { questions: closed(context, typed(event.test_command)) } : {}),
-          state: { type: "running" },
-          mode: event.mode ?? context.mode,
-          evidence: untouched(context)
-            ? { ...context.evidence, since: context.evidence.runs.length }
-            : context.evidence,
-        },
-        {
-          ...(event.test_command
-            ? {
-                test_command: event.test_command,
-                tests: {
-                  ...engine.tests,
-                  found_in: "from your option",
-                  confirmed: true,
-                  question: null,
-                  known_failing: null,
-                },
-              }
-            : {}),
-          limits: { ...engine.limits, ...event.limits },
-          repeats: {},
-          refusals: 0,
-          rounds: [],
-        },
+        { ...context, questions, state: { type: "running" }, mode, evidence: { ...evidence, since } },
+        { ...tests, limits: { ...engine.limits, ...limits }, repeats: {}, refusals: 0, rounds: [] },
       );
+    }
     case "recovered":
       return event.kept_as === null ? withEngine(context, { epoch: null }) : context;
-    case "completed":
+    case "completed": {
+      const { summary, ending = "completed", unproved = [] } = event;
       return {
         ...context,
         not_checked: [...context.not_checked, ...unread(context)],
         cost_tracking: releaseLost(context.cost_tracking),
         phase_history: [...context.phase_history.slice(0, -1), ...endVisit(context.phase_history.at(-1), at)],
-        state: {
-          type: "completed",
-          summary: event.summary,
-          at,
-          ending: event.ending ?? "completed",
-          unproved: event.unproved ?? [],
-        },
+        state: { type: "completed", summary, at, ending, unproved },
       };
+    }
     case "round_begun":
       return newRound(context, event, at, by);
   }
@@ -469,7 +421,7 @@ const keptNames = [
   ...(["gates", "test_command", "is_deployed"] as const),
   ...(["epoch", "ledger", "ledger_bytes", "request_tokens", "outputs", "sent"] as const),
   ...(["taken", "seen", "searched", "grounded", "noted", "assumed", "validated", "said", "decisions"] as const),
-  ...(["turns", "runs", "commands", "alerted", "health"] as const),
+  ...(["turns", "runs", "commands", "alerted", "health", "generated"] as const),
 ] as const;
 
 function keptInRound(engine: Context["engine"]) {

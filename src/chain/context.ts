@@ -5,6 +5,7 @@ import type {
   CompletedAs,
   Content,
   EventNamed,
+  GeneratedPrompt,
   Gates,
   Intent,
   Limits,
@@ -261,6 +262,12 @@ export type Engine = Readonly<{
   asked: Readonly<{ solution: string; question: string; answer: string | null }> | null;
   /** The key of the last request that was shown with words of the model. */
   spoken: string | null;
+  /** What no existing prompt covers, as long as no generated prompt does either. `confidence`: with existing prompts. */
+  gap: Readonly<{ text: string; confidence: number }> | null;
+  /** Prompts that were written for this chain, by name. Nobody else can run them. */
+  generated: Readonly<Record<string, GeneratedPrompt>>;
+  /** A person is asked before a generated prompt runs for the first time. */
+  shown_first: boolean;
   /** The text of the last version of each file that a person did not let be written. */
   turned_down: Readonly<Record<string, string | null>>;
   /** Solutions that were reported, the newest last; one for each prompt. `earlier`: as when they are presented. */
@@ -438,6 +445,9 @@ export const emptyContext: Context = {
     page: null,
     asked: null,
     spoken: null,
+    gap: null,
+    generated: {},
+    shown_first: false,
     turned_down: {},
     proposed: [],
     shown: {},

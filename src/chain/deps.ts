@@ -1,6 +1,7 @@
 import type { Model } from "../models/types.ts";
 import type { PriceTable } from "../models/price_table.ts";
 import type { Library } from "../library/library.ts";
+import type { Prompt } from "../library/prompt.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import type { World } from "../util/world.ts";
 import type { Sandbox } from "../programs/sandbox/types.ts";
@@ -27,6 +28,12 @@ export interface Deps {
   /** Hands a cost alert to the user's own command. Gives what went wrong with that, in one line. */
   readonly alert?: ((facts: object) => Promise<string | undefined>) | undefined;
   readonly library: Library;
+  /** Looks at a prompt that a model wrote. It must have test cases, pass the linter, and ask for no right but to read. */
+  readonly lintPrompt: (
+    name: string,
+    text: string,
+    tests: string | undefined,
+  ) => Promise<{ errors: string[]; prompt: Prompt | undefined }>;
   /** How many prompts the catalogue of a request lists at most. */
   readonly catalogueCore: number;
   readonly workspace: Workspace;

@@ -199,7 +199,14 @@ interface Events {
   change_shown: { files: Readonly<Record<string, string | null>>; text: string };
   decision_taken: { key: string; action: Action };
   /** `considered`: the prompts that were weighed when these were chosen. */
-  prompts_queued: { why: string; prompts: readonly QueuedPrompt[]; considered?: readonly string[]; from?: string };
+  prompts_queued: {
+    why: string;
+    prompts: readonly QueuedPrompt[];
+    considered?: readonly string[];
+    /** A person is shown what this prompt writes, and asked, before that is run. */
+    shown_first?: true;
+    from?: string;
+  };
   /** `cut_at`: it was cut off after so many tokens, and gets more room. */
   reply_rejected: { key: string; problems: readonly string[]; cut_at?: number };
   /** `moved`: it changed what is known. `grounded`: it rests on something held, so that others may rest on it. */
@@ -219,6 +226,10 @@ interface Events {
   /** 0 to 10, and in words what speaks against the record. */
   health_measured: { score: number; signs: string };
   gap_reported: { gaps: readonly { description: string; prompt_kind: string }[] };
+  /** How far existing prompts reach. `whole_task`: the gap is the goal itself. */
+  gap_judged: { gap: string; confidence: number; verdict: "use" | "combine" | "generate"; whole_task: boolean };
+  /** A prompt was written for this chain, or tried there, or a person promoted it to `file`. */
+  generated_prompt: { prompt: GeneratedPrompt; file?: string };
   /** `about_tests`: the last question is the engine's own about the tests, and "yes" means this command. */
   questions_asked: { questions: readonly Question[]; about_tests?: { proposed: readonly string[] | null } };
   /** What a person's words, or their yes, settle about the tests. */
@@ -382,6 +393,22 @@ export type Request = {
     /** Tests that were there and no longer run, by the name of their file or their own. */
     | { kind: "lost_tests"; lost: string[] }
   );
+
+/**
+ * A prompt that was written for this chain. `text` and `tests` name blobs. `areas` are the doubts that it is to reduce.
+ * `forecast`: the effect that its author expects, which counts for nothing. `effect`: what its first run came to.
+ */
+export type GeneratedPrompt = {
+  name: string;
+  purpose: string;
+  text: string;
+  tests: string;
+  reason: string;
+  areas: readonly string[];
+  forecast: number | null;
+  effect: number | null;
+  standing: "trial" | "kept" | "pending_review" | "dropped" | "promoted";
+};
 
 export type Edit = { path: readonly string[]; before: Json | undefined; after: Json | undefined };
 

@@ -56,11 +56,8 @@ function isRun({ engine, evidence }: Context, ref: string): boolean {
 export function countScores(context: Context, prompt: string, report: Report): Counted[] {
   const owned = (report.confidence ?? []).filter(({ area }) => mayScore(context, prompt, area));
   return owned.map(({ area, score, evidence }) => {
-    const usable = evidence.filter((piece) => !isTask(piece) || area === "requirements");
-    const missing = evidence
-      .filter((piece) => !usable.includes(piece) || !holds(context, piece))
-      .map(({ kind, ref }) => `${kind} ${ref}`);
-    const proven = usable.some((piece) => holds(context, piece));
+    const missing = evidence.filter((piece) => !proves(context, area, piece)).map(({ kind, ref }) => `${kind} ${ref}`);
+    const proven = missing.length < evidence.length;
     return {
       area,
       claimed: score,
@@ -70,8 +67,14 @@ export function countScores(context: Context, prompt: string, report: Report): C
   });
 }
 
-/** A prompt whose work is not measuring may score an area only while it has no score. */
-function mayScore({ confidence_scores: scores }: Context, prompt: string, area: string): boolean {
+/** Whether a piece of evidence lets a score of this area count in full. */
+export function proves(context: Context, area: string, piece: Evidence): boolean {
+  return (!isTask(piece) || area === "requirements") && holds(context, piece);
+}
+
+/** A prompt whose work is not measuring may score an area only while it has no score, or was written to reduce that doubt. */
+function mayScore({ confidence_scores: scores, engine }: Context, prompt: string, area: string): boolean {
+  if (Object.hasOwn(engine.generated, prompt) && engine.generated[prompt]!.areas.includes(area)) return true;
   const owners = [...(Object.hasOwn(confidenceOwners, area) ? confidenceOwners[area]! : []), ...confidenceOwners["*"]!];
   return owners.includes(prompt) || !Object.hasOwn(scores, area);
 }

@@ -9,12 +9,12 @@ import { unfitText } from "../tools/change.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { areas, type Context } from "./context.ts";
 import { event, type ChainEvent } from "./events.ts";
-import { nextNumber, queueKey } from "./item.ts";
+import { answeredGap, novelTask, queueRun } from "./gap.ts";
 import { gate } from "./gates.ts";
 import { lostCostObjection } from "./lost.ts";
 import { withLedger, type Chain } from "./open.ts";
 import { lossText } from "./proof.ts";
-import { triggers, type Trigger } from "./roles.ts";
+import { triggers } from "./roles.ts";
 import { baseOf, fingerprint } from "./settle.ts";
 import { numbersOf } from "./assumptions.ts";
 import { pageOf, pageText, patchedSolution } from "./page.ts";
@@ -39,6 +39,8 @@ export const messageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("waive"), area: z.string(), reason: z.string() }),
   /** `explore`: a measurement came out below the gate, so more exploration is planned. */
   z.object({ type: z.literal("check"), explore: z.boolean().optional() }),
+  /** A prompt for the gap is written. `auto`: it is tried before a person sees it. */
+  z.object({ type: z.literal("create_prompt"), auto: z.boolean() }),
   z.object({ type: z.literal("lost_cost"), usd: z.number().nonnegative(), calls: z.array(z.string()).optional() }),
   z.object({
     type: z.literal("allow"),
@@ -165,6 +167,12 @@ export function objection(context: Context, message: PersonMessage): UserError |
       return message.id === undefined ? undefined : notAskedFor(context, message.id);
     case "check":
       return undefined;
+    case "create_prompt": {
+      if (context.engine.gap) return undefined;
+      const text = `Chain ${id} knows of no gap that a new prompt could close. Nothing was written.`;
+      const next = { operation: "prompts new", input: { name: "<name>", from: "…" }, why: "Without a chain" };
+      return new UserError("no_gap", text, next, exitCodes.conflict);
+    }
   }
 }
 
@@ -259,7 +267,7 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
       }
       return [
         event("approval_refused", { solution: hash, reason: message.reason, from }),
-        queue(context, triggers.rejected_solution, { focus: "understand_rejection" }),
+        queueRun(context, triggers.rejected_solution, { focus: "understand_rejection" }),
       ];
     case "change": {
       const asked = event("changes_requested", { solution: hash, request: message.request, from });
@@ -271,12 +279,12 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
         const refused = event("permission_refused", asked);
         if (request.kind !== "lost_tests") return [refused];
         const question = `${message.question}\n(About tests that no longer run: ${request.lost.map(lossText).join("; ")})`;
-        return [refused, queue(context, triggers.question_of_person, { question })];
+        return [refused, queueRun(context, triggers.question_of_person, { question })];
       }
       return [
         ...resume,
         event("more_info_asked", { solution: hash, question: message.question, from }),
-        queue(context, triggers.question_of_person, { question: message.question }),
+        queueRun(context, triggers.question_of_person, { question: message.question }),
       ];
     case "waive":
       return [
@@ -291,9 +299,19 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
       return [
         ...resume,
         message.explore
-          ? { ...queue(context, triggers.explore_more, { focus: "reduce_uncertainty" }), from }
-          : { ...queue(context, triggers.wish_to_measure, {}), from },
+          ? { ...queueRun(context, triggers.explore_more, { focus: "reduce_uncertainty" }), from }
+          : { ...queueRun(context, triggers.wish_to_measure, {}), from },
       ];
+    case "create_prompt": {
+      const open = context.questions.find(({ id, answer }) => id === novelTask && answer === null);
+      const gap = context.engine.gap?.text ?? "";
+      const first = message.auto ? {} : { shown_first: true as const };
+      return [
+        ...resume,
+        ...(open ? [event("question_answered", { id: open.id, answer: open.options?.at(-1) ?? "", from })] : []),
+        { ...queueRun(context, triggers.wished_prompt, { gap }), ...first, from },
+      ];
+    }
   }
 }
 
@@ -311,7 +329,11 @@ export function answered(
   workspace: Workspace,
 ): ChainEvent[] {
   const said = event("question_answered", { id, answer, ...(from === undefined ? {} : { from }) });
-  return [said, ...settledBy(context, id, answer).flatMap((settled) => withSolution(context, settled, workspace))];
+  return [
+    said,
+    ...answeredGap(context, id, answer),
+    ...settledBy(context, id, answer).flatMap((settled) => withSolution(context, settled, workspace)),
+  ];
 }
 
 /** What is presented is shown again with another test command: for that no model is asked. */
@@ -350,11 +372,11 @@ function beginRound(
   const now = { ...context, current_phase: "requirements-clarification" as const };
   if (message.type === "change") {
     const begun = event("round_begun", { kind: "change", text: message.request, limits, from });
-    return [begun, queue(now, { ...triggers.fresh_chain, why: "A new round is clarified first." }, {})];
+    return [begun, queueRun(now, { ...triggers.fresh_chain, why: "A new round is clarified first." }, {})];
   }
   const { question } = message;
   const begun = event("round_begun", { kind: "question", text: question, limits, from });
-  return [begun, queue(now, triggers.question_of_person, { question })];
+  return [begun, queueRun(now, triggers.question_of_person, { question })];
 }
 
 /** "A2": an assumption of the solution that waits, by its number. "all": each of them. */
@@ -415,13 +437,4 @@ export function approval(context: Context, workspace: Workspace, why: string, fr
       ...patchedSolution(context),
     }),
   ];
-}
-
-function queue(context: Context, { prompt: name, why }: Trigger, inputs: Record<string, string>) {
-  return {
-    ...event("prompts_queued", {
-      why,
-      prompts: [{ key: queueKey(context, nextNumber(context), 0, name), name, inputs }],
-    }),
-  } as Extract<ChainEvent, { event: "prompts_queued" }>;
 }

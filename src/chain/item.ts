@@ -1,6 +1,6 @@
 import { addBooking, type Booking } from "../costs/books.ts";
 import type { Context, Item, Turn } from "./context.ts";
-import type { ChainLine, Intent, Result } from "./events.ts";
+import type { ChainLine, Intent, QueuedPrompt, Result } from "./events.ts";
 import { controllerPrompt, isReviewer } from "./roles.ts";
 
 /** An announced effect is open until its result is there. A model's first turn begins the item it belongs to. */
@@ -133,6 +133,13 @@ export function queueKey(context: Context, number: number, index: number, name: 
 
 /** The end of the key under which a prompt is asked again, because the reply of the fast model did not count. */
 export const askedAgain = "-again";
+
+/** What the engine or a person lets run before the next decision. Several prompts run beside each other. */
+export function runNext(context: Context, why: string, names: readonly string[], inputs: QueuedPrompt["inputs"] = {}) {
+  const together = names.length > 1 ? { together: true as const } : {};
+  const keyOf = (name: string, index: number) => queueKey(context, nextNumber(context), index, name);
+  return { why, prompts: names.map((name, index) => ({ key: keyOf(name, index), name, inputs, ...together })) };
+}
 
 export const controller = { prompt: controllerPrompt, inputs: {}, expects: "action" } as const;
 

@@ -9,6 +9,7 @@ import type { Context, Item } from "./context.ts";
 import { event, park, phases, type ChainEvent, type Phase } from "./events.ts";
 import { countScores, isGrounded, unproved } from "./evidence.ts";
 import { blocking, confidenceGate, gate, isUnsatisfied, percent, reasonsBeforeReviews } from "./gates.ts";
+import { aboutGap, hasLooked, problemsIn, type Draft } from "./gap.ts";
 import { measureHealth } from "./health.ts";
 import { askedAgain, nextNumber, queueKey } from "./item.ts";
 import { inWords, patchedSolution } from "./page.ts";
@@ -25,6 +26,8 @@ export interface Facts {
   readonly offered: readonly string[];
   readonly known: ReadonlySet<string>;
   readonly base: Base;
+  /** Prompts that the reply holds, where writing them was its task. */
+  readonly drafts: readonly Draft[];
 }
 
 type Judged = ChainEvent[];
@@ -41,9 +44,16 @@ export function judge(context: Context, item: Item, reply: Reply, facts: Facts):
     return [event("asked_again", { missing, key, prompt: name, again: { key: key + askedAgain, name, inputs } })];
   }
   if (reply.problems.length > 0) return reject(item, item.key, reply.problems);
-  const reported = reply.report ? judgeReport(context, item, reply.report) : [];
+  const unusable = problemsIn(facts.drafts);
+  // After two repairs those that can be used are taken, and the chain goes on without the others.
+  if (unusable.length > 0 && item.rejected < 2) return reject(item, item.key, unusable);
+  const { report } = reply;
+  const reported = report
+    ? [...judgeReport(context, item, report), ...aboutGap(context, item, reply, facts.drafts)]
+    : [];
   if (reported.some((happened) => happened.event === "reply_rejected")) return reported;
-  const isAsking = reported.some((happened) => happened.event === "questions_asked");
+  // What the report brought about comes first: a question, or a prompt that is due now.
+  const isAsking = reported.some(({ event: name }) => name === "questions_asked" || name === "prompts_queued");
   const isBesideOthers = context.engine.group.some(({ key }) => key === item.key);
   if (isAsking || isBesideOthers) return reported;
   const { action } = reply;
@@ -52,7 +62,7 @@ export function judge(context: Context, item: Item, reply: Reply, facts: Facts):
   const proposal = proposalOf(now, item.prompt, reply);
   const problems = [
     ...reply.actionProblems,
-    ...(action ? actionProblems(action, facts) : []),
+    ...(action ? actionProblems(action, usableIn(now, facts)) : []),
     ...(proposal?.problem === undefined ? [] : [proposal.problem]),
   ];
   if (problems.length > 0) {
@@ -82,8 +92,7 @@ export function reject(item: Item | null, key: string, problems: readonly string
 
 function judgeReport(context: Context, item: Item, given: Report): Judged {
   const report = withUnchecked(item.prompt, given);
-  const looked = item.turns.some(({ calls }) => calls.some(({ answer }) => answer?.is_error === false));
-  if (report.scores?.some(({ name }) => name === "substitute_check") && !looked) {
+  if (report.scores?.some(({ name }) => name === "substitute_check") && !item.turns.some(hasLooked)) {
     const problem = "substitute_check is for a check that was carried out: use a tool to look, then report it.";
     return reject(item, item.key, [problem]);
   }
@@ -136,6 +145,13 @@ function moves(context: Context, report: Report, counted: readonly { area: strin
       return !known || known.resolved !== fresh.resolved || known.blocking !== fresh.blocking;
     })
   );
+}
+
+/** Without the prompts whose trial failed, perhaps only just now. */
+function usableIn({ engine }: Context, facts: Facts): Facts {
+  const isDropped = (name: string) =>
+    Object.hasOwn(engine.generated, name) && engine.generated[name]!.standing === "dropped";
+  return { ...facts, prompts: new Map([...facts.prompts].filter(([name]) => !isDropped(name))) };
 }
 
 /** Mistakes of form that the model can mend at once. */
@@ -227,18 +243,15 @@ function judgeAction(
         : [event("completed", { summary: action.do.text, ending: "answered" })];
     case "complete":
       return completeLater(context);
-    case "give_up":
+    case "give_up": {
+      const exit = context.current_phase === "implementation" ? exitCodes.verification : exitCodes.failed;
       return [
-        park(
-          "gave_up",
-          context.current_phase === "implementation" ? exitCodes.verification : exitCodes.failed,
-          `The model gave up: ${action.do.reason}`,
-          [
-            { operation: "ask", input: { question: "…" }, why: "Everything found out is kept. Add what it lacks" },
-            { operation: "resume", why: "Or go on" },
-          ],
-        ),
+        park("gave_up", exit, `The model gave up: ${action.do.reason}`, [
+          { operation: "ask", input: { question: "…" }, why: "Everything found out is kept. Add what it lacks" },
+          { operation: "resume", why: "Or go on" },
+        ]),
       ];
+    }
   }
 }
 
@@ -366,16 +379,12 @@ function stuck(context: Context, message: string): ChainEvent {
     ]);
   }
   const open = blocking(context).map(({ area }) => inWords(area));
-  return park(
-    "no_movement",
-    exitCodes.confidence,
-    open.length ? `${message} Open and blocking: ${open.join(", ")}.` : message,
-    [
-      { operation: "ask", input: { question: "…" }, why: "Tell it what it cannot find out" },
-      { operation: "waive", input: { area: "<area>", reason: "…" }, why: "Set an area aside" },
-      { operation: "resume", why: "Or go on" },
-    ],
-  );
+  const whole = open.length ? `${message} Open and blocking: ${open.join(", ")}.` : message;
+  return park("no_movement", exitCodes.confidence, whole, [
+    { operation: "ask", input: { question: "…" }, why: "Tell it what it cannot find out" },
+    { operation: "waive", input: { area: "<area>", reason: "…" }, why: "Set an area aside" },
+    { operation: "resume", why: "Or go on" },
+  ]);
 }
 
 function isPhase(name: string): name is Phase {

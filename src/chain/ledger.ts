@@ -4,6 +4,7 @@ import { typed } from "../tools/test_command.ts";
 import { percent } from "./gates.ts";
 import { listed, lossText } from "./proof.ts";
 import type { Evidence } from "./reply.ts";
+import { promptWriter } from "./roles.ts";
 import { numbersOn, solutionText } from "./page.ts";
 import { reasonOf } from "./test_question.ts";
 
@@ -92,6 +93,19 @@ function tell(event: ChainEvent): string[] {
       return [`This reply of ${event.prompt} does not count, it is asked again: ${event.missing.join("; ")}`];
     case "gap_reported":
       return [`A gap is reported: ${event.gaps.map(({ description }) => description).join("; ")}`];
+    case "generated_prompt": {
+      const { name, purpose, areas, effect, standing } = event.prompt;
+      if (standing === "trial")
+        return [
+          `New prompt of this chain: ${name} — ${purpose}. It stays only if its first run raises the confidence of ${areas.join(", ")} with evidence.`,
+        ];
+      if (standing === "promoted") return [];
+      const measured =
+        effect === null
+          ? "the user does not want it"
+          : `its first run settled ${percent(effect)} of ${areas.join(", ")}`;
+      return [`New prompt ${name}: ${measured}. It ${standing === "dropped" ? "cannot" : "can"} be run from now on.`];
+    }
     case "questions_asked":
       return [`The user is asked: ${event.questions.map(({ id, question }) => `[${id}] ${question}`).join(" ")}`];
     case "question_answered":
@@ -177,6 +191,7 @@ function tell(event: ChainEvent): string[] {
       ];
     case "file_changed": // The state of each step names the changed files.
     case "reply_rejected":
+    case "gap_judged":
     case "prompts_queued":
     case "epoch_opened":
     case "ledger_extended":
@@ -294,7 +309,9 @@ function reportText(event: EventNamed<"report_recorded">): string {
   for (const { name, value } of report.scores ?? []) lines.push(`- score ${name}: ${value}`);
   for (const { id, question } of report.questions ?? []) lines.push(`- question [${id}]: ${question}`);
   for (const { kind, text } of report.notes ?? []) lines.push(`- note (${kind}): ${text}`);
-  for (const { name, content } of report.artifacts ?? []) lines.push(`### ${name}\n${content}`);
+  // What a prompt says is shown to the model when it runs.
+  for (const { name, content } of report.artifacts ?? [])
+    lines.push(prompt === promptWriter ? `- written: ${name}` : `### ${name}\n${content}`);
   return lines.join("\n");
 }
 

@@ -26,6 +26,8 @@ export interface Chain {
   readonly inbox: Inbox;
   /** Where what a command made and may not make is kept. */
   readonly aside: string;
+  /** Where the prompts that were written for this chain lie. */
+  readonly prompts: string;
   readonly viewPath: string;
   readonly context: Context;
   /** The process that held it before was killed or crashed. */
@@ -188,6 +190,7 @@ export function hold(
       return { folder: paths.inbox, seal, chain: first };
     },
     aside: paths.aside,
+    prompts: paths.prompts,
     isLeft: spare.isLeft,
     blobs: {
       ...blobs,

@@ -1,17 +1,12 @@
+import type { Called } from "./called.ts";
 import type { Context } from "./context.ts";
-import type { QueuedPrompt } from "./events.ts";
 import { blocking, hasWritten, isFinished, isUnsatisfied, openFindings, reviewersOf, reviewsDue } from "./gates.ts";
-import { nextNumber, queueKey } from "./item.ts";
+import { nextNumber, runNext } from "./item.ts";
 import { triggers, type Trigger } from "./roles.ts";
 import { isAboutTests } from "./test_question.ts";
 
-/** Prompts that the engine queues without asking the controller, because the rules leave no choice. */
-export interface OwnStep {
-  readonly why: string;
-  readonly prompts: readonly QueuedPrompt[];
-}
-
-export function ownStep(context: Context): OwnStep | undefined {
+/** What the engine queues without asking the controller, because the rules leave no choice. */
+export function ownStep(context: Context): Called | undefined {
   const { current_phase: phase, phase_history: history, prompts_executed: executed } = context;
   const { questions, session_memory, engine } = context;
   const here = history.at(-1)?.prompts_executed ?? [];
@@ -39,7 +34,7 @@ export function ownStep(context: Context): OwnStep | undefined {
   }
 }
 
-function implementationStep(context: Context, here: readonly string[]): OwnStep | undefined {
+function implementationStep(context: Context, here: readonly string[]): Called | undefined {
   const { evidence, engine, solution, size, mode } = context;
   const { approved_with_tests, approved_without_tests, tests_failed_first, blocking_findings } = triggers;
   const hasBegun = [approved_with_tests, approved_without_tests].some(({ prompt }) => here.includes(prompt));
@@ -55,22 +50,10 @@ function implementationStep(context: Context, here: readonly string[]): OwnStep 
   if (isRed && last !== tests_failed_first.prompt) return runAlone(context, tests_failed_first);
   if (!isFinished(context)) return undefined;
   const due = reviewsDue(context);
-  if (due.length > 0) return review(context, due);
+  if (due.length > 0) return runNext(context, "The change is reviewed now.", due);
   const reviewers = reviewersOf(context);
   const isObjected = reviewers.includes(last) && reviewers.some((name) => isUnsatisfied(context, name));
   return isObjected ? runAlone(context, blocking_findings, findingsText(context)) : undefined;
-}
-
-function review(context: Context, names: readonly string[]): OwnStep {
-  const number = nextNumber(context);
-  const together = names.length > 1 ? { together: true as const } : {};
-  const prompts = names.map((name, index) => ({
-    key: queueKey(context, number, index, name),
-    name,
-    inputs: {},
-    ...together,
-  }));
-  return { why: "The change is reviewed now.", prompts };
 }
 
 function findingsText(context: Context): string {
@@ -82,7 +65,6 @@ function findingsText(context: Context): string {
   ].join("\n");
 }
 
-function runAlone(context: Context, { prompt: name, why }: Trigger, focus = ""): OwnStep {
-  const key = queueKey(context, nextNumber(context), 0, name);
-  return { why, prompts: [{ key, name, inputs: focus === "" ? {} : { focus } }] };
+function runAlone(context: Context, { prompt, why }: Trigger, focus = ""): Called {
+  return runNext(context, why, [prompt], focus === "" ? {} : { focus });
 }

@@ -39,6 +39,9 @@ export const triggers = {
   bad_signs: { prompt: "context_health_checker", why: "The record shows signs of confusion, so it is looked at." },
   cost_alert: { prompt: "cost_monitor", why: "It is looked at where the money goes." },
   reported_gap: { prompt: "prompt_gap_detector", why: "Prompts for it are looked for." },
+  found_gap: { prompt: "prompt_generator", why: "A prompt for it is written now." },
+  wished_prompt: { prompt: "prompt_generator", why: "A person asked for a prompt that closes the gap." },
+  first_principles: { prompt: "chain_planner", why: "The task is broken down into known components." },
   recovery: { prompt: "error_recovery", why: "The chain was recovered." },
   end_in_worktree: { prompt: "git_advisor", why: "Committing is for the user to do." },
 } as const satisfies Readonly<Record<string, Trigger>>;
@@ -77,8 +80,8 @@ export const demanded: Readonly<Record<Phase, readonly string[]>> = {
 /** Chooses between prompts, and is told how each of them did before. */
 export const promptChooser = "prompt_selector";
 
-/** Writes the prompt that somebody wishes for, outside of any chain. */
-export const promptWriter = "prompt_generator";
+/** Writes the prompt that somebody wishes for, also outside of any chain. */
+export const promptWriter = triggers.found_gap.prompt;
 
 /** The reviewers of a project whose `gates.quality` names no others. */
 export const defaultReviewers = ["code_reviewer", "security_scanner", "simplicity_checker", "deployment_checker"];
@@ -139,4 +142,6 @@ export const scoreOwners = {
   simplicity: ["simplicity_checker"],
   substitute_check: ["deployment_checker"],
   health: ["context_health_checker"],
+  confidence_with_existing: ["prompt_gap_detector"],
+  whole_task_is_new: ["prompt_gap_detector"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

@@ -16,6 +16,8 @@ import { itemAt } from "./item.ts";
 import { missingFrom } from "./kept.ts";
 import { engineActor, withLedger, type Chain } from "./open.ts";
 import { isReviewer, triggers } from "./roles.ts";
+import { withGenerated } from "./generated.ts";
+import { chooseYourself, novelTask } from "./gap.ts";
 import { showChange } from "./shown_change.ts";
 import { settle, strayed } from "./settle.ts";
 import { mayRunEarly, repeatRed, runTests } from "./test_runs.ts";
@@ -59,7 +61,7 @@ export async function runTurn(
   signal: AbortSignal,
   until: (chain: Chain) => boolean = () => false,
 ): Promise<Ending> {
-  const work: Work = { chain, deps, signal };
+  const work: Work = { chain, deps: { ...deps, library: withGenerated(deps.library, chain) }, signal };
   const goOn = async (): Promise<Ending> => {
     if (chain.isLeft) await interrupted(chain, diedBefore);
     await allowByMode(chain, deps);
@@ -292,10 +294,11 @@ function condense(work: Work): Promise<unknown> {
   return chain.append(withLedger(engineActor, [event("prompts_queued", { why, prompts })]));
 }
 
-function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>, { answers }: Policy) {
+function knownAnswers({ questions }: Extract<Step, { type: "wait_for_answers" }>, { answers, approve }: Policy) {
   const known = new Map(Object.entries(answers));
   return questions.flatMap(({ id, question }) => {
-    const answer = known.get(id) ?? known.get(question);
+    const unseen = approve === "auto" && id === novelTask ? chooseYourself : undefined;
+    const answer = known.get(id) ?? known.get(question) ?? unseen;
     return answer === undefined ? [] : [{ id, answer }];
   });
 }

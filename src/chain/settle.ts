@@ -8,6 +8,7 @@ import type { Workspace } from "../workspace/workspace.ts";
 import type { Context, Item } from "./context.ts";
 import type { Work } from "./deps.ts";
 import type { Body } from "./events.ts";
+import { draftsOf } from "./generated.ts";
 import { itemAt } from "./item.ts";
 import { judge } from "./judge.ts";
 import { earlyBaseline } from "./next.ts";
@@ -16,6 +17,7 @@ import { foreignChange } from "./write.ts";
 import { engineActor, withLedger } from "./open.ts";
 import { proposalOf, refusedPath } from "./present.ts";
 import { shortList } from "./request.ts";
+import { promptWriter } from "./roles.ts";
 import { contentOf } from "./texts.ts";
 import { readReply, type Reply, type Solution } from "./reply.ts";
 
@@ -54,7 +56,9 @@ export async function settle(
   return chain.append(...(first ? [first] : []), batch);
 }
 
-async function facts(reply: Reply, item: Item, { chain: { context }, deps: { library, workspace } }: Work) {
+async function facts(reply: Reply, item: Item, work: Work) {
+  const { context } = work.chain;
+  const { library, workspace } = work.deps;
   const prompts = new Map<string, Prompt>();
   let offered: string[] = [];
   const known = new Set<string>();
@@ -70,7 +74,9 @@ async function facts(reply: Reply, item: Item, { chain: { context }, deps: { lib
   }
   const proposed = proposalOf(context, item.prompt, reply)?.proposal;
   const base = proposed ? baseOf(context, proposed.solution, workspace) : {};
-  return { prompts, offered, known, base };
+  const isWriter = item.prompt === promptWriter && reply.report;
+  const drafts = isWriter ? await draftsOf(work, isWriter) : [];
+  return { prompts, offered, known, base, drafts };
 }
 
 /** What an approval binds beside the text: the files of the solution, and those that its commands and the tests name. */

@@ -6,6 +6,7 @@ import type { Next } from "../util/next.ts";
 import type { Context } from "./context.ts";
 import { differences } from "./edits.ts";
 import type { Edit } from "./events.ts";
+import { percent } from "./gates.ts";
 import { nextStep } from "./next.ts";
 
 /** The context file as a person reads it: the fields of the seed in its order, then ours. */
@@ -128,6 +129,15 @@ export interface Status {
 
 /** `isRunning`: a process is at work on it, which a journal does not say. */
 export function statusOf(context: Context, isRunning = false): Status {
+  const status = stepStatus(context, isRunning);
+  const { gap } = context.engine;
+  if (!gap || status.next.length === 0) return status;
+  const why = `No existing prompt covers "${gap.text.split("\n")[0]}" (confidence ${percent(gap.confidence)}). Write one`;
+  const create = { operation: "create-prompt", input: { chain: context.chain_id, auto: true }, why };
+  return { ...status, next: [...status.next, create] };
+}
+
+function stepStatus(context: Context, isRunning: boolean): Status {
   const { chain_id: chain } = context;
   const step = nextStep(context);
   switch (step.type) {

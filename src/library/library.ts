@@ -126,18 +126,25 @@ async function entryOf(place: Owned): Promise<Entry> {
   const { name } = place;
   try {
     const prompt = await readPrompt(place);
-    const { title, purpose, cost_estimate, phases, tools, model, tags } = prompt;
-    const inputs = Object.entries(prompt.inputs).map(([input, { required }]) => (required ? input : `${input}?`));
-    const listed = { purpose, cost_estimate, phases: [...phases], inputs, tools, model, tags: [...tags] };
+    const { title, purpose, tags } = prompt;
+    const { name: _name, file: _file, folder: _folder, scope: _scope, ...value } = listedPrompt(prompt);
     const uses = [...prompt.good_for, ...prompt.uncertainty_reduction, ...prompt.examples.map(String)];
     return {
-      value: title === undefined ? listed : { ...listed, title },
+      value,
       texts: [`${name} ${title ?? ""}`, `${purpose} ${tags.join(" ")}`, uses.join("\n"), prompt.body],
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { value: asJson({ message: error.message, next: error.next }) };
   }
+}
+
+/** A prompt as `all` lists it. */
+export function listedPrompt(prompt: Prompt) {
+  const { name, file, folder, scope, title, purpose, cost_estimate, phases, tools, model, tags } = prompt;
+  const inputs = Object.entries(prompt.inputs).map(([input, { required }]) => (required ? input : `${input}?`));
+  const listed = { name, file, folder, scope, purpose, cost_estimate, phases, inputs, tools, model, tags };
+  return { ...listed, phases: [...phases], tags: [...tags], ...(title === undefined ? {} : { title }) };
 }
 
 type Owned = Place & { readonly name: string; readonly rank: number };

@@ -6,7 +6,6 @@ import { formats } from "../library/exchange/format.ts";
 import { promptName, type Scope, scopes } from "../library/names.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { writeAtomic } from "../util/files.ts";
-import type { Next } from "../util/next.ts";
 import type { Caller } from "../session/caller.ts";
 import type { OpenLibrary, Session } from "../session/session.ts";
 import { running } from "./flags.ts";
@@ -14,7 +13,7 @@ import { operation, thinkingOptions } from "./operation.ts";
 import { packageFolder, userFolders } from "../session/places.ts";
 import { untrusted } from "../session/trust.ts";
 
-const scope = z
+export const scope = z
   .enum(scopes, "is no scope")
   .optional()
   .describe("For this project, or for all of yours; a trusted home makes it the project");
@@ -23,7 +22,11 @@ const scope = z
 const folderName = z.string().regex(/^(?!(templates|custom)$)[a-z0-9_]+$/, "is no name for a folder of prompts");
 
 /** Where new prompts of a scope go; in our own repository, those of the workspace are the shipped ones. */
-function folderOf(session: Session, { trusted, home, folders }: OpenLibrary, wanted: Scope | undefined): ScopeFolder {
+export function folderOf(
+  session: Session,
+  { trusted, home, folders }: OpenLibrary,
+  wanted: Scope | undefined,
+): ScopeFolder {
   if (wanted && wanted !== "workspace" && wanted !== "user") {
     const next = [
       { input: { scope: "workspace" }, why: "For this project" },
@@ -75,7 +78,7 @@ export const promptsNewOperation = operation({
   },
 });
 
-async function checkFree({ library, config }: OpenLibrary, name: string): Promise<void> {
+export async function checkFree({ library, config }: OpenLibrary, name: string): Promise<void> {
   const [taken] = await library.places(name);
   if (!taken) return;
   const edit = (why: string) => ({ operation: "prompts edit", input: { name }, why });
@@ -127,58 +130,26 @@ async function generated(input: Wish, session: Session, caller: Caller) {
   const asked = { ...input, name: promptWriter, values };
   const { report, cost, file: record } = await runPrompt(asked, session, caller);
   const written = report.artifacts?.find(({ kind }) => kind === "prompt");
-  if (!written) {
-    const message = `The model wrote no prompt. It says: ${report.summary}`;
-    throw new UserError("nothing_generated", message, [
+  const cases = report.artifacts?.find(({ kind }) => kind === "tests")?.content ?? "[]\n";
+  const { deps } = await session.engine(caller);
+  const wrong = written && (await deps.lintPrompt(input.name, written.content, cases)).errors[0];
+  if (!written || wrong !== undefined) {
+    const what = written ? "a prompt that cannot be used. " : "no prompt. It says: ";
+    throw new UserError("nothing_generated", `The model wrote ${what}${wrong ?? report.summary}`, [
       { input: { from: "…" }, why: `All it said: ${record}. Say more` },
       { operation: "prompts new", input: { name: input.name }, why: "Or write it yourself" },
     ]);
   }
   // The run has made the home, and may have been told to trust it.
-  const { folders } = await session.library();
-  const folder = folders.find(({ scope }) => scope === "custom")!.path;
+  const folder = (await session.library()).folders.find(({ scope }) => scope === "custom")!.path;
   const file = join(folder, `${input.name}.md`);
-  writeAtomic(file, await tamed(written.content, input.name), { mode: 0o644 });
-  const tests = report.artifacts?.find(({ kind }) => kind === "tests");
-  if (tests) writeAtomic(join(folder, `${input.name}.tests.yaml`), tests.content, { mode: 0o644 });
-  const problem = await problemOf(file);
-  const written_by_model = { summary: report.summary, problem, cost, record };
+  writeAtomic(file, written.content, { mode: 0o644 });
+  writeAtomic(join(folder, `${input.name}.tests.yaml`), cases, { mode: 0o644 });
+  const written_by_model = { summary: report.summary, cost, record };
   return {
-    exit: problem ? exitCodes.failed : exitCodes.done,
+    exit: exitCodes.done,
     data: { name: input.name, scope: "custom" as const, file, generated: written_by_model },
   };
-}
-
-/** Called as it was asked for, and with no right but to read. What cannot be read has no rights, and stays as it is. */
-async function tamed(content: string, name: string): Promise<string> {
-  const { parseFrontMatter } = await import("../library/front_matter.ts");
-  const { isMap, parseDocument } = await import("yaml");
-  const text = content.endsWith("\n") ? content : `${content}\n`;
-  try {
-    const { data, body } = parseFrontMatter(text, name);
-    const isCalledSo = data["name"] === undefined || data["name"] === name;
-    const isTame = data["tools"] === undefined || data["tools"] === "none" || data["tools"] === "read";
-    const head = text.slice(0, text.length - body.length);
-    const front = parseDocument(`${head.split("\n").slice(1, -2).join("\n")}\n`, { schema: "core" });
-    if ((isCalledSo && isTame) || !isMap(front.contents)) return text;
-    if (!isCalledSo) front.set("name", name);
-    if (!isTame) front.set("tools", "read");
-    return `---\n${front.toString({ lineWidth: 0 })}---\n${body}`;
-  } catch (error) {
-    if (error instanceof UserError) return text;
-    throw error;
-  }
-}
-
-async function problemOf(file: string): Promise<{ message: string; next: readonly Next[] } | null> {
-  try {
-    const { readPrompt } = await import("../library/read_prompt.ts");
-    await readPrompt({ file, folder: "", scope: "custom" });
-    return null;
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { message: error.message, next: error.next };
-  }
 }
 
 export const promptsEditOperation = operation({

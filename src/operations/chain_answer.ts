@@ -94,7 +94,7 @@ function doubtsOf({ confidence_scores: { overall: _, ...scores }, uncertainties,
     const isOpen = resolved === false || (area in scores && score < engine.gates.overall);
     return isOpen && !(area in waived) ? [{ area, confidence: score, blocking: blocking && !resolved }] : [];
   });
-  return { open, settled: areas.length - open.length };
+  return { open, settled: areas.length - open.length, gap: engine.gap };
 }
 
 /** What prompts decided after the approval, and what was approved does not hold. */

@@ -236,6 +236,20 @@ export const checkOperation = chainOperation({
   },
 });
 
+export const createPromptOperation = chainOperation({
+  name: "create-prompt",
+  summary: "Have a prompt written for the gap that a chain found, and try it there",
+  positional: ["chain"],
+  newest: fitting.unfinished,
+  input: () =>
+    z.object({
+      auto: z.boolean().optional().describe("Try it at once; left out, you see it first and are asked"),
+      ...runningChain,
+    }),
+  run: (input, session, caller) =>
+    sendMessage(input, session, caller, { type: "create_prompt", auto: input.auto === true }),
+});
+
 export const presentOperation = chainOperation({
   name: "present-solution",
   summary: "Show the presented solution; without one, work towards it",

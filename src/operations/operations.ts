@@ -7,6 +7,7 @@ import { completeOperation } from "./complete.ts";
 import * as look from "./look.ts";
 import { memoryOperation } from "./memory.ts";
 import * as patterns from "./patterns.ts";
+import * as promote from "./promote.ts";
 import * as prompts from "./prompts.ts";
 import * as recover from "./recover.ts";
 import * as setup from "./setup.ts";
@@ -31,6 +32,7 @@ export const operations = [
   chains.waiveOperation,
   chains.checkOperation,
   chains.presentOperation,
+  chains.createPromptOperation,
   look.costOperation,
   spending.costReportOperation,
   completeOperation,
@@ -49,6 +51,7 @@ export const operations = [
   prompts.promptsStatsOperation,
   authoring.promptsImportOperation,
   authoring.promptsExportOperation,
+  promote.promptsPromoteOperation,
   setup.trustOperation,
   setup.demoOperation,
   setup.doctorOperation,

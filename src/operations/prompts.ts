@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { phases, promptName, scopes } from "../library/names.ts";
-import type { Listed } from "../library/prompt.ts";
+import { costEstimates, type Listed } from "../library/prompt.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { running, wholeNumber } from "./flags.ts";
 import { operation, thinkingOptions } from "./operation.ts";
@@ -10,22 +10,14 @@ import { packageFolder } from "../session/places.ts";
 import { readValues, varFlag } from "../session/values.ts";
 
 const name = z.string().describe("Its exact name");
-const costs = ["minimal", "low", "medium", "high"] as const;
+const oneOf = <const Names extends readonly string[]>(names: Names) =>
+  z.enum(names, `is none of ${names.join(", ")}`).optional();
 const filters = {
   folder: z.string().optional().describe("Only this folder, such as discovery"),
-  phase: z
-    .enum(phases, `is none of ${phases.join(", ")}`)
-    .optional()
-    .describe("Only prompts made for this phase"),
+  phase: oneOf(phases).describe("Only prompts made for this phase"),
   tag: z.string().optional().describe("Only prompts with this tag"),
-  cost: z
-    .enum(costs, `is none of ${costs.join(", ")}`)
-    .optional()
-    .describe("Only this cost class"),
-  scope: z
-    .enum(scopes, `is none of ${scopes.join(", ")}`)
-    .optional()
-    .describe("Only prompts of this scope"),
+  cost: oneOf(costEstimates).describe("Only this cost class"),
+  scope: oneOf(scopes).describe("Only prompts of this scope"),
 };
 
 export const promptsListOperation = operation({

@@ -149,6 +149,8 @@ export const chainStands = z.object({
   doubts: z.object({
     open: listOf(z.object({ area: z.string(), confidence: amount, blocking: z.boolean() })),
     settled: amount,
+    /** What no existing prompt covers, and the confidence with existing prompts. */
+    gap: z.object({ text: z.string(), confidence: amount }).nullable(),
   }),
   cost: z.object({ usd: amount, tokens: amount, unpriced_calls: amount, notional_usd: amount, lost_calls: lostCalls }),
   files: listOf(z.object({ path: z.string(), new: z.boolean(), deleted: z.boolean(), lines: changedLines })),
@@ -509,7 +511,6 @@ export const openedResult = z.object({
   generated: z.exactOptional(
     z.object({
       summary: z.string(),
-      problem: z.object({ message: z.string(), next }).nullable(),
       cost: spent,
       record: z.string(),
     }),
@@ -529,6 +530,16 @@ export const exportedResult = z.object({
   exported: listOf(exportedSchema),
   skipped,
 });
+
+/** A prompt that a chain keeps, as its journal has it. */
+const kept = { name: z.string(), chain: z.string(), purpose: z.string(), reason: z.string(), standing: z.string() };
+const measured = { areas: texts, effect: amount.nullable(), forecast: amount.nullable() };
+const generated = z.object({ ...kept, ...measured, text: z.string(), tests: z.string() });
+export const promotedResult = z.union([
+  busy,
+  z.object({ waiting: listOf(generated) }),
+  generated.extend({ file: z.string(), diff: z.string(), hash: z.string(), promoted: z.boolean(), next }),
+]);
 
 export const trustResult = z.object({ trusted: z.string() });
 export const installResult = z.object({

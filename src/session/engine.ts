@@ -15,7 +15,7 @@ import type { Config } from "./config.ts";
 import type { HomeFigures } from "./figures.ts";
 import { contextsOf } from "./home.ts";
 import { keyFolder } from "./key.ts";
-import { promptFolders } from "./library.ts";
+import { promptFolders, promptLinter } from "./library.ts";
 import type { SessionOptions } from "./options.ts";
 import { permissionOf } from "./permission.ts";
 import { ownFolders, packageFolder, rulesFiles, rulesName, userFolders, type Home } from "./places.ts";
@@ -101,6 +101,7 @@ export function openEngine(parts: EngineParts): Engine {
       alert: program === undefined ? undefined : alert,
       ...(perMinute === null ? {} : { pace: openPace(join(state, "requests", homeName), perMinute, world.now) }),
       library,
+      lintPrompt: promptLinter(library),
       catalogueCore: config.prompts.core,
       workspace,
       permission,

@@ -1,5 +1,7 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import type { Deps } from "../chain/deps.ts";
 import type { Library } from "../library/library.ts";
 import type { IndexFile } from "../store/index_file.ts";
 import { sha256 } from "../util/hash.ts";
@@ -26,6 +28,33 @@ export async function openPrompts(
 ): Promise<Library> {
   const { openLibrary } = await import("../library/library.ts");
   return openLibrary(folders, { index, allowed: config.prompts.may_replace });
+}
+
+/** See `Deps.lintPrompt`. */
+export function promptLinter(library: Library): Deps["lintPrompt"] {
+  return async (name, text, tests) => {
+    const { lintPrompts } = await import("../library/lint/lint.ts");
+    const { readPrompt } = await import("../library/read_prompt.ts");
+    const { withCounter } = await import("../costs/estimate.ts");
+    const folder = mkdtempSync(join(tmpdir(), "claude-exec-prompt-"));
+    const place = { file: join(folder, `${name}.md`), folder: "", scope: "custom" as const };
+    try {
+      writeFileSync(place.file, text);
+      if (tests !== undefined) writeFileSync(join(folder, `${name}.tests.yaml`), tests);
+      const { prompts } = await library.all();
+      const known = new Set(prompts.map((prompt) => prompt.name));
+      const found = await withCounter((count) => lintPrompts([place], known, count, prompts));
+      const wrong = found.filter(({ severity }) => severity === "error");
+      const errors = wrong.map(({ file, line, what, mend }) => `${basename(file)}:${line}: ${what}. ${mend}`);
+      const prompt = errors.length === 0 ? await readPrompt(place) : undefined;
+      if (tests === undefined) errors.push(`There are no test cases: an artifact ${name}.tests.yaml of kind tests.`);
+      if (prompt && !["none", "read"].includes(prompt.tools))
+        errors.push(`It asks for the right "${prompt.tools}". A new prompt may have none or read.`);
+      return { errors, prompt };
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
 }
 
 /** A team's checkout may hold more than prompts; then they lie in a folder called so. */

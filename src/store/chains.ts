@@ -13,6 +13,7 @@ export function chainPaths(contexts: string, id: string) {
     spare: `${contexts}/journal/${id}.spare`,
     blobs: `${contexts}/blobs`,
     aside: `${contexts}/set-aside/${id}`,
+    prompts: `${contexts}/prompts/${id}`,
     end: `${contexts}/journal-ends/${id}.json`,
     tree: `${contexts}/journal/${id}.tree`,
     inbox: `${contexts}/inbox/${id}`,
@@ -100,9 +101,9 @@ export async function removeMessage({ folder }: Inbox, name: string): Promise<vo
 
 /** What lies under a number before its chain begins was put there by somebody else. */
 export function removeLeftovers(contexts: string, id: string): void {
-  const { inbox, tree, spare, end } = chainPaths(contexts, id);
-  refuseLinkedFolders([dirname(inbox), inbox]);
-  for (const path of [inbox, tree, spare, end]) rmSync(path, { recursive: true, force: true });
+  const { inbox, tree, spare, end, prompts } = chainPaths(contexts, id);
+  refuseLinkedFolders([dirname(inbox), inbox, dirname(prompts), prompts]);
+  for (const path of [inbox, tree, spare, end, prompts]) rmSync(path, { recursive: true, force: true });
 }
 
 /** Refuses paths that are links: behind a link lie the files of another home. */
@@ -119,7 +120,7 @@ export function refuseLinkedFolders(paths: readonly string[]): void {
 
 /** Every folder that chains are kept in. */
 export function chainFolders(contexts: string): string[] {
-  const names = ["journal", "journal-ends", "blobs", "inbox", "set-aside"];
+  const names = ["journal", "journal-ends", "blobs", "inbox", "set-aside", "prompts"];
   return [contexts, ...names.map((name) => join(contexts, name))];
 }
 

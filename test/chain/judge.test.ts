@@ -17,6 +17,7 @@ const facts: Facts = {
   offered: [],
   known: new Set(prompts.map(({ name }) => name)),
   base,
+  drafts: [],
 };
 
 const key = "requirements-clarification/1/controller";

@@ -7,6 +7,7 @@ import type { PersonMessage } from "../../src/chain/inbox.ts";
 import { createChain, type Beginning } from "../../src/chain/open.ts";
 import { runTurn, type Ending, type Policy } from "../../src/chain/run.ts";
 import { openLibrary } from "../../src/library/library.ts";
+import { promptLinter } from "../../src/session/library.ts";
 import { openRecorded } from "../../src/models/recorded.ts";
 import type { Model, ModelRequest } from "../../src/models/types.ts";
 import { dropMessage } from "../../src/store/chains.ts";
@@ -50,6 +51,7 @@ export async function workbench(replies: Replies, wishes: Wishes = {}) {
     now,
     listen: (line) => lines.push(line),
   };
+  const library = openLibrary([{ scope: "builtin", path: "prompts" }]);
   const deps: Deps = {
     world,
     model,
@@ -59,7 +61,8 @@ export async function workbench(replies: Replies, wishes: Wishes = {}) {
     warningThreshold: warning_threshold,
     catalogueCore: 150,
     prices: {},
-    library: openLibrary([{ scope: "builtin", path: "prompts" }]),
+    library,
+    lintPrompt: promptLinter(library),
     workspace: openWorkspace(folder, {
       env: process.env,
       hide: [join(folder, ".claude-exec"), join(folder, "replies.json")],

@@ -220,54 +220,34 @@ test("--from has a model write the prompt: it lies among the generated ones, wit
       file,
       generated: {
         summary: "A prompt for passkeys.",
-        problem: null,
         cost: { usd: expect.any(Number) as number, tokens: 5_600 },
         record: record(),
       },
     },
   });
-  expect(read(file)).toBe(`${text}\n`);
+  expect(read(file)).toBe(text);
   expect(read(join(prompts, "custom", "passkey_finder.tests.yaml"))).toBe(tests.content);
   expect((await ask("prompts show", { name: "passkey_finder" })).data["scope"]).toBe("custom");
   expect(JSON.stringify(JSON.parse(read(record())))).toContain("Which browsers can do passkeys");
 });
 
 test.each([
-  ["another name", "name: other_one\n", "none"],
-  ["the right to run", "tools: run\n", "read"],
-  ["the right to edit, quoted and with a comment", 'tools: "edit" # to be quick\n', "read"],
-  ["the right to run through an alias", "tags: [&it run]\ntools: *it\n", "read"],
-  ["both, with the ends of lines of Windows", "name: other\r\ntools: run\r\n", "read"],
-  ["no right", "tools: none\n", "none"],
-])("a generated prompt that claims %s is called as asked and may at most read", async (_, lines, tools) => {
-  const body = "\nname: untouched\ntools: run\n";
-  const { ask, file, answer } = await generate(writes(head(lines) + body));
-  expect((await answer).exit).toBe(0);
-  expect((await ask("prompts show", { name: "passkey_finder" })).data).toMatchObject({
-    name: "passkey_finder",
-    tools,
-    body,
-  });
-  expect(read(file)).not.toContain("other");
-});
-
-test("a generated prompt that cannot be read is kept, and that is said", async () => {
-  for (const [content, what] of [
-    ["Just some advice.", "1: purpose: is missing"],
-    ["---\npurpose: [\n---\n", "3: Flow sequence in block collection must be sufficiently indented and end with a ]"],
-    [
-      head("").replace("low", "huge"),
-      '3: cost_estimate: Invalid option: expected one of "minimal"|"low"|"medium"|"high"',
-    ],
-  ] as const) {
-    const { ask, file, answer } = await generate(writes(content));
-    const { exit, data } = await answer;
-    expect([exit, data["file"]]).toEqual([1, file]);
-    const { problem } = data["generated"] as { problem: { message: string; next: object[] } };
-    expect(problem.message.startsWith(`${file}:${what}`)).toBe(true);
-    expect(read(file).trimEnd()).toBe(content.trimEnd());
-    expect((await ask("prompts list")).data["problems"]).toEqual([{ file, ...problem }]);
-  }
+  ["another name", `${head("name: other_one\n")}Find.`, "calls itself"],
+  ["the right to run", `${head("tools: run\n")}Find.`, 'asks for the right "run"'],
+  [
+    "the right to edit, quoted and with a comment",
+    `${head('tools: "edit" # quick\n')}Find.`,
+    'asks for the right "edit"',
+  ],
+  ["the right to run through an alias", `${head("tags: [&it run]\ntools: *it\n")}Find.`, 'asks for the right "run"'],
+  ["no front matter", "Just some advice.", "purpose: is missing"],
+  ["front matter in another language", `---js\n${head("").slice(4)}`, "is not read, only YAML"],
+])("a generated prompt with %s is not taken, and what the model said is kept", async (_, content, why) => {
+  const { prompts, answer, record } = await generate(writes(content));
+  const { code, message, hint } = await refusal(answer);
+  expect([code, hint.includes(record()), below(prompts)]).toEqual(["nothing_generated", true, []]);
+  expect(message).toContain("The model wrote a prompt that cannot be used.");
+  expect(message).toContain(why);
 });
 
 test("a model that writes no prompt leaves none, and what it said is told", async () => {

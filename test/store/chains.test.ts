@@ -24,6 +24,7 @@ test("the files of a chain have their places", () => {
   expect(chainPaths("/c", "047")).toEqual({
     journal: "/c/journal/047.jsonl",
     lock: "/c/journal/047.lock",
+    prompts: "/c/prompts/047",
     spare: "/c/journal/047.spare",
     end: "/c/journal-ends/047.json",
     blobs: "/c/blobs",

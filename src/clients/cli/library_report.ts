@@ -3,8 +3,9 @@ import type { Input } from "../../util/next.ts";
 import { count } from "../../util/count.ts";
 import { quoted } from "../../util/quoting.ts";
 import { wholeReport } from "./report_lines.ts";
-import { nextLines } from "./next.ts";
 import { timeText } from "./status_report.ts";
+import { effectText } from "./narrate.ts";
+import { flagsText, nextLines } from "./next.ts";
 import { money, path } from "./values.ts";
 
 /** The library's results as a person reads them. */
@@ -65,7 +66,7 @@ export function promptText(data: ResultOf<"prompts show">): string {
   ].join("\n");
 }
 
-export function openedText(data: ResultOf<"prompts new">, flags: Input): string {
+export function openedText(data: ResultOf<"prompts new">): string {
   const { file, name, generated } = data;
   const how = generated
     ? `${generated.summary}\nWritten by a model, for you to judge: ${file}`
@@ -76,11 +77,24 @@ export function openedText(data: ResultOf<"prompts new">, flags: Input): string 
         : `A new prompt; write yours over the example in it: ${file}`;
   const cost = generated ? `\nCost: ${money(generated.cost.usd)}` : "";
   const check = `claude-exec prompts lint ${quoted(file)}`;
-  if (generated?.problem) {
-    const wrong = [generated.problem.message, ...nextLines(generated.problem.next, flags)].join("\n");
-    return `${how}\nIt cannot be used as it is: ${wrong}\nThen check it: ${check}${cost}`;
-  }
   return `${how}\nCheck it: ${check}\nTry it:   claude-exec prompts run ${name}${cost}`;
+}
+
+type Promotion = Exclude<ResultOf<"prompts promote">, { busy: true }>;
+
+export function promotedText(data: Promotion, flags: Input): string {
+  if ("waiting" in data) {
+    if (data.waiting.length === 0) return "No prompt waits to be promoted.";
+    const standing = (word: string) => (word === "kept" ? "kept in its chain" : "waits for your review");
+    const lines = data.waiting.map(
+      (one) => `${one.name}  ${standing(one.standing)}  chain ${one.chain}  ${effectText(one)}\n    ${one.purpose}`,
+    );
+    return [...lines, `Look at one: claude-exec prompts promote <name>${flagsText(flags)}`].join("\n");
+  }
+  const { name, chain, diff, file, promoted, next } = data;
+  if (promoted) return `${name} is in the library now: ${file}`;
+  const about = `${name} of chain ${chain}: ${effectText(data)}. It would be written to ${file}`;
+  return [diff, about, ...nextLines(next, flags)].join("\n");
 }
 
 export function lintText(data: ResultOf<"prompts lint">): string {

@@ -3,6 +3,7 @@ import { count } from "../../util/count.ts";
 import { quotedLine } from "../../util/quoting.ts";
 import { countsText, inOneLine, lossText, visible } from "./diff_view.ts";
 import { inOneRow, inWords, reportLines } from "./report_lines.ts";
+import { percent } from "./values.ts";
 import { cutWords, harmless, wrap, type Screen, type Style } from "./terminal.ts";
 
 /** The story of a chain as it happens, in lines that stay. Nothing is said that is not in the journal. */
@@ -41,6 +42,19 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return say("!", `A stronger model is asked. The fast one's reply does not count: ${line.missing.join("; ")}`);
     case "gap_reported":
       return say("!", `No prompt fits: ${line.gaps.map(({ description }) => description).join("; ")}`);
+    case "gap_judged":
+      say("·", `Confidence with existing prompts: ${percent(line.confidence)} (recommended: ${line.verdict})`);
+      return line.whole_task && line.verdict === "generate" ? say("!", "The whole task is new.") : undefined;
+    case "generated_prompt": {
+      const { name, purpose, forecast, effect, standing } = line.prompt;
+      if (standing === "trial") return say("+", `Generated: ${name}  ${purpose}`);
+      if (standing === "promoted") return say("✓", `${name} is in the library now: ${visible(line.file ?? "")}`);
+      if (effect === null) return say("·", `${name} is not used.`);
+      const tested = `Testing effectiveness … ${effectText({ effect, forecast })}`;
+      if (standing === "dropped") return say("✗", `${tested}\nToo little: it is dropped. What it found out counts.`);
+      const review = `\nIt waits for your review: claude-exec prompts promote ${name}`;
+      return say("✓", `${tested}\nAdded to session prompts.${standing === "kept" ? "" : review}`);
+    }
     case "questions_asked":
       return say("?", line.questions.map(({ question }) => question).join("\n"));
     case "question_answered":
@@ -170,6 +184,11 @@ const alertSubject = {
   day: "All chains of this home together have today",
   project: "All chains of this home together have",
 };
+
+/** "91% uncertainty reduction (forecast 85%)" */
+export function effectText({ effect, forecast }: { effect: number | null; forecast: number | null }): string {
+  return `${percent(effect ?? 0)} uncertainty reduction${forecast === null ? "" : ` (forecast ${percent(forecast)})`}`;
+}
 
 function colourOf(mark: string): Style | undefined {
   if ("✓+~".includes(mark)) return "green";

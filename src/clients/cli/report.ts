@@ -18,6 +18,7 @@ import {
   lintText,
   listText,
   openedText,
+  promotedText,
   promptText,
   ranText,
   searchText,
@@ -106,7 +107,7 @@ function otherText(
       return promptText(outcome.data);
     case "prompts new":
     case "prompts edit":
-      return openedText(outcome.data, flags);
+      return openedText(outcome.data);
     case "prompts lint":
       return lintText(outcome.data);
     case "prompts render":
@@ -119,6 +120,8 @@ function otherText(
       return importedText(outcome.data);
     case "prompts export":
       return exportedText(outcome.data);
+    case "prompts promote":
+      return "busy" in outcome.data ? "" : promotedText(outcome.data, flags);
     case "trust":
       return `Trusted: ${outcome.data.trusted}`;
     case "install":
@@ -204,7 +207,8 @@ function chainText(
     default:
       lines.push(`Chain ${id} stands at ${title(data.phase).toLowerCase()}.`);
   }
-  if (operation === "uncertainty-check" || ending.type === "reached") lines.push(...doubtLines(data));
+  if (operation === "uncertainty-check" || ending.type === "reached")
+    lines.push(...doubtLines(data), ...gapLines(data, flags));
   const unpriced = cost.unpriced_calls > 0 ? ` (the price of ${count(cost.unpriced_calls, "call")} is not known)` : "";
   const notional = notionalText(cost.notional_usd);
   lines.push(
@@ -264,6 +268,15 @@ function doubtLines({ confidence, doubts: { open, settled } }: ChainStands): str
   );
   const rest = settled === 0 ? [] : [`${count(settled, "more area is", "more areas are")} settled.`];
   return [`${sure} Open:`, ...lines, ...rest];
+}
+
+/** What no existing prompt covers, and the command by which one is written. */
+function gapLines({ chain_id: chain, doubts: { gap } }: ChainStands, flags: Input): string[] {
+  return gap
+    ? [
+        `No existing prompt covers "${gap.text}" (${percent(gap.confidence)}). Write one: ${commandLine("create-prompt", { chain, auto: true }, flags)}`,
+      ]
+    : [];
 }
 
 function costText(data: Extract<ResultOf<"chain-cost">, { goal: string }>, flags: Input): string {

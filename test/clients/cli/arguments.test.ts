@@ -114,7 +114,7 @@ test.each([[["prompts"]], [["prompts", "lst"]], [["help", "prompts"]]])("%j is h
   expect(refusal(...argv)).toEqual({
     code: "unknown_command",
     message: '"prompts" alone is not a command.',
-    hint: "It goes on with: list | search | show | new | edit | lint | render | run | stats | import | export",
+    hint: "It goes on with: list | search | show | new | edit | lint | render | run | stats | import | export | promote",
     exitCode: 64,
   });
 });

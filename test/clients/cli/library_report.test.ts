@@ -98,27 +98,12 @@ test("a prompt that was begun, copied or opened says what it is and what comes n
   ]);
 });
 
-test("a generated prompt says what it cost, and what is wrong with it", () => {
-  const data = {
-    name: "tide_table",
-    file: "/c/tide_table.md",
-  };
+test("a generated prompt says what it cost", () => {
   const generated = { summary: "Reads tides.", cost: { usd: 0.0124 } };
-  const written = ["Reads tides.", "Written by a model, for you to judge: /c/tide_table.md"];
-  expect(told("prompts new", { ...data, generated: { ...generated, problem: null } })).toEqual([
-    ...written,
+  expect(told("prompts new", { name: "tide_table", file: "/c/tide_table.md", generated })).toEqual([
+    "Reads tides.",
+    "Written by a model, for you to judge: /c/tide_table.md",
     ...next("/c/tide_table.md"),
-    "Cost: $0.012",
-  ]);
-  const problem = {
-    message: "/c/tide_table.md:1: purpose: is missing",
-    next: [{ why: "Mend it between the two lines of ---." }],
-  };
-  expect(told("prompts new", { ...data, generated: { ...generated, problem } })).toEqual([
-    ...written,
-    "It cannot be used as it is: /c/tide_table.md:1: purpose: is missing",
-    "Mend it between the two lines of ---.",
-    "Then check it: claude-exec prompts lint /c/tide_table.md",
     "Cost: $0.012",
   ]);
 });
