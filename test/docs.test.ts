@@ -83,6 +83,11 @@ test("every page that a page links to is there", () => {
 
 const promptsPage = text("docs/prompts.md");
 
+test("each decision has a number of its own", () => {
+  const numbers = readdirSync("docs/decisions").map((name) => name.slice(0, 3));
+  expect(numbers).toEqual([...new Set(numbers)]);
+});
+
 test("the prompts page says who calls each prompt, in the words of the prompt itself", () => {
   const files = globSync("prompts/{system,meta,stack_context}/*.md");
   expect(files.length).toBe(25);
