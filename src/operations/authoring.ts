@@ -245,7 +245,7 @@ export const promptsImportOperation = operation({
 
 export const promptsExportOperation = operation({
   name: "prompts export",
-  summary: "Write prompts as other tools read them; what was imported and not edited comes back to the byte",
+  summary: "Write prompts as other tools read them; an import that nobody edited comes back exactly",
   permission: "change",
   positional: ["to", "names"],
   result: async () => (await import("./results.ts")).exportedResult,
