@@ -277,6 +277,13 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
             asked: { solution: event.solution, question: event.question, answer: null },
           })
         : withEngine(context, { repeats: {}, said: [...engine.said.slice(-19), event.question] });
+    case "hint_given":
+      // The first prompt of a chain has not begun: it is told.
+      return withEngine(context, {
+        repeats: {},
+        said: [...engine.said.slice(-19), event.text],
+        unheard: Object.keys(engine.decisions).length > 0,
+      });
     case "assumptions_answered": {
       const known = event.answers.reduce((now, { covers, answer }) => settledBy(now, covers, answer), context);
       const said = event.answers.map(({ id, answer }) => `${id}: ${answer}`).join("; ");

@@ -183,6 +183,8 @@ export type Engine = Readonly<{
   }>;
   /** What the user wrote last where no question was asked: to refuse a change or command, or to ask about one. */
   said: readonly string[];
+  /** Their user told them something that no decision has heard yet. */
+  unheard: boolean;
   /** How many decisions each phase has seen; part of every key. */
   decisions: Readonly<Record<string, number>>;
   item: Item | null;
@@ -403,6 +405,7 @@ export const emptyContext: Context = {
     test_command: null,
     tests: { found_in: "", confirmed: false, question: null, known_failing: null, in_workspace: false },
     said: [],
+    unheard: false,
     decisions: {},
     item: null,
     group: [],

@@ -260,6 +260,8 @@ interface Events {
   approval_refused: Asked & { reason: string };
   more_info_asked: Asked & { question: string };
   changes_requested: Asked & { request: string };
+  /** What a person says by themselves while the chain is at work. */
+  hint_given: { text: string; from?: string };
   /** `id`: the assumption's number on the page, such as "A2". `covers`: what its answer resolves. */
   assumptions_answered: Asked & {
     answers: readonly { id: string; text: string; covers: readonly string[]; answer: string; confirmed: boolean }[];

@@ -33,6 +33,8 @@ export const messageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("reject"), reason: z.string(), id: z.string().optional() }),
   /** `limits`, here and below: what a new round may cost, where the chain is finished. */
   z.object({ type: z.literal("ask"), question: z.string(), id: z.string().optional(), limits: roundLimits }),
+  /** Nothing is looked into for it: the next decision gets it. */
+  z.object({ type: z.literal("tell"), text: z.string() }),
   z.object({ type: z.literal("change"), request: z.string(), limits: roundLimits }),
   /** Ends the chain, and keeps the files as they are. */
   z.object({ type: z.literal("accept"), reason: z.string() }),
@@ -166,6 +168,7 @@ export function objection(context: Context, message: PersonMessage): UserError |
     case "ask":
       return message.id === undefined ? undefined : notAskedFor(context, message.id);
     case "check":
+    case "tell":
       return undefined;
     case "create_prompt": {
       if (context.engine.gap) return undefined;
@@ -286,6 +289,8 @@ function follow(context: Context, message: PersonMessage, from: string, workspac
         event("more_info_asked", { solution: hash, question: message.question, from }),
         queueRun(context, triggers.question_of_person, { question: message.question }),
       ];
+    case "tell":
+      return [event("hint_given", { text: message.text, from }), ...testsIn(message.text)];
     case "waive":
       return [
         ...resume,

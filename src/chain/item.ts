@@ -20,6 +20,7 @@ export function applyIntent(context: Context, intent: Extract<ChainLine, Intent>
       return begun((intent.seen ?? []).reduce(see, asked), intent, {
         turns: turns + 1,
         sent: { ...sent, [model]: { at: intent.at, epoch, ledger } },
+        ...(source.name === controllerPrompt ? { unheard: false } : {}),
       });
     }
     case "change":

@@ -28,6 +28,8 @@ export interface Facts {
   readonly base: Base;
   /** Prompts that the reply holds, where writing them was its task. */
   readonly drafts: readonly Draft[];
+  /** What the user has said since the reply was asked for. */
+  readonly unheard: string | undefined;
 }
 
 type Judged = ChainEvent[];
@@ -44,6 +46,9 @@ export function judge(context: Context, item: Item, reply: Reply, facts: Facts):
     return [event("asked_again", { missing, key, prompt: name, again: { key: key + askedAgain, name, inputs } })];
   }
   if (reply.problems.length > 0) return reject(item, item.key, reply.problems);
+  const { unheard } = facts;
+  if (unheard !== undefined && item.expects === "action" && item.rejected < 2)
+    return reject(item, item.key, [`The user has said something since: ${unheard}`]);
   const unusable = problemsIn(facts.drafts);
   // After two repairs those that can be used are taken, and the chain goes on without the others.
   if (unusable.length > 0 && item.rejected < 2) return reject(item, item.key, unusable);
@@ -55,7 +60,8 @@ export function judge(context: Context, item: Item, reply: Reply, facts: Facts):
   // What the report brought about comes first: a question, or a prompt that is due now.
   const isAsking = reported.some(({ event: name }) => name === "questions_asked" || name === "prompts_queued");
   const isBesideOthers = context.engine.group.some(({ key }) => key === item.key);
-  if (isAsking || isBesideOthers) return reported;
+  // Whoever proposed it had not heard what the user has said since: the next decision has.
+  if (isAsking || isBesideOthers || (unheard !== undefined && reported.length > 0)) return reported;
   const { action } = reply;
   if (!action && reply.actionProblems.length === 0) return reported;
   const now = reported.reduce(applyUnstamped, context);

@@ -139,6 +139,8 @@ function tell(event: ChainEvent): string[] {
       return [
         `The user rejected the solution${event.reason ? ` (user rejection): ${event.reason}` : " and gave no reason"}.`,
       ];
+    case "hint_given":
+      return [`The user says: ${event.text}`];
     case "more_info_asked":
       return [`Before deciding, the user asks (user question): ${event.question}`];
     case "changes_requested":

@@ -69,9 +69,10 @@ export function nextStep(context: Context): Step {
     const step = implementation(context);
     if (step) return step;
   }
-  const own = called(context) ?? ownStep(context);
+  const own = engine.unheard ? undefined : (called(context) ?? ownStep(context));
   if (own) return { type: "queue", ...own };
-  if (isProved(context)) return { type: "complete", summary: engine.completion ?? context.last_response ?? "" };
+  if (!engine.unheard && isProved(context))
+    return { type: "complete", summary: engine.completion ?? context.last_response ?? "" };
   return {
     type: "call_model",
     key: `${decision(context)}/controller`,

@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { waitingMessages } from "../store/chains.ts";
 import { UserError } from "../util/errors.ts";
 import type { ReplyBlock } from "../models/types.ts";
 import type { Batch } from "../store/journal.ts";
@@ -56,6 +58,9 @@ export async function settle(
   return chain.append(...(first ? [first] : []), batch);
 }
 
+/** A message that no step has taken in yet. */
+const toldMessage = z.object({ message: z.object({ type: z.literal("tell"), text: z.string() }) });
+
 async function facts(reply: Reply, item: Item, work: Work) {
   const { context } = work.chain;
   const { library, workspace } = work.deps;
@@ -76,7 +81,12 @@ async function facts(reply: Reply, item: Item, work: Work) {
   const base = proposed ? baseOf(context, proposed.solution, workspace) : {};
   const isWriter = item.prompt === promptWriter && reply.report;
   const drafts = isWriter ? await draftsOf(work, isWriter) : [];
-  return { prompts, offered, known, base, drafts };
+  const told = (await waitingMessages(work.chain.inbox)).map(
+    ({ message }) => toldMessage.safeParse(message).data?.message.text,
+  );
+  const unheard =
+    told.findLast((text) => text !== undefined) ?? (context.engine.unheard ? context.engine.said.at(-1) : undefined);
+  return { prompts, offered, known, base, drafts, unheard };
 }
 
 /** What an approval binds beside the text: the files of the solution, and those that its commands and the tests name. */

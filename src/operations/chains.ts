@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { exitCodes, UserError } from "../util/errors.ts";
-import { contextFiles } from "../store/chains.ts";
+import { contextFiles, dropMessage } from "../store/chains.ts";
 import type { Context } from "../chain/context.ts";
 import { longestGoal } from "../chain/edits.ts";
 import { workModes } from "../chain/modes.ts";
@@ -12,9 +12,9 @@ import type { Session } from "../session/session.ts";
 import type { ChainResult } from "./chain_answer.ts";
 import { fitting } from "./newest_chain.ts";
 import { text } from "../session/options.ts";
-import { adopt, running, runningChain, type RunningChain } from "./flags.ts";
+import { adopt, chainId, running, runningChain, type RunningChain } from "./flags.ts";
 import { chainOperation } from "./chain_operation.ts";
-import type { Answer } from "./operation.ts";
+import { operation, type Answer } from "./operation.ts";
 
 /** The engine takes a Node's own start to load: only who lets a chain go on waits for it. */
 const driving = () => import("./drive.ts");
@@ -181,6 +181,30 @@ export const askOperation = chainOperation({
       ...about(input),
       limits: await budgetOf(input),
     }),
+});
+
+/** It only leaves the words for whoever is at work on the chain, or will be: so it can never begin a second run. */
+export const tellOperation = operation({
+  name: "tell",
+  summary: "Tell a chain something; its next decision gets it",
+  permission: "change",
+  positional: ["chain", "text"],
+  newest: fitting.unfinished,
+  result: async () => (await import("./results.ts")).delivered,
+  options: ["home"],
+  input: () => z.object({ chain: chainId, text: z.string().trim().min(1, "is empty").describe("What it should know") }),
+  async run({ chain, text }, session, caller) {
+    const { id } = await session.ownChain(chain);
+    const { readChain } = await import("../chain/inspect.ts");
+    const { inboxOf } = await driving();
+    const { objection } = await import("../chain/inbox.ts");
+    const { context, lines } = readChain(session.store, id);
+    const message = { type: "tell" as const, text };
+    const objected = objection(context, message);
+    if (objected) throw objected;
+    await dropMessage(inboxOf(session.store, id, lines), { by: caller.by, message }, session.world.now());
+    return { exit: exitCodes.done, data: { chain_id: id, delivered: true as const } };
+  },
 });
 
 /** What a new round of a finished chain may cost. */

@@ -79,7 +79,7 @@ async function summaries(ids: readonly string[], foreign: Foreign, session: Sess
   const contextOf = contextFiles(contexts);
   const journalOf = (id: string) => chainPaths(contexts, id).journal;
   const files = ids.map((id) => (existsSync(journalOf(id)) || !contextOf.has(id) ? journalOf(id) : contextOf.get(id)!));
-  const values = await index.sync("chain:8", files, async (at) => {
+  const values = await index.sync("chain:9", files, async (at) => {
     return { value: asJson(await summary(ids[at]!, store, foreign(ids[at]!))) };
   });
   return new Map(
@@ -115,6 +115,7 @@ async function summary(id: string, store: ChainStore, foreign: NotOwn | undefine
       ...shown,
       status: { ...shown.status, ...stopped },
       findings,
+      ...(found.isFromFile ? {} : { needed: neededOf(found.context) }),
       durations: times,
       foreign: null,
       context_file,
@@ -124,6 +125,11 @@ async function summary(id: string, store: ChainStore, foreign: NotOwn | undefine
     const next = error instanceof UserError ? error.next : [];
     return { chain_id: id, foreign: null, context_file, problem: messageOf(error), next };
   }
+}
+
+function neededOf({ confidence_scores: scores, engine: { gates } }: Context): Record<string, number> {
+  const own: Record<string, number> = { overall: gates.overall, requirements: gates.requirements };
+  return Object.fromEntries(Object.keys(scores).map((area) => [area, own[area] ?? gates.area]));
 }
 
 /** A chain that has more to do is running only while a process holds its lock: a dead process holds none. */

@@ -92,6 +92,7 @@ export function shapeOf({ options, input }: Operation): Record<string, z.ZodType
 }
 
 export { sessionOptions, type SessionOptions } from "../session/options.ts";
+export { userFolders } from "../session/places.ts";
 export { openSession, type Session } from "../session/session.ts";
 export type { ChainLine } from "../chain/events.ts";
 export type { Progress } from "../chain/deps.ts";

@@ -26,6 +26,7 @@ export const operations = [
   chains.rejectOperation,
   chains.changeOperation,
   chains.askOperation,
+  chains.tellOperation,
   changes.diffOperation,
   changes.rewindOperation,
   chains.acceptOperation,

@@ -180,7 +180,7 @@ export const chainStands = z.object({
 /** Nothing was done, since another process works on the chain. */
 export const busy = z.object({ chain_id: z.string(), busy: z.literal(true), next });
 /** Another process works on the chain, and takes it in. */
-const delivered = z.object({ chain_id: z.string(), delivered: z.literal(true) });
+export const delivered = z.object({ chain_id: z.string(), delivered: z.literal(true) });
 
 /** Of every operation that lets a chain go on. */
 export const chainResult = z.union([chainStands, busy, delivered]);
@@ -224,6 +224,8 @@ const chainSummary = chainKnown.extend({
   running: z.exactOptional(z.object({ what: z.string(), since: z.string() })),
   durations,
   findings,
+  /** The confidence that the gates ask for, of each area that was measured. */
+  needed: z.exactOptional(known(amount)),
   chain_id: z.string(),
   /** Why the chain is only looked at; null: it is its user's own. */
   foreign: z.string().nullable(),

@@ -171,6 +171,7 @@ export const bodies = fc.oneof(
   happened("approval_given", { solution: text, from }),
   happened("approval_refused", { solution: text, reason: text, from }),
   happened("more_info_asked", { solution: text, question: text, from }),
+  happened("hint_given", { text, from }),
   happened("changes_requested", { solution: text, request: text, from }),
   happened("approval_voided", { reason: text }),
   happened("message_ignored", { reason: text, from: fc.constant("message-1") }),

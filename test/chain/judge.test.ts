@@ -13,6 +13,7 @@ const library = openLibrary([{ scope: "builtin", path: "prompts" }]);
 const listed = (await library.all()).prompts;
 const prompts = await Promise.all(listed.map(({ name }) => library.find(name)));
 const facts: Facts = {
+  unheard: undefined,
   prompts: new Map(prompts.map((prompt) => [prompt.name, prompt])),
   offered: [],
   known: new Set(prompts.map(({ name }) => name)),
@@ -790,4 +791,16 @@ test("a report says whether it leaves a gate shut that its prompt answers for", 
   expect([isShut(checker, simplicity(8)), isShut(checker, simplicity(3))]).toEqual([true, false]);
   expect(isShut(at("uncertainty_analysis", "uncertainty-analysis/1/1-uncertainty_analysis"), {})).toBe(true);
   expect(isShut(at("stack_detector", "context-building/1/1-stack_detector"), {})).toBe(false);
+});
+
+test("an action that was proposed before the user spoke does not count; the controller is asked again, twice at most", () => {
+  const told = { ...facts, unheard: "Use BigInt." };
+  const action = actionOf(run("stack_detector"));
+  const again = event("reply_rejected", { key, problems: ["The user has said something since: Use BigInt."] });
+  expect(judge(after(), item, replyOf({ action }), told)).toEqual([again]);
+  const names = judge(after(), { ...item, rejected: 2 }, replyOf({ action }), told).map((one) => one.event);
+  expect(names).toEqual(["decision_taken", "prompts_queued"]);
+  const prompt = { ...item, expects: "report" as const, prompt: "stack_detector" };
+  const reply = replyOf({ report: { summary: "Found." }, action });
+  expect(judge(after(), prompt, reply, told).map((one) => one.event)).toEqual(["report_recorded"]);
 });

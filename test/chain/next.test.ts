@@ -294,3 +294,20 @@ test("keys name the phase, the decision in it, and the place among what it named
     "requirements-clarification/3",
   );
 });
+
+test("what a person says meanwhile leads to a decision of the controller, before the engine goes on by itself", () => {
+  const hint = event("hint_given", { text: "Use BigInt." });
+  expect(nextStep(begun(hint))).toMatchObject(
+    engineQueues("requirements-clarification/1", "requirement_disambiguator"),
+  );
+  const working = begun(queued("requirements-clarification/1/1-requirement_disambiguator", "x"));
+  const analysing = fold(
+    inEngine(working, { queue: [] }),
+    phase("context-building", "requirements-clarification"),
+    phase("uncertainty-analysis", "context-building"),
+  );
+  expect(nextStep(analysing)).toMatchObject(engineQueues("uncertainty-analysis/1", "uncertainty_analysis"));
+  const told = fold(analysing, hint);
+  expect(nextStep(told)).toEqual(controller("uncertainty-analysis/1"));
+  expect([told.engine.unheard, told.engine.said, told.engine.ledger.length]).toEqual([true, ["Use BigInt."], 0]);
+});

@@ -250,6 +250,20 @@ test.each([
   expect(place.context()["current_phase"]).not.toBe("implementation");
 });
 
+test("what a chain is told waits in its inbox, lets nothing go on, and is taken in when the chain goes on", async () => {
+  const { place, ask, begin } = started(asksFirst);
+  await begin();
+  const before = place.journal().length;
+  expect(await ask("tell", { text: "Use BigInt." })).toMatchObject({
+    exit: 0,
+    data: { chain_id: "001", delivered: true },
+  });
+  expect(place.journal()).toHaveLength(before);
+  await ask("resume");
+  expect(place.events("hint_given")).toMatchObject([{ text: "Use BigInt.", by: { kind: "person", name: "tester" } }]);
+  expect(place.events("ledger_extended").at(-1)?.text).toBe("The user says: Use BigInt.");
+});
+
 test("an area is waived by name with a reason; what needs a solution is refused while there is none", async () => {
   const { place, ask, begin } = started(asksFirst);
   await begin();

@@ -92,6 +92,7 @@ test("status of a chain by its number is what its context file says", async () =
   expect(chain).toEqual({
     ...Object.fromEntries(Object.keys(chain ?? {}).map((key) => [key, context[key]])),
     chain_id: "001",
+    needed: { overall: 0.8, requirements: 0.9, technical_approach: 0.6, implementation_details: 0.6 },
     evidence: { runs: runs.map(({ verdict, exit_code }) => ({ verdict, exit_code })) },
     durations: {
       total: expect.any(Number) as number,

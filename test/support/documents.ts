@@ -27,7 +27,7 @@ export async function expectPromisedData(name: OperationName, data: object): Pro
 function operationOf(argv: readonly string[]): OperationName | undefined {
   try {
     const order = readArguments(argv, operations);
-    return "help" in order ? undefined : operations.find(({ name }) => name === order.operation.name)?.name;
+    return !("operation" in order) ? undefined : operations.find(({ name }) => name === order.operation.name)?.name;
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;

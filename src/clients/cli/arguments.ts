@@ -1,6 +1,7 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { z } from "zod";
 import { exitCodes, UserError } from "../../util/errors.ts";
+import { isSessionCommand, nearestCommand, slashWords } from "./slash.ts";
 import { shapeOf, sessionOptions, type Operation, type SessionOptions } from "../../operations/operation.ts";
 
 export interface Order {
@@ -14,6 +15,9 @@ export interface Order {
   readonly given: ReadonlySet<string>;
 }
 
+/** Help about everything or one command, or a session with these flags. */
+export type Wish = { readonly help: Operation | undefined } | { readonly session: readonly string[] };
+
 /** Flags of this door, beside those of each operation. */
 const doorFlags = {
   json: { type: "boolean" },
@@ -23,11 +27,9 @@ const doorFlags = {
 } satisfies ParseArgsOptionsConfig;
 
 /** What was asked for, or undefined where help was. The surface is derived from the operations' schemas. */
-export function readArguments(
-  argv: readonly string[],
-  operations: readonly Operation[],
-): Order | { readonly help: Operation | undefined } {
-  const { operation, rest } = chooseOperation(argv, operations);
+export function readArguments(argv: readonly string[], operations: readonly Operation[]): Order | Wish {
+  const { operation, rest, isSession = false, isSpoken = false } = chooseOperation(argv, operations);
+  if (isSession) return { session: rest };
   if (!operation) return { help: undefined };
   const { values, positionals } = parse(operation, rest);
   if (values["help"]) return { help: operation };
@@ -36,7 +38,7 @@ export function readArguments(
       .filter(([flag]) => !(flag in doorFlags))
       .map(([flag, value]) => [flag.replaceAll("-", "_"), value]),
   );
-  const wanted = { ...fields, ...byPosition(operation, positionals) };
+  const wanted = { ...fields, ...byPosition(operation, positionals, isSpoken) };
   const read = operation.input.safeParse(wanted);
   const options = sessionOptions.safeParse(wanted);
   if (!read.success || !options.success) {
@@ -58,22 +60,36 @@ export function readArguments(
   };
 }
 
+/** A slash command that was given as one argument: `"/status all" --json` → `status all --json` */
+function withoutSlash(words: readonly string[], operations: readonly Operation[]): readonly string[] {
+  const [name, ...rest] = slashWords(words[0] ?? "", operations) ?? [];
+  if (name === undefined) return words;
+  if (isSessionCommand(name) && name !== "help") {
+    const message = `/${name} is a command of a session. Nothing was done.`;
+    throw new UserError("wrong_usage", message, "Open a session with: claude-exec", exitCodes.usage);
+  }
+  return [name, ...rest, ...words.slice(1)];
+}
+
 /** A task is one argument with a space in it; anything else begins with a command's words. Flags may stand anywhere. */
 function chooseOperation(
   argv: readonly string[],
   operations: readonly Operation[],
-): { operation?: Operation; rest: readonly string[] } {
-  if (argv.length === 0) return { rest: [] };
+): { operation?: Operation; rest: readonly string[]; isSession?: boolean; isSpoken?: boolean } {
   if (argv[0] === "help" || argv[0] === "--help" || argv[0] === "-h") {
     const words = argv.slice(1).filter((word) => !word.startsWith("-"));
     if (words.length === 0) return { rest: [] };
     return { operation: named(words, operations) ?? unknown(words[0], operations), rest: ["--help"] };
   }
   const front = flagsInFront(argv, operations);
-  const words = argv.slice(front);
+  const typed = argv.slice(front);
+  const words = withoutSlash(typed, operations);
+  if (words.length === 0) return { rest: argv, isSession: true };
+  if (words[0] === "help") return chooseOperation(words, operations);
   const command = named(words, operations);
   if (command) {
-    return { operation: command, rest: [...argv.slice(0, front), ...words.slice(command.name.split(" ").length)] };
+    const rest = [...argv.slice(0, front), ...words.slice(command.name.split(" ").length)];
+    return { operation: command, rest, isSpoken: words !== typed };
   }
   const begin = operations.find(({ name }) => name === "new");
   if (begin && words[0]?.trim().includes(" ")) return { operation: begin, rest: argv };
@@ -106,10 +122,15 @@ function unknown(first: string | undefined, operations: readonly Operation[]): n
     const hint = `It goes on with: ${group.map(({ name }) => name.split(" ")[1]).join(" | ")}`;
     throw new UserError("unknown_command", `"${first}" alone is not a command.`, hint, exitCodes.usage);
   }
-  throw new UserError(
+  throw noCommand(first, operations);
+}
+
+export function noCommand(first: string | undefined, operations: readonly Operation[]): UserError {
+  const near = first === undefined ? undefined : nearestCommand(first, operations);
+  return new UserError(
     "unknown_command",
     first === undefined ? "There is no command." : `There is no command "${first}".`,
-    'A task is one argument: claude-exec "Add JWT authentication". Commands: claude-exec --help',
+    `${near === undefined ? "" : `Did you mean ${near}? `}A task is one argument: claude-exec "Add JWT authentication". Commands: claude-exec --help`,
     exitCodes.usage,
   );
 }
@@ -136,7 +157,8 @@ function parse(operation: Operation, rest: readonly string[]) {
   }
 }
 
-function byPosition(operation: Operation, words: readonly string[]): Record<string, unknown> {
+/** `isSpoken`: a sentence needs no quotes, as in "/new Add JWT authentication". */
+function byPosition(operation: Operation, words: readonly string[], isSpoken: boolean): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   const [first, ...others] = operation.positional;
   const isUnnamed = first === "chain" && others.length > 0 && words.length > 0 && !/^\d+$/.test(words[0]!);
@@ -151,6 +173,9 @@ function byPosition(operation: Operation, words: readonly string[]): Record<stri
     if (words[index] !== undefined) fields[field] = words[index];
   }
   const extra = words.slice(positional.length);
+  const last = positional.at(-1);
+  if (isSpoken && last !== undefined && last !== "chain" && extra.length > 0)
+    return { ...fields, [last]: [fields[last], ...extra].join(" ") };
   if (extra.length > 0) {
     throw new UserError(
       "wrong_usage",
@@ -183,6 +208,11 @@ export function flagsOf(operation: Operation): { flag: string; takes: string; de
         description: schema.description ?? (inner instanceof z.ZodType ? inner.description : undefined) ?? "",
       };
     });
+}
+
+/** Whether an operation takes this by the name of a flag. */
+export function takesField(operation: Operation, field: string): boolean {
+  return field in shapeOf(operation) && !operation.positional.includes(field);
 }
 
 function usageOf(field: string, operation: Operation): string {

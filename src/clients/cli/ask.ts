@@ -1,4 +1,3 @@
-import type { TextOptions } from "@clack/prompts";
 import { operations, type OperationName } from "../../operations/operations.ts";
 import type { Input } from "../../util/next.ts";
 import type { Offer } from "./recover_report.ts";
@@ -8,6 +7,24 @@ import { shortWord } from "../../util/short_word.ts";
 
 /** What a person said at a question; undefined: they left (Ctrl+C, a signal, or the input ended), which never means yes. */
 export type Said<T> = Promise<T | undefined>;
+
+/** How a person is asked: by questions of their own, or in the line of a session. */
+export interface Asker {
+  text(question: TextQuestion): Said<string>;
+  /** May also give back other words, where an option leaves them open. */
+  select(message: string, options: readonly { value: string; label: string }[]): Said<string>;
+  confirm(message: string, initialValue: boolean): Said<boolean>;
+  /** Leaves the terminal to another program for as long as it works. */
+  leaveTerminal<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
+interface TextQuestion {
+  readonly message: string;
+  readonly placeholder?: string;
+  readonly defaultValue?: string;
+  /** Why what was typed cannot be taken. */
+  readonly validate?: (value: string | undefined) => string | undefined;
+}
 
 /** What a person said, as an operation with its input. */
 export interface Decision {
@@ -26,24 +43,20 @@ export interface Question {
   readonly options?: readonly string[] | undefined;
 }
 
-export async function askQuestion(question: Question, screen: Screen, signal: AbortSignal): Said<string> {
-  const clack = await import("@clack/prompts");
+export async function askQuestion(question: Question, screen: Screen, asker: Asker): Said<string> {
   const message =
     harmless(question.question) + (question.why ? `\n${screen.style("dim", harmless(question.why))}` : "");
   const options = (question.options ?? []).map(harmless);
   if (options.length > 0) {
     const offered = options.some(isOpen) ? options : [...options, "Something else …"];
     const labels = offered.map((value) => ({ value, label: value }));
-    const chosen = await said(clack.select({ message, signal, options: labels }));
+    const chosen = await asker.select(message, labels);
     if (chosen === undefined || !isOpen(chosen)) return chosen;
   }
-  return said(
-    clack.text({
-      message: options.length > 0 ? "What then? Say it in any words" : message,
-      signal,
-      validate: (value) => noAnswer(value ?? ""),
-    }),
-  );
+  return asker.text({
+    message: options.length > 0 ? "What then? Say it in any words" : message,
+    validate: (value) => noAnswer(value ?? ""),
+  });
 }
 
 /** Whether an option asks for words of one's own: "Use another command …". */
@@ -72,26 +85,22 @@ export type Verdict =
   | { readonly type: "show" };
 
 /** `[Y/n/v]`; "more-info" asks for a question, and any other words are taken as what should change. */
-export async function askApproval(assumptions: readonly string[], signal: AbortSignal): Said<Verdict> {
-  const clack = await import("@clack/prompts");
+export async function askApproval(assumptions: readonly string[], asker: Asker): Said<Verdict> {
   const [first] = assumptions;
   const more = first ? `\nAn assumption is answered by its number ("${first}: no, …"); "all ok" confirms all.` : "";
-  const word = await said(
-    clack.text({
-      message: `Approve this approach? [Y/n/v], or say what should change\nv: shows what is left out, and then everything that you approve${more}`,
-      placeholder: "Y",
-      signal,
-      validate: (value) => problemOf(value ?? "", assumptions),
-    }),
-  );
+  const word = await asker.text({
+    message: `Approve this approach? [Y/n/v], or say what should change\nv: shows what is left out, and then everything that you approve${more}`,
+    placeholder: "Y",
+    validate: (value) => problemOf(value ?? "", assumptions),
+  });
   if (word === undefined) return undefined;
   const verdict = verdictOf(word, assumptions);
   if (verdict === "no") {
-    const reason = await askWhyNot(signal);
+    const reason = await askWhyNot(asker);
     return reason === undefined ? undefined : { type: "reject", reason };
   }
   if (verdict === "more") {
-    const question = await askWhatElse(signal);
+    const question = await askWhatElse(asker);
     return question === undefined ? undefined : { type: "ask", question };
   }
   return verdict === "stop" || verdict === "again" ? undefined : verdict;
@@ -144,26 +153,17 @@ export type Leave =
   | { readonly type: "different"; readonly reason: string };
 
 /** `Write it? [Y/n/edit/ask/all]`; a sentence is taken as what should be different. */
-export async function askLeave(
-  question: string,
-  words: readonly Word[],
-  screen: Screen,
-  signal: AbortSignal,
-): Said<Leave> {
-  const clack = await import("@clack/prompts");
+export async function askLeave(question: string, words: readonly Word[], screen: Screen, asker: Asker): Said<Leave> {
   const meant = words.flatMap((word) => meanings[word] ?? []).map((meaning) => `\n${screen.style("dim", meaning)}`);
-  const typed = await said(
-    clack.text({
-      message: `${question} [Y/n/${words.join("/")}], or say what should be different${meant.join("")}`,
-      placeholder: "Y",
-      defaultValue: "Yes",
-      signal,
-      validate: (value) =>
-        leaveOf(value ?? "", words)
-          ? undefined
-          : (commandProblem(value ?? "") ?? `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`),
-    }),
-  );
+  const typed = await asker.text({
+    message: `${question} [Y/n/${words.join("/")}], or say what should be different${meant.join("")}`,
+    placeholder: "Y",
+    defaultValue: "Yes",
+    validate: (value) =>
+      leaveOf(value ?? "", words)
+        ? undefined
+        : (commandProblem(value ?? "") ?? `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`),
+  });
   return typed === undefined ? undefined : leaveOf(typed, words);
 }
 
@@ -185,31 +185,26 @@ export function leaveOf(typed: string, words: readonly Word[]): Leave | undefine
   return isUnclear ? undefined : { type: "different", reason: text };
 }
 
-export const askWhyNot = (signal: AbortSignal) => askText({ message: "Why not? (Enter leaves it open)", signal });
+export const askWhyNot = (asker: Asker) => askText(asker, { message: "Why not? (Enter leaves it open)" });
 
-export const askWhatElse = (signal: AbortSignal) =>
-  askText({
+export const askWhatElse = (asker: Asker) =>
+  askText(asker, {
     message: "What would you like to know?",
-    signal,
     validate: (value) => (value?.trim() ? undefined : "A question is needed; Ctrl+C pauses."),
   });
 
-export const askBudget = (signal: AbortSignal) =>
-  askText({
+export const askBudget = (asker: Asker) =>
+  askText(asker, {
     message: "How many dollars may this round cost?",
     placeholder: "2",
     defaultValue: "2",
-    signal,
     validate: (value) =>
       /^$|^none$|^\d{1,9}(\.\d{1,9})?$/.test(value?.trim() ?? "") ? undefined : "Type an amount such as 2.50, or none.",
   });
 
-type Checked = Omit<TextOptions, "validate"> & { validate?: (value: string | undefined) => string | undefined };
-
-async function askText(options: Checked): Said<string> {
-  const clack = await import("@clack/prompts");
-  const validate = (value: string | undefined) => commandProblem(value ?? "") ?? options.validate?.(value);
-  return (await said(clack.text({ ...options, validate })))?.trim();
+async function askText(asker: Asker, question: TextQuestion): Said<string> {
+  const validate = (value: string | undefined) => commandProblem(value ?? "") ?? question.validate?.(value);
+  return (await asker.text({ ...question, validate }))?.trim();
 }
 
 export const askTrust = yesOrNo(
@@ -229,16 +224,12 @@ export const askApply = yesOrNo("Apply with adaptations?", true);
 export const askSave = yesOrNo("Save as reusable pattern?", true);
 
 /** "4", "p" for a pattern, or both; undefined: neither. */
-export async function askRating(rated: boolean, signal: AbortSignal): Said<{ rating?: string; pattern: boolean }> {
-  const clack = await import("@clack/prompts");
+export async function askRating(rated: boolean, asker: Asker): Said<{ rating?: string; pattern: boolean }> {
   const how = rated ? "" : "How well did it go? 1–5. ";
-  const text = await said(
-    clack.text({
-      message: `${how}p keeps it as a pattern. Enter skips`,
-      signal,
-      validate: (value = "") => (ratingPattern.test(value) ? undefined : "A number from 1 to 5, p, both, or nothing."),
-    }),
-  );
+  const text = await asker.text({
+    message: `${how}p keeps it as a pattern. Enter skips`,
+    validate: (value = "") => (ratingPattern.test(value) ? undefined : "A number from 1 to 5, p, both, or nothing."),
+  });
   const [, rating, pattern] = ratingPattern.exec(text ?? "") ?? [];
   return rating || pattern ? { ...(rating ? { rating } : {}), pattern: pattern !== undefined } : undefined;
 }
@@ -246,35 +237,10 @@ export async function askRating(rated: boolean, signal: AbortSignal): Said<{ rat
 const ratingPattern = /^\s*([1-5])?\s*(p)?\s*$/i;
 
 function yesOrNo(message: string, initialValue = false) {
-  return async (signal: AbortSignal): Said<boolean> => {
-    const clack = await import("@clack/prompts");
-    return said(clack.confirm({ message, initialValue, signal }));
-  };
+  return (asker: Asker): Said<boolean> => asker.confirm(message, initialValue);
 }
 
-export async function askRecovery({ choices, next }: Offer, signal: AbortSignal): Said<string> {
-  const clack = await import("@clack/prompts");
+export function askRecovery({ choices, next }: Offer, asker: Asker): Said<string> {
   const options = choices.map((value, at) => ({ value, label: next[at]?.why ?? value }));
-  return said(clack.select({ message: "How should it go on?", signal, options }));
-}
-
-/** A terminal that goes away ends the question too. */
-async function said<T>(answer: Promise<T>): Said<Exclude<T, symbol>> {
-  const gone = Promise.withResolvers<undefined>();
-  const leave = () => gone.resolve(undefined);
-  // Node's readline pauses the input when a stopped process goes on (fg), and nobody else resumes it.
-  const resume = () => setImmediate(() => process.stdin.resume());
-  process.stdin.once("end", leave).once("close", leave);
-  process.on("SIGCONT", resume);
-  // Ctrl+D closes the line that is being read, and then nobody would settle the question.
-  const endOfInput = (_: unknown, key?: { ctrl?: boolean; name?: string }) => key?.ctrl && key.name === "d" && leave();
-  process.stdin.on("keypress", endOfInput);
-  try {
-    const value = await Promise.race([answer, gone.promise]);
-    return typeof value === "symbol" ? undefined : (value as Exclude<T, symbol> | undefined);
-  } finally {
-    process.stdin.off("keypress", endOfInput);
-    process.stdin.off("end", leave).off("close", leave).pause();
-    process.off("SIGCONT", resume);
-  }
+  return asker.select("How should it go on?", options);
 }

@@ -1,6 +1,8 @@
 import { operations } from "../../operations/operations.ts";
 import type { Operation } from "../../operations/operation.ts";
 import { flagsOf, usageLine } from "./arguments.ts";
+import { aliases, sessionCommands } from "./slash.ts";
+import { cutWords } from "./terminal.ts";
 
 export function helpText(operation: Operation | undefined): string {
   return operation ? operationHelp(operation) : overview();
@@ -13,6 +15,7 @@ function overview(): string {
     "",
     '  claude-exec "Add JWT authentication to my app"     begin a task here',
     "  claude-exec demo                                   see it work, without any key",
+    "  claude-exec                                        a session: every command behind a slash",
     "",
     "Commands",
     ...operations.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
@@ -46,4 +49,19 @@ function operationHelp(operation: Operation): string {
 function row(name: string, text: string, width: number): string {
   const between = name.length > width && name.length + text.length > 100 ? `\n${" ".repeat(width + 2)}` : "";
   return `  ${name.padEnd(width)}${between}  ${text}`;
+}
+
+export function sessionHelp(columns: number): string {
+  const own = Object.entries(sessionCommands).map(([name, summary]) => ({ name, summary }));
+  const others = Object.entries(aliases).map(([name, words]) => ({ name, summary: `The same as /${words.join(" ")}` }));
+  const rows = [...operations, ...others.filter(({ name }) => name !== "prompts"), ...own];
+  const width = Math.max(...rows.map(({ name }) => name.length)) + 1;
+  return [
+    "Type what is to be done, and a chain begins. While a question is open, what you type answers it. While a chain",
+    "is at work, what you type is kept for its next decision. Ctrl+C stops the chain; a second Ctrl+C quits.",
+    "",
+    ...rows.map(({ name, summary }) => cutWords(`  ${`/${name}`.padEnd(width)}  ${summary}`, columns)),
+    "",
+    "/help new says what /new takes. Every command here is also a command of the shell: claude-exec status.",
+  ].join("\n");
 }

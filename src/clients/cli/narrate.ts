@@ -80,6 +80,8 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return say("✗", `Rejected${line.reason ? `: ${line.reason}` : ""}.`);
     case "changes_requested":
       return say("·", `Changes asked for: ${line.request}`);
+    case "hint_given":
+      return say("·", `Told: ${line.text}`);
     case "more_info_asked":
       return say("·", `Asked: ${line.question}`);
     case "assumptions_answered":

@@ -11,6 +11,7 @@ import {
   askWhatElse,
   askWhyNot,
   isQuestion,
+  type Asker,
   type Decision,
   type Leave,
   type Said,
@@ -42,7 +43,7 @@ export interface Asked {
 
 interface Desk {
   readonly screen: Screen;
-  readonly signal: AbortSignal;
+  readonly asker: Asker;
   readonly env: World["env"];
 }
 
@@ -63,24 +64,24 @@ export function askPermission({ request, diff, proposed, since }: Asked, desk: D
   return askChange(request, diff ?? "", proposed, since, desk);
 }
 
-async function askYesOrNo(request: Request, question: string, more: Word[], { screen, signal }: Desk): Said<Decision> {
-  const leave = await askLeave(question, more, screen, signal);
+async function askYesOrNo(request: Request, question: string, more: Word[], { screen, asker }: Desk): Said<Decision> {
+  const leave = await askLeave(question, more, screen, asker);
   switch (leave?.type) {
     case "yes":
       return { operation: "allow", input: { request: request.id } };
     case "always":
       return { operation: "allow", input: { request: request.id, always: true } };
     default:
-      return refusal(leave, request, signal);
+      return refusal(leave, request, asker);
   }
 }
 
 /** What a person says in place of yes. */
-async function refusal(leave: Leave | undefined, request: Request, signal: AbortSignal): Said<Decision> {
+async function refusal(leave: Leave | undefined, request: Request, asker: Asker): Said<Decision> {
   const { type } = leave ?? {};
   const text = leave && "reason" in leave ? leave.reason : undefined;
-  if (type === "ask" || (text && isQuestion(text))) return asked(text ?? (await askWhatElse(signal)), request);
-  if (type === "no" || text) return rejected(text ?? (await askWhyNot(signal)), request);
+  if (type === "ask" || (text && isQuestion(text))) return asked(text ?? (await askWhatElse(asker)), request);
+  if (type === "no" || text) return rejected(text ?? (await askWhyNot(asker)), request);
   return undefined;
 }
 
@@ -89,14 +90,14 @@ async function askChange(
   proposedDiff: string,
   proposed: string | null,
   since: string | null,
-  { screen, signal, env }: Desk,
+  { screen, asker, env }: Desk,
 ): Said<Decision> {
   let text = proposed;
   let diff = proposedDiff;
   let more = showChange(request, diff, screen, since);
   for (;;) {
     const own = text !== proposed;
-    const leave = await askLeave(question(request, diff, own), words(request, own, more.length > 0), screen, signal);
+    const leave = await askLeave(question(request, diff, own), words(request, own, more.length > 0), screen, asker);
     switch (leave?.type) {
       case "yes":
         return text === null || !own
@@ -109,7 +110,7 @@ async function askChange(
         more = [];
         continue;
       case "edit": {
-        const edited = await editedText(text ?? "", request.path, env, screen);
+        const edited = await asker.leaveTerminal(() => editedText(text ?? "", request.path, env, screen));
         if (edited === text) continue;
         text = edited;
         diff =
@@ -119,13 +120,13 @@ async function askChange(
         break;
       }
       case "no":
-        if (!own) return refusal(leave, request, signal);
+        if (!own) return refusal(leave, request, asker);
         screen.print("  Your text is set aside; this is what was proposed.");
         text = proposed;
         diff = proposedDiff;
         break;
       default:
-        return refusal(leave, request, signal);
+        return refusal(leave, request, asker);
     }
     more = showChange(request, diff, screen);
   }

@@ -58,6 +58,7 @@ function textOf(
   { left = false, demo, columns = 100, now = 0, csv = false }: Moment,
 ): string {
   const { data } = outcome;
+  if (outcome.operation === "tell") return `Kept for chain ${outcome.data.chain_id}: its next decision gets it.`;
   if ("delivered" in data) return `Delivered. Another process is at work on chain ${data.chain_id} and takes it in.`;
   if ("busy" in data)
     return [`Another process is working on chain ${data.chain_id}.`, ...nextLines(data.next, flags)].join("\n");

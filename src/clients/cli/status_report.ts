@@ -4,6 +4,7 @@ import { findingLines, fixing, type ChainStands } from "./change_report.ts";
 import { inOneLine } from "./diff_view.ts";
 import { title } from "./narrate.ts";
 import { commandLine, nextLines } from "./next.ts";
+import { inWords } from "./report_lines.ts";
 import { cutWords, wrap } from "./terminal.ts";
 import { money, percent } from "./values.ts";
 
@@ -43,6 +44,7 @@ function statusBlock(chain: Status["chains"][number], flags: Input, now: number)
     `Total cost: ${money(cost.estimated_cost)}`,
     ...lostCalls(cost.lost_calls, id, flags),
     `Confidence: ${sureText(chain.confidence_scores)}`,
+    ...confidenceBars(chain),
     ...tests({ test_runs: chain.evidence.runs }),
     ...findingLines(chain.findings, Infinity),
     ...stateText(chain, now),
@@ -52,6 +54,18 @@ function statusBlock(chain: Status["chains"][number], flags: Input, now: number)
   else if (status.state !== "running") lines.push(...nextLines(status.next, flags));
   if (chain.context_file) lines.push(`Context: ${chain.context_file}`);
   return lines.join("\n");
+}
+
+/** "  requirements  ██████████████|█░  95%, needs 90%" */
+function confidenceBars({ confidence_scores: scores, needed = {} }: Shown): string[] {
+  const rows = Object.entries(scores).filter(([area]) => needed[area] !== undefined);
+  const width = Math.max(0, ...rows.map(([area]) => area.length));
+  return rows.map(([area, score]) => {
+    const need = needed[area]!;
+    const cells = Array.from({ length: 16 }, (_, at): string => (at < Math.round(score * 16) ? "█" : "░"));
+    cells.splice(Math.round(need * 16), 0, "|");
+    return `  ${inWords(area).padEnd(width)}  ${cells.join("")} ${percent(score).padStart(4)}, needs ${percent(need)}`;
+  });
 }
 
 /** Before anything is measured, the whole stands at 0 and no area has a score. */

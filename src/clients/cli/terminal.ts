@@ -12,18 +12,37 @@ export interface Screen {
   close(): void;
 }
 
-export function openScreen(stream: NodeJS.WriteStream, { plain, quiet }: { plain: boolean; quiet: boolean }): Screen {
-  const alive = stream.isTTY && !plain && !quiet;
-  let shown = 0;
+/** What is typed below the screen: how many rows it has above the cursor, and how it is shown again. */
+export interface TypedLine {
+  rows(): number;
+  show(): void;
+}
+
+export function openScreen(
+  stream: NodeJS.WriteStream,
+  { plain, quiet, typed }: { plain: boolean; quiet: boolean; typed?: TypedLine },
+): Screen {
+  const isAlive = stream.isTTY && !plain && !quiet;
+  let shown: readonly string[] = [];
   let now: readonly string[] = [];
   // A log collector wants whole lines.
   const columns = () => stream.columns || (stream.isTTY ? 100 : Infinity);
+  const rowsOf = (text: string) => rowsIn(text, columns());
 
+  /** Text that stays goes above what is drawn; lines that only change are drawn over, so that nothing flickers. */
   const draw = (text: string) => {
-    const up = shown > 0 ? `\x1b[${shown}A\r\x1b[J` : "";
-    const below = now.map((line) => `${cutWords(line.replaceAll("\n", " "), columns() - 1)}\n`).join("");
-    shown = now.length;
-    if (up || text || below) stream.write(`\x1b[?2026h${up}${text}${below}\x1b[?2026l`);
+    const rows = now.map((line) => cutWords(line.replaceAll("\n", " "), columns() - 1));
+    const up = shown.reduce((sum, row) => sum + rowsOf(row), typed?.rows() ?? 0);
+    const isInPlace = text === "" && rows.length === shown.length && shown.every((row) => rowsOf(row) === 1);
+    if (isInPlace && rows.length === 0) return;
+    const below = rows.map((row) => `${row}${isInPlace ? "\x1b[K" : ""}\n`).join("");
+    shown = rows;
+    if (isAlive) stream.write("\x1b[?2026h");
+    const top = `${up > 0 ? `\x1b[${up}A` : ""}${up > 0 || typed ? "\r" : ""}`;
+    if (isInPlace) stream.write(`\x1b7${top}${below}\x1b8`);
+    else stream.write(`${top}${top ? "\x1b[J" : ""}${text}${below}`);
+    if (!isInPlace) typed?.show();
+    if (isAlive) stream.write("\x1b[?2026l");
   };
   return {
     get columns() {
@@ -32,20 +51,24 @@ export function openScreen(stream: NodeJS.WriteStream, { plain, quiet }: { plain
     style: (style, text) => (plain ? text : styleText(style, text, { stream })),
     print(text) {
       if (quiet) return;
-      const clean = `${text}\n`;
-      if (alive) draw(clean);
-      else stream.write(clean);
+      if (isAlive || typed) draw(`${text}\n`);
+      else stream.write(`${text}\n`);
     },
     live(lines) {
-      if (!alive) return;
+      if (!isAlive) return;
       now = lines.slice(0, 6);
       draw("");
     },
     close() {
       now = [];
-      if (alive) draw("");
+      if (isAlive) draw("");
     },
   };
+}
+
+/** How many rows a text of one line takes, with the cursor behind it. */
+export function rowsIn(text: string, columns: number): number {
+  return Math.floor(displayWidth(stripVTControlCharacters(text)) / columns) + 1;
 }
 
 /** Text of models and files may hold control sequences: nothing but the text itself reaches the terminal. */

@@ -8,7 +8,7 @@ import { printed } from "../../support/printed.ts";
 
 function order(...argv: string[]): Order {
   const read = readArguments(argv, operations);
-  if ("help" in read) throw new Error("That asked for help.");
+  if (!("operation" in read)) throw new Error("That asked for help or a session.");
   return read;
 }
 
@@ -82,9 +82,11 @@ test("spaces around a test command are no words of it", () => {
 test("help is asked for in many ways", () => {
   const helped = (...argv: string[]) => {
     const read = readArguments(argv, operations);
+    if ("session" in read) return "a session";
     return "help" in read ? (read.help?.name ?? "everything") : `runs ${read.operation.name}`;
   };
-  for (const argv of [[], ["help"], ["--help"], ["-h"]]) expect(helped(...argv)).toBe("everything");
+  expect(helped()).toBe("a session");
+  for (const argv of [["help"], ["--help"], ["-h"]]) expect(helped(...argv)).toBe("everything");
   for (const name of operations.map(({ name }) => name.split(" "))) {
     expect(helped("help", ...name)).toBe(name.join(" "));
     expect(helped("--help", ...name)).toBe(name.join(" "));
@@ -95,17 +97,44 @@ test("help is asked for in many ways", () => {
   expect(helped("Add a function", "--help")).toBe("new");
 });
 
+test("a slash command is the command of that name, by another name or in plain words", () => {
+  expect(order("/status all")).toMatchObject({ operation: { name: "status" }, input: { chain: "all" } });
+  expect(order("--home=h", "/prompts", "--json")).toMatchObject({
+    operation: { name: "prompts list" },
+    output: "json",
+  });
+  expect(order("/prompts show code_reviewer").operation.name).toBe("prompts show");
+  expect(order("/cost --days 3")).toMatchObject({ operation: { name: "cost-report" }, input: { days: 3 } });
+  expect(order("/implement 7 --mode direct")).toMatchObject({
+    operation: { name: "resume" },
+    input: { chain: "7", mode: "direct" },
+  });
+  expect(order("/new Don't break the app's login --size=tiny").input).toMatchObject({
+    task: "Don't break the app's login",
+    size: "tiny",
+  });
+  expect(order('/answer 7 lifetime="15 minutes" A1=no').input["answers_given"]).toEqual([
+    "lifetime=15 minutes",
+    "A1=no",
+  ]);
+  expect(order("/etc/hosts should be parsed").input["task"]).toBe("/etc/hosts should be parsed");
+  expect(refusal("/switch 7")).toMatchObject({
+    ...usage,
+    message: "/switch is a command of a session. Nothing was done.",
+  });
+  expect(refusal("/status 1 2")).toMatchObject({ ...usage, message: '"2" is more than status takes.' });
+});
+
 test.each([
-  [["stauts"], 'There is no command "stauts".'],
-  [["stauts", "all"], 'There is no command "stauts".'],
-  [["Add"], 'There is no command "Add".'],
-  [["help", "stauts"], 'There is no command "stauts".'],
-  [["--json"], "There is no command."],
-])("%j names no command", (argv, message) => {
+  [["stauts"], 'There is no command "stauts".', "Did you mean status? "],
+  [["/stauts all"], 'There is no command "stauts".', "Did you mean status? "],
+  [["Add"], 'There is no command "Add".', ""],
+  [["help", "stauts"], 'There is no command "stauts".', "Did you mean status? "],
+])("%j names no command", (argv, message, near) => {
   expect(refusal(...argv)).toEqual({
     code: "unknown_command",
     message,
-    hint: 'A task is one argument: claude-exec "Add JWT authentication". Commands: claude-exec --help',
+    hint: `${near}A task is one argument: claude-exec "Add JWT authentication". Commands: claude-exec --help`,
     exitCode: 64,
   });
 });

@@ -169,7 +169,7 @@ test.each([
 });
 
 test("help goes to stdout and is no error", async () => {
-  for (const argv of [[], ["--help"], ["help"]]) {
+  for (const argv of [["--help"], ["help"], ["/help"]]) {
     const ran = await text.place.run(argv);
     expect([ran.code, ran.stderr]).toEqual([0, ""]);
     expect(ran.stdout).toContain("\nCommands\n  new ");
@@ -177,6 +177,16 @@ test("help goes to stdout and is no error", async () => {
   expect((await text.place.run(["prompts", "show", "--help"])).stdout).toMatch(
     /^claude-exec prompts show <name> \[flags\]\n/,
   );
+});
+
+test("without a terminal no session opens: that is wrong usage", async () => {
+  const ran = await text.place.run([]);
+  expect(ran).toEqual({
+    code: 64,
+    stdout: "",
+    stderr: expect.stringContaining("Commands: claude-exec --help") as string,
+  });
+  expect((await text.place.run(["--json"])).code).toBe(64);
 });
 
 test("a reader that goes away ends the program quietly", async () => {

@@ -52,12 +52,13 @@ if (process.env.BUSY) {
 }
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { askPermission } from "${root}/src/clients/cli/permission.ts";
+import { clackAsker } from "${root}/src/clients/cli/clack.ts";
 import { openScreen } from "${root}/src/clients/cli/terminal.ts";
 const stop = new AbortController();
 process.on("SIGINT", () => stop.abort());
 const screen = openScreen(process.stderr, { plain: false, quiet: false });
 const ending = { since: null, ...JSON.parse(readFileSync(process.argv[1], "utf8")) };
-const next = await askPermission(ending, { screen, signal: stop.signal, env: process.env });
+const next = await askPermission(ending, { screen, asker: clackAsker(stop.signal), env: process.env });
 const { operation: name, after, input = {} } = next ?? {};
 const { edited, ...more } = input;
 const rest = next ? { name, ...more } : { left: true };

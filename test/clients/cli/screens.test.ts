@@ -21,7 +21,8 @@ const waiting = {
     visit("context-building", 3, 8),
     visit("requirements-clarification", 8, 9),
   ],
-  confidence_scores: { overall: 0.42 },
+  confidence_scores: { overall: 0.42, requirements: 0.95, technical_approach: 0.3, implementation_details: 0 },
+  needed: { overall: 0.8, requirements: 0.9, technical_approach: 0.6, implementation_details: 0.6 },
   cost_tracking: {
     estimated_cost: 0.31,
     lost_calls: [{ calls: 1, usd: 0.05, most_usd: 1.14 }],
