@@ -182,7 +182,7 @@ function ceremonyOf(replies: Recording["replies"]): Ceremony {
   };
 }
 
-async function layOut({ files, tests }: RecordedTrial, project: string): Promise<void> {
+export async function layOut({ files, tests }: RecordedTrial, project: string): Promise<void> {
   const write = (path: string, text: string) => {
     mkdirSync(dirname(join(project, path)), { recursive: true });
     writeFileSync(join(project, path), text);

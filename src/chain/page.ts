@@ -2,6 +2,7 @@ import type { Context } from "./context.ts";
 import { typed } from "../tools/test_command.ts";
 import type { PageItem, PageSection } from "./events.ts";
 import { numbersOf, type Numbered } from "./assumptions.ts";
+import { count } from "../util/count.ts";
 import { plainText } from "../util/same_text.ts";
 import type { Solution } from "./reply.ts";
 import { isRunByOthers } from "./solution.ts";
@@ -20,7 +21,7 @@ export function pageOf(solution: Solution, base: Readonly<Record<string, string 
   ];
   const sections = [
     ...solutionSections(solution, base, context.engine.assumed, context.engine.noted),
-    section("Proof", kept(dashed(proofOf(solution, context)))),
+    section("Proof", proofOf(solution, context)),
     section("Mode", kept(dashed(less))),
     section("Set aside", kept(dashed(Object.entries(waived).map(([area, reason]) => `${inWords(area)}: ${reason}`)))),
     section(
@@ -162,7 +163,7 @@ function droppedText({ id, because }: Solution["dropped"][number], noted: readon
 
 function fileText({ path, role, change, lines }: Solution["files"][number], base?: Readonly<Record<string, unknown>>) {
   const word = change === "delete" || !base ? change : base[path] === null ? "new" : "edit";
-  const size = lines > 0 ? `, about ${lines === 1 ? "1 line" : `${Math.round(lines)} lines`}` : "";
+  const size = lines > 0 ? `, ~${count(Math.round(lines), "line")}` : "";
   return `${word} ${path} (${role}${size})`;
 }
 
@@ -170,16 +171,14 @@ function isAlwaysShown({ path, change }: Solution["files"][number]): boolean {
   return change === "delete" || isRunByOthers(path);
 }
 
-function proofOf({ verification, files }: Solution, { engine, mode, evidence }: Context): string[] {
+/** How it is proved is always shown, the words of the model about it only if there is room. */
+function proofOf({ verification, files }: Solution, { engine, mode, evidence }: Context): PageItem[] {
   const { test_command: known, tests } = engine;
   const made = verification.command ? `${verification.command} (made by this solution)` : undefined;
   const found = tests.found_in === "" ? "" : ` (${tests.found_in})`;
   const command = known ? `${typed(known)}${found}` : made;
   const last = evidence.runs.at(-1);
-  const today =
-    known === null
-      ? []
-      : [`today: ${last ? `${testsToday[last.verdict]}${last.in_words ? ` (${last.in_words})` : ""}` : "not run yet"}`];
+  const today = known === null ? "" : `; today: ${last ? testsToday(last) : "not run yet"}`;
   const fresh = files.some(({ role }) => role === "test");
   const how = !fresh
     ? "the tests there are, and no new ones"
@@ -189,21 +188,25 @@ function proofOf({ verification, files }: Solution, { engine, mode, evidence }: 
   switch (verification.kind) {
     case "tests":
       return [
-        `${how}, run with: ${command ?? "no command found"}${verification.check ? ` (${verification.check})` : ""}`,
-        ...today,
+        ...kept([`- ${how}, with: ${command ?? "no command found"}${today}`]),
+        ...plain(verification.check ? [`- ${verification.check}`] : []),
       ];
     case "person":
-      return ["only text changes: you judge it by reading the difference"];
+      return kept(["- only text changes: you judge it by reading the difference"]);
     case "substitute":
-      return [
-        `nothing here can fail in a test; checked instead: ${verification.check}`,
-        ...(known === null ? [] : [`the tests there are run too, with: ${command}`]),
-        ...today,
-      ];
+      return kept([
+        `- nothing here can fail in a test; checked instead: ${verification.check}`,
+        ...(known === null ? [] : [`- the tests there are run too, with: ${command}${today}`]),
+      ]);
   }
 }
 
-const testsToday = {
+function testsToday({ verdict, in_words: counts }: Context["evidence"]["runs"][number]): string {
+  const words = verdictsToday[verdict];
+  return counts === undefined ? words : words === "the tests pass" ? counts : `${words} (${counts})`;
+}
+
+const verdictsToday = {
   baseline: "the tests pass",
   "failing at baseline": "the tests fail, before anything is changed",
   red: "the new tests fail, as they must",

@@ -22,14 +22,17 @@ export const questionSchema = z.object({
 });
 
 export const solutionSchema = z.object({
-  title: z.string(),
+  title: z.string().describe("A person reads the whole solution before they approve it: it has at most 350 words."),
   architecture: z.string().describe("What will be built and how: at most 60 words."),
   decisions: z
     .array(z.object({ choice: z.string(), because: z.string().default(""), rejected: z.string().default("") }))
     .default([])
     .describe("A choice has at most 20 words, its reason at most 15."),
   tradeoffs: z.array(z.string()).default([]),
-  steps: z.array(z.string()).default([]),
+  steps: z
+    .array(z.string())
+    .default([])
+    .describe("At most 12 words each. A step names its tests, and not their cases."),
   risks: z.array(z.object({ risk: z.string(), mitigation: z.string().default("") })).default([]),
   assumptions: z
     .array(
@@ -44,7 +47,9 @@ export const solutionSchema = z.object({
     )
     .overwrite((list) => list.filter(({ text }, at) => list.findIndex((other) => isSameText(other.text, text)) === at))
     .default([])
-    .describe("The complete list, at most seven, each once. None repeats or contradicts a decision."),
+    .describe(
+      "The complete list, at most seven, each once, in 25 words with what happens if it is wrong. None repeats or contradicts a decision.",
+    ),
   dropped: z
     .array(z.object({ id: z.string(), because: z.string() }))
     .default([])

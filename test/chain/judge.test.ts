@@ -421,9 +421,7 @@ test("tests are a proof where the solution names the command that it makes", () 
   const made = { ...solution, verification: { ...solution.verification, command: "node --test" } };
   const [, shown] = decided(noCommand, presents, facts, made);
   expect(shown).toMatchObject({ event: "solution_presented" });
-  expect(shown?.event === "solution_presented" && shown.text).toContain(
-    "run with: node --test (made by this solution)",
-  );
+  expect(shown?.event === "solution_presented" && shown.text).toContain("with: node --test (made by this solution)");
 });
 
 test("tests are not a proof where none can be run", () => {

@@ -52,8 +52,8 @@ Commands:
 - npm install big (packages.example)
 
 Proof:
-- tests first, run with: npm test (node --test)
-- today: the tests pass
+- tests first, with: npm test; today: the tests pass
+- node --test
 
 Set aside:
 - run time: one user
@@ -101,15 +101,14 @@ What:
 None.
 
 Files:
-edit README.md (doc, about 1 line)
+edit README.md (doc, ~1 line)
 
 Decisions:
 - keep it
 
 Proof:
 - nothing here can fail in a test; checked instead: read it aloud
-- the tests there are run too, with: npm test
-- today: not run yet
+- the tests there are run too, with: npm test; today: not run yet
 
 Risks:
 - none at all`,
@@ -118,7 +117,7 @@ Risks:
     { ...bare, verification: { kind: "tests", check: "", command: "" } },
     inEngine(after(), { test_command: null }),
   );
-  expect(noCommand).toContain("- the tests there are, and no new ones, run with: no command found");
+  expect(noCommand).toContain("- the tests there are, and no new ones, with: no command found");
 });
 
 test("who approves a tiny solution, or one whose code may come first, reads what is left out", () => {
@@ -157,11 +156,11 @@ test("deletions, manifests, scripts and pipelines are kept on every screen, othe
   );
   const section = pageOf({ ...solution, files }, {}, after()).find(({ title }) => title === "Files");
   expect(section?.items.map(({ text, kept = false }) => [text, kept])).toEqual([
-    ["edit src/a.js (code, about 3 lines)", false],
-    ["edit package.json (code, about 3 lines)", true],
-    ["edit .github/workflows/ci.yml (code, about 3 lines)", true],
-    ["edit scripts/release.sh (code, about 3 lines)", true],
-    ["delete gone.js (code, about 3 lines)", true],
+    ["edit src/a.js (code, ~3 lines)", false],
+    ["edit package.json (code, ~3 lines)", true],
+    ["edit .github/workflows/ci.yml (code, ~3 lines)", true],
+    ["edit scripts/release.sh (code, ~3 lines)", true],
+    ["delete gone.js (code, ~3 lines)", true],
   ]);
 });
 

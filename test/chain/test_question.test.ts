@@ -70,7 +70,7 @@ test("a model proposes a command, the user says yes, and the tests run with it",
   await bench.say({ type: "answer", answers: { test_command: "ok" } });
   expect(await bench.run()).toMatchObject({ type: "needs_approval" });
   expect(bench.chain.context.engine.test_command).toEqual(["sh", "quick.sh"]);
-  expect(bench.chain.context.solution?.text).toContain("run with: sh quick.sh (as you said)");
+  expect(bench.chain.context.solution?.text).toContain("with: sh quick.sh (as you said)");
   await bench.chain.close();
 });
 
@@ -90,7 +90,7 @@ test("a solution that is reported with the command its tests need is presented o
   await bench.say({ type: "answer", answers: { test_command: "yes" } });
   const ending = await bench.run();
   expect(ending).toMatchObject({ type: "needs_approval" });
-  expect(ending.type === "needs_approval" && ending.presented.text).toContain("run with: sh quick.sh");
+  expect(ending.type === "needs_approval" && ending.presented.text).toContain("with: sh quick.sh");
   expect(bench.requests).toHaveLength(calls);
   await bench.chain.close();
 });
@@ -103,7 +103,7 @@ test("a person who only corrects the test command at the approval is shown the s
   const ending = await bench.run();
   expect(ending).toMatchObject({ type: "needs_approval" });
   expect(bench.requests).toHaveLength(calls);
-  expect(ending.type === "needs_approval" && ending.presented.text).toContain("run with: make check");
+  expect(ending.type === "needs_approval" && ending.presented.text).toContain("with: make check");
   await bench.chain.close();
 });
 

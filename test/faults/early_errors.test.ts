@@ -26,8 +26,7 @@ Move it away, or name another folder: --home <folder>
 `;
 const unusable = (name: string, code: string) =>
   `BESIDE/${name} cannot be used (${code}). Nothing was changed.\nName another path, or repair this one, then go on: type the same again.\n`;
-const rehearsal =
-  "A rehearsal: the model's replies are recorded; the engine, the tools, the files and the tests are real.\n";
+const rehearsal = "A rehearsal: the model's replies are recorded; engine, tools, files and tests are real.\n";
 
 test.for<[argv: string[], env: Record<string, string>, code: number, stderr: string]>([
   [["status", "--home=BESIDE/file"], {}, 64, notFolder("file")],

@@ -285,7 +285,7 @@ test("above a question about the test command the command is not told once more"
   expect(clarifying.output).toContain("Tests: sh check.sh");
 });
 
-test("at the page v shows all, short words are asked about, and an assumption is answered by its number", async () => {
+test("at the page v shows the rest, short words are asked about, and an assumption is answered by its number", async () => {
   const place = placeWith(quickApp);
   const assumptions = ["Numbers are small.", "Two are enough."].map((text) => ({ text, if_wrong: "More work." }));
   const { code, output } = await type(
@@ -306,7 +306,7 @@ test("at the page v shows all, short words are asked about, and an assumption is
       }),
     ],
     [asked("Approve this approach? [Y/n/v], or say what should change"), ""],
-    ["everything that you approve", `v${enter}`],
+    ["v: more of risks, tradeoffs", `v${enter}`],
     [approval, `hm${enter}`],
     ["Type y, n, v, more-info", `\x7f\x7fA1: no, they are big${enter}`],
     ["Changed since the last page", ""],

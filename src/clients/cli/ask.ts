@@ -85,11 +85,16 @@ export type Verdict =
   | { readonly type: "show" };
 
 /** `[Y/n/v]`; "more-info" asks for a question, and any other words are taken as what should change. */
-export async function askApproval(assumptions: readonly string[], asker: Asker): Said<Verdict> {
+export async function askApproval(
+  assumptions: readonly string[],
+  left: readonly string[],
+  asker: Asker,
+): Said<Verdict> {
   const [first] = assumptions;
-  const more = first ? `\nAn assumption is answered by its number ("${first}: no, …"); "all ok" confirms all.` : "";
+  const rest = left.length > 0 ? `more of ${left.join(", ").toLowerCase()}` : "all of it in one text";
+  const more = first ? ` · "${first}: no, …" or "all ok"` : "";
   const word = await asker.text({
-    message: `Approve this approach? [Y/n/v], or say what should change\nv: shows what is left out, and then everything that you approve${more}`,
+    message: `Approve this approach? [Y/n/v], or say what should change\nv: ${rest}${more}`,
     placeholder: "Y",
     validate: (value) => problemOf(value ?? "", assumptions),
   });

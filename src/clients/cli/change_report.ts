@@ -110,9 +110,7 @@ export function testsLine({
   test_runs,
 }: Pick<ChainStands, "tests" | "test_runs">): string {
   if (command === null) return "Tests: no command was found, so the solution will name one.";
-  const correct = /^(?:found|the command)/.test(found_in)
-    ? ". If that is wrong, add to any answer: tests run with …"
-    : "";
+  const correct = /^(?:found|the command)/.test(found_in) ? ". If wrong, add: tests run with …" : "";
   const last = test_runs.at(-1)?.in_words;
   return `Tests: ${command}${found_in ? ` (${found_in})` : ""}${last ? `: ${last}` : ""}${correct}`;
 }

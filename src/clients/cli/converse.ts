@@ -14,11 +14,11 @@ import type { Order } from "./arguments.ts";
 import * as questions from "./ask.ts";
 import type { Asker, Decision } from "./ask.ts";
 import { rewindText, testsLine, type ChainStands } from "./change_report.ts";
-import { narrate } from "./narrate.ts";
+import { isBeforeApproval, narrate } from "./narrate.ts";
 import { flagsAgain } from "./next.ts";
 import { foundLines, offerLines } from "./pattern_report.ts";
-import { approvalLines, assumptionsOn, headLine, pageLines, restLines, type Seen } from "./page.ts";
-import type { Live } from "./progress.ts";
+import { approvalLines, assumptionsOn, headLine, restLines, restOf, type Seen } from "./page.ts";
+import { isTried, type Live } from "./progress.ts";
 import { lossText, type Offer } from "./recover_report.ts";
 import { standing } from "./report.ts";
 import { fit } from "./status_report.ts";
@@ -93,7 +93,9 @@ function callerAt(order: Order, { live, screen, signal, asker, onLine, onProgres
     listen(line, context) {
       onLine?.(line, context);
       live.line(line, context);
-      if (!isShownElsewhere(line, asker !== undefined, isUnseen)) narrate(line, screen, false, live.looked(line));
+      const isAnswer = line.type === "event" && line.event === "report_recorded" && isAnswered(line.report, context);
+      if (!isAnswer && !isShownElsewhere(line, asker !== undefined, isUnseen))
+        narrate(line, screen, false, live.looked(line));
       if (isUnheard(line) && (options.replay !== undefined || isRehearsal))
         screen.print(screen.style("yellow", `  ! ${unheardText}`));
     },
@@ -201,7 +203,7 @@ async function converse(
   const { screen } = desk;
   const { budget_usd, budget_tokens, answers, approve_policy } = order.input;
   const kept = { budget_usd, budget_tokens, answers, approve_policy };
-  let seen: Seen = { operation: order.operation.name, solution: null, page: null };
+  let seen: Seen = { operation: order.operation.name, solution: null, page: null, read: new Set() };
   let outcome = first;
   for (;;) {
     const { data } = outcome;
@@ -230,7 +232,7 @@ async function converse(
     if (!("needs" in data) && data.ending.type === "needs_approval") {
       const { presented, page } = data.ending;
       seen = {
-        operation: name,
+        ...seen,
         solution: presented.hash,
         page: { title: presented.solution.title, sections: page.sections },
       };
@@ -322,15 +324,16 @@ async function askSolution(
   if (presented.standing === "approved") return "nothing to ask";
   const lines = approvalLines(data, screen.columns, screen.style, seen);
   screen.print(["", ...lines].join("\n"));
-  const page = pageLines(data, screen.columns, screen.style);
-  let rest = lines.slice(-page.length).join() === page.join() ? restLines(data, screen.columns, screen.style) : [];
   for (;;) {
-    const said = await questions.askApproval(assumptionsOn(data), asker);
+    const rest = restOf(data, screen.columns, seen.read);
+    const titles = rest.map(({ title }) => title);
+    const said = await questions.askApproval(assumptionsOn(data), titles, asker);
     if (said === undefined) return "left";
     if (said.type === "show") {
       const whole = wrap(harmless(presented.text), screen.columns, "  ");
-      screen.print(`\n${rest.length > 0 ? rest.join("\n") : whole}\n`);
-      rest = [];
+      const left = restLines(rest, screen.columns, screen.style).join("\n");
+      screen.print(`\n${rest.length > 0 ? left : whole}\n`);
+      for (const { items } of rest) for (const one of items) seen.read.add(one.whole);
       continue;
     }
     const { type, ...input } = said;
@@ -344,9 +347,14 @@ function isUnheard(line: ChainLine): boolean {
   return line.event === "permission_refused" || (line.event === "permission_given" && line.edited !== undefined);
 }
 
+/** A report that answers a person's question is shown whole above the approval. */
+function isAnswered({ summary }: { readonly summary: string }, { engine }: Parameters<Caller["listen"]>[1]): boolean {
+  return engine.asked?.answer?.startsWith(summary.trim()) === true;
+}
+
 /** What is told otherwise: a person at a terminal is asked about it or typed it, or a question or the result shows it. */
 function isShownElsewhere(line: ChainLine, interactive: boolean, isUnseen: boolean): boolean {
-  if (line.type !== "event") return false;
+  if (line.type !== "event") return interactive && isTried(line);
   if (line.event === "solution_presented") return !isUnseen;
   if (!interactive) return false;
   switch (line.event) {
@@ -360,11 +368,16 @@ function isShownElsewhere(line: ChainLine, interactive: boolean, isUnseen: boole
       return line.by.kind === "person";
     case "permission_refused":
       return line.question;
-    // The page names its phase, and what the tests say today.
+    // The page names its phase and size, and what the tests say today.
     case "phase_changed":
       return !isUnseen && line.to === "solution-approval";
     case "tests_judged":
       return !isUnseen && line.verdict === "baseline";
+    case "size_changed":
+      return !isUnseen && line.to === "tiny";
+    // The row of its report names the prompt.
+    case "prompts_queued":
+      return line.prompts.every(isBeforeApproval);
     default:
       return false;
   }

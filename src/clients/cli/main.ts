@@ -140,9 +140,7 @@ function currentFolder(): string {
 
 /** Says that the model is recorded; without a terminal the rehearsal answers and approves itself, and says so. */
 function rehearse(order: Order, interactive: boolean, screen: Screen): Order {
-  screen.print(
-    "A rehearsal: the model's replies are recorded; the engine, the tools, the files and the tests are real.",
-  );
+  screen.print("A rehearsal: the model's replies are recorded; engine, tools, files and tests are real.");
   if (interactive || (order.given.has("answers") && order.given.has("approve-policy"))) return order;
   screen.print(`No terminal to ask on: going on with --answers ${demoAnswers} --approve-policy auto`);
   return { ...order, input: { answers: demoAnswers, ...order.input, approve_policy: "auto" } };

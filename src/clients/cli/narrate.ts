@@ -19,7 +19,7 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
   switch (line.event) {
     case "chain_started":
       screen.print(
-        `${style("bold", wrap(harmless(line.goal), screen.columns, ""))}${line.size === "tiny" ? style("dim", "  (tiny)") : ""}`,
+        `${style("bold", inOneRow(harmless(line.goal), screen.columns - 8))}${line.size === "tiny" ? style("dim", "  (tiny)") : ""}`,
       );
       if (line.worktree) say("·", `Works in a git worktree of its own: ${line.worktree.path}`);
       if (line.worktree?.dirty) say("!", "What you have not committed is not in it.");
@@ -32,6 +32,8 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
           : "What a context file knows is taken over.",
       );
     case "decision_taken":
+      // Before anything is approved, what comes of it stands right below: a heading, a report, a question or the page.
+      if (!isWhole && isBeforeApproval(line)) return undefined;
       return say("→", isWhole ? line.action.say : inOneRow(line.action.say, screen.columns - 4));
     case "report_recorded":
       for (const [mark, text] of reportLines(line, screen.columns - 4, looked)) say(mark, text);
@@ -63,7 +65,8 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return line.how === "command" ? say("·", `Tests run with ${commandOf(line.argv)} from now on.`) : undefined;
     case "phase_changed": {
       const name = title(line.to);
-      const head = wrap(name + (line.focus ? `  focus: ${harmless(line.focus)}` : ""), screen.columns, "");
+      const why = ` · ${line.focus ? `focus: ${line.focus}` : line.reason}`;
+      const head = inOneRow(name + harmless(areasInWords(why)), screen.columns);
       return screen.print(`\n${style("bold", name)}${style("dim", head.slice(name.length))}`);
     }
     case "gate_refused":
@@ -202,6 +205,12 @@ function colourOf(mark: string): Style | undefined {
 function withAreasInWords(reason: string): string {
   return reason.replaceAll(/(?<=^Confidence in |^"|uncertainty ")\w+/g, inWords);
 }
+
+/** A step of a phase in which nothing may be written yet. */
+export const isBeforeApproval = ({ key }: { readonly key: string }) => !key.startsWith("implementation/");
+
+/** "logout_of_tokens blocks" → "logout of tokens blocks" */
+const areasInWords = (text: string) => text.replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, inWords);
 
 type Judged = Extract<ChainLine, { event: "tests_judged" }>;
 

@@ -1,7 +1,8 @@
 import { title } from "./narrate.ts";
 import { cutWords, harmless, wrap, type Screen } from "./terminal.ts";
 import { markWords } from "../../util/word_diff.ts";
-import { money, percent } from "./values.ts";
+import { sureText } from "./status_report.ts";
+import { money } from "./values.ts";
 import type { ChainStands } from "./change_report.ts";
 
 type Waiting = Extract<ChainStands["ending"], { type: "needs_approval" }>;
@@ -10,9 +11,11 @@ type Page = NonNullable<Waiting["page"]["before"]>;
 type MarkedItem = Section["items"][number] & { readonly mark?: "+" | "−" | "~"; readonly words?: string };
 type MarkedSection = Omit<Section, "items"> & { readonly items: readonly MarkedItem[] };
 type Style = Screen["style"];
+/** What of a section no page showed. `whole`: an item together with what was shown of it. */
+export type Rest = Omit<Section, "items"> & { readonly items: readonly { text: string; whole: string }[] };
 
 /** With the question below it, the page fits a terminal of 40 lines. */
-const rows = 36;
+const rows = 35;
 const noStyle: Style = (_, text) => text;
 
 /** `Chain 001 · Solution approval · Add JWT authentication to my app` */
@@ -23,38 +26,27 @@ export function headLine({ chain_id: id, phase, goal }: ChainStands, columns: nu
 
 /** All that a person must see to judge a solution, on one screen. What does not fit is shortened, and `v` shows it. */
 export function pageLines(data: ChainStands, columns: number, style: Style = noStyle): string[] {
-  return screenOf(data, columns, style, null).lines;
+  const { title: own } = approvalOf(data).presented.solution;
+  const body = bodyOf(data, columns, style).lines;
+  return [headLine(data, columns, style), `  ${style("bold", harmless(own))}`, ...body, ...footLines(data)];
 }
 
-/** What `v` shows first below such a page: all that the page shortened or left out, whole. Together they are everything. */
-export function restLines(data: ChainStands, columns: number, style: Style = noStyle): string[] {
-  return screenOf(data, columns, style, null).left.flatMap(({ title: name, texts }) => [
-    `  ${style("bold", name)}`,
-    ...texts.map((text) => wrap(harmless(text), columns, "    ")),
-  ]);
+/** What `v` shows first: all that the page shortened or left out, without what it showed. Together they are everything. */
+export function restOf(data: ChainStands, columns: number, read: ReadonlySet<string>): Rest[] {
+  const rest = approvalOf(data).page.sections.filter((one) => one.rest);
+  const left = [...bodyOf(data, columns).left, ...rest.map((one) => ({ ...one, items: one.items.map(unshown("")) }))];
+  return left
+    .map((one) => ({ ...one, items: one.items.filter(({ whole }) => !read.has(whole)) }))
+    .filter(({ items }) => items.length > 0);
 }
 
-/** `old`: the page that was seen before. What differs from it is marked. */
-function screenOf(data: ChainStands, columns: number, style: Style, old: Page | null) {
-  const { page, presented } = approvalOf(data);
-  const all: readonly MarkedSection[] = old ? compared(old, pageOf(data)) : page.sections;
-  const shown = all.flatMap((one) => {
-    const items = one.items.filter(({ mark }) => mark !== "−");
-    return one.rest || one.title === "Title" || items.length === 0 ? [] : [{ ...one, items }];
-  });
-  const { title: own } = presented.solution;
-  const mark = old === null || old.title === own ? " " : "~";
-  const head = [headLine(data, columns, style), `${mark} ${style("bold", harmless(own))}`];
-  const foot = footLines(data);
-  const body = fitted(shown, rows - head.length - foot.length - 1, columns, style);
-  const gone = all.flatMap(({ items }) => items.filter((one) => one.mark === "−")).length;
-  const legend = old ? `~ changed, + new, ${gone} gone · ` : "";
-  const rest = page.sections.filter((one) => one.rest);
-  const left = [...body.left, ...rest.map(({ title: name, items }) => ({ title: name, texts: textsOf(items) }))];
-  const more = old ? "everything that you approve" : "the rest of what you approve";
-  const isShort = left.length > 0 || old !== null;
-  const lines = [...head, ...body.lines, ...foot, ...(isShort ? [style("dim", `  ${legend}v shows ${more}`)] : [])];
-  return { lines, left };
+export function restLines(rest: readonly Rest[], columns: number, style: Style = noStyle): string[] {
+  return fitted(rest, Infinity, columns, style).lines;
+}
+
+function bodyOf(data: ChainStands, columns: number, style: Style = noStyle) {
+  const shown = approvalOf(data).page.sections.filter((one) => !one.rest);
+  return fitted(shown, rows - 3 - footLines(data).length, columns, style);
 }
 
 /** Operations after which a person has seen the page before. */
@@ -65,27 +57,30 @@ export interface Seen {
   readonly operation: string;
   readonly solution: string | null;
   readonly page: Page | null;
+  /** The items that `v` showed. */
+  readonly read: Set<string>;
 }
 
 /**
  * What is shown before an approval is asked for: the page; after a change only what is different; after a question only
  * the answer, if the solution stays.
  */
-export function approvalLines(data: ChainStands, columns: number, style: Style, seen: Seen): string[] {
+export function approvalLines(data: ChainStands, columns: number, style: Style, seen: Omit<Seen, "read">): string[] {
   const { page, presented } = approvalOf(data);
   const { asked } = page;
   const { operation } = seen;
   const answer =
     operation === "ask" && asked !== null && asked.answer !== null
-      ? [wrap(harmless(asked.answer), columns, "  │ "), ""]
+      ? // What its author adds stands in the log.
+        [wrap(harmless(asked.answer.split("\n")[0]!), columns, "  │ "), ""]
       : [];
   if (seen.solution === presented.hash || (answer.length > 0 && asked?.solution === presented.hash))
-    return [...answer, ...footLines(data)];
+    return [...answer, ...(operation === "change" ? [unchanged] : []), ...footLines(data)];
   const old = seen.page ?? (aboutPage.includes(operation) ? page.before : null);
   return [...answer, ...(old ? differenceLines(data, old, columns, style) : pageLines(data, columns, style))];
 }
 
-/** Only what differs from the page before. If that is longer than the page, the page itself with marks. */
+/** Only what differs from the page before. If that is longer than the page, the page itself. */
 function differenceLines(data: ChainStands, old: Page, columns: number, style: Style): string[] {
   const changes = compared(old, pageOf(data)).flatMap((one) => {
     const items = one.items.flatMap(({ text, words, mark, short }): MarkedItem[] => {
@@ -95,18 +90,17 @@ function differenceLines(data: ChainStands, old: Page, columns: number, style: S
     });
     return items.length === 0 ? [] : [{ title: one.title, items }];
   });
-  const head = headLine(data, columns, style);
-  if (changes.length === 0) return [head, "  Nothing changed since the last page.", costLine(data)];
+  if (changes.length === 0) return [unchanged, costLine(data)];
   const lines = [
-    head,
     "  Changed since the last page (+ new, − gone, ~ changed):",
     ...fitted(changes, Infinity, columns, style).lines,
     costLine(data),
-    style("dim", "  v shows everything that you approve"),
   ];
-  const whole = screenOf(data, columns, style, old).lines;
-  return lines.length <= whole.length ? lines : whole;
+  const whole = pageLines(data, columns, style);
+  return lines.length <= whole.length ? lines : ["  Most of it changed, so this is the whole page:", ...whole];
 }
+
+const unchanged = "  Nothing changed since the last page.";
 
 /** No title of a section is longer. */
 const titleWidth = "Dropped assumptions".length + 4;
@@ -132,7 +126,7 @@ function compared(old: Page, now: Page): MarkedSection[] {
         .filter((other) => name !== "Files" || pathOf(other) === pathOf(one))
         .map((other) => ({ other, ...markWords(harmless(other.text), harmless(one.text)) }))
         .sort((first, second) => second.share - first.share)[0];
-      if (!likely || likely.share < 0.45 || likely.marks > 2) return { ...one, mark: "+" };
+      if (!likely || likely.share < 0.45 || likely.marks > 2 + one.text.length / 200) return { ...one, mark: "+" };
       left.splice(left.indexOf(likely.other), 1);
       return { ...one, mark: "~", words: likely.text };
     });
@@ -174,17 +168,22 @@ function footLines(data: ChainStands): string[] {
 function costLine({ cost, confidence, ending }: ChainStands): string {
   const expected = ending.type === "needs_approval" ? ending.page.expected_usd : null;
   const more = expected === null ? "" : `, about ${money(expected)} more expected`;
-  return `  Cost ${money(cost.usd)} so far${more} · confidence ${percent(confidence["overall"] ?? 0)}`;
+  return `  Cost ${money(cost.usd)} so far${more} · confidence ${sureText(confidence)}`;
 }
 
-const textsOf = (items: readonly { readonly text: string }[]) => items.map(({ text }) => text);
+/** "- Redis", of "- Redis. Why: it is there" → "- Redis … Why: it is there" */
+const unshown =
+  (shown: string) =>
+  ({ text }: { readonly text: string }) => {
+    const start = text.startsWith(shown) ? shown : "";
+    const left = text.slice(start.length).replace(/^[.,;: ]+/, "");
+    return { text: start === "" ? text : `${cutWords(start, 40).replace(/ ?…$/, "")} … ${left}`, whole: text };
+  };
 
 interface Item {
   readonly text: string;
   readonly lines: readonly string[];
   readonly kept: boolean;
-  /** Its text is longer than the lines show. */
-  readonly isShort: boolean;
   readonly isMarked: boolean;
   /** How many of its lines are shown. */
   rows: number;
@@ -202,14 +201,13 @@ function fitted(sections: readonly MarkedSection[], room: number, columns: numbe
       const forms = short.map((one) => wrap(harmless(one), columns, indent).split("\n"));
       const lines = forms.find(({ length }) => length <= forms.at(-1)!.length)!;
       if (mark !== undefined) lines[0] = `${indent.slice(2)}${mark} ${lines[0]!.slice(indent.length)}`;
-      const isShort = !short.includes(text) || lines !== forms[0];
-      return { text, lines, kept, isShort, isMarked: mark !== undefined, rows: lines.length };
+      return { text, lines, kept, isMarked: mark !== undefined, rows: lines.length };
     }),
   }));
   const render = () =>
     all.flatMap(({ name, items }) => {
       const left = items.filter(({ rows: shown }) => shown === 0).length;
-      const lines = items.flatMap((one) => linesOf(one, columns));
+      const lines = besideEachOther(items, columns);
       const more = `… ${left} more`;
       const last = `${lines.at(-1) ?? ""}  ${more}`;
       if (left > 0 && last.length <= columns) lines.splice(-1, 1, last);
@@ -225,10 +223,31 @@ function fitted(sections: readonly MarkedSection[], room: number, columns: numbe
     if (alone && others.length === 0) alone.rows = 1;
   }
   const left = all.flatMap(({ name, items }) => {
-    const cut = items.filter(({ lines, isShort, rows: shown }) => isShort || shown < lines.length);
-    return cut.length === 0 ? [] : [{ title: name, texts: textsOf(cut) }];
+    const cut = items.flatMap((one) => {
+      const shown = linesOf(one, columns)
+        .map((line) => line.trim())
+        .join(" ")
+        .replace(/ …$/, "");
+      return shown === harmless(one.text) ? [] : [unshown(shown)(one)];
+    });
+    return cut.length === 0 ? [] : [{ title: name, items: cut }];
   });
   return { lines: render(), left };
+}
+
+/** Short items share a row. An item that changed, or that is answered by its number, has rows of its own. */
+function besideEachOther(items: readonly Item[], columns: number): string[] {
+  const lines: string[] = [];
+  let isShort = false;
+  for (const one of items) {
+    const own = linesOf(one, columns);
+    const wasShort = isShort;
+    isShort = own.length === 1 && !one.isMarked && !/^A\d/.test(one.text);
+    const joined = `${lines.at(-1)}  ${own[0]?.trimStart()}`;
+    if (wasShort && isShort && joined.length <= columns) lines.splice(-1, 1, joined);
+    else lines.push(...own);
+  }
+  return lines;
 }
 
 function linesOf({ lines, rows: shown }: Item, columns: number): string[] {
@@ -261,7 +280,7 @@ function dropLast(sections: Sections): boolean {
     return { open, weight: open.length - (spared[name] ?? 0) };
   });
   const longest = lists.filter(({ open }) => open.length > 1).sort((one, other) => other.weight - one.weight)[0];
-  const last = longest?.open.findLast(({ isMarked }) => !isMarked) ?? longest?.open.at(-1);
+  const last = longest?.open.at(-1);
   if (last) last.rows = 0;
   return last !== undefined;
 }

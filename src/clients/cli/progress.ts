@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Caller, ChainLine, Progress } from "../../operations/operation.ts";
 import { count } from "../../util/count.ts";
+import { isBeforeApproval } from "./narrate.ts";
 import { harmless, wrap, type Screen } from "./terminal.ts";
 import { percent } from "./values.ts";
 
@@ -91,15 +92,24 @@ export function openLive(screen: Screen, now: () => number, cwd: string): Live {
       totals = `$${costs.estimated_cost.toFixed(2)}${budget === null ? "" : ` of $${budget.toFixed(2)}`} · ${tokens} tokens${scores["overall"] ? ` · confidence ${percent(scores["overall"])}` : ""}`;
       // What is begun next is drawn over it before the next tick, so that nothing flickers.
       if (line.type === "result") doing.delete(line.key);
-      if (line.type !== "result" || line.effect !== "tool") return;
-      const seen = line.seen.map(({ kind, ref }) => `${kind} ${ref.replace(/:\d+-\d+$/, "")}`);
+      if (line.type !== "result" || line.effect === "model") return;
+      const seen =
+        line.effect === "tool"
+          ? line.seen.map(({ kind, ref }) => `${kind} ${ref.replace(/:\d+-\d+$/, "")}`)
+          : isTried(line)
+            ? [`command ${line.call}`]
+            : [];
       looks.set(line.key, new Set([...(looks.get(line.key) ?? []), ...seen]));
     },
     looked(line) {
       const seen = [...("key" in line ? (looks.get(line.key) ?? []) : [])];
-      const [files, searches] = ["file ", "search "].map((kind) => seen.filter((one) => one.startsWith(kind)).length);
-      const read = files ? [`read ${count(files, "file")}`] : [];
-      const counts = searches ? [...read, count(searches, "search", "searches")] : read;
+      const many = (kind: string) => seen.filter((one) => one.startsWith(`${kind} `)).length;
+      const [files, searches, tried] = [many("file"), many("search"), many("command")];
+      const counts = [
+        ...(files ? [`read ${count(files, "file")}`] : []),
+        ...(searches ? [count(searches, "search", "searches")] : []),
+        ...(tried ? [`tried ${count(tried, "command")}`] : []),
+      ];
       return counts.length > 0 ? ` (${counts.join(", ")})` : "";
     },
     stop() {
@@ -109,6 +119,11 @@ export function openLive(screen: Screen, now: () => number, cwd: string): Live {
       draw();
     },
   };
+}
+
+/** A command that a prompt tried before anything was approved, where it could write nothing. */
+export function isTried(line: ChainLine): boolean {
+  return line.type === "result" && line.effect === "command" && line.told !== undefined && isBeforeApproval(line);
 }
 
 function doingText({ text, since, characters }: Doing, now: number): string {

@@ -177,7 +177,7 @@ function chainText(
       const isTold = before !== null || (operation === "ask" && asked !== null);
       if (isTold && ["ask", "change", "answer"].includes(operation)) {
         const news = approvalLines(data, columns, (_, text) => text, { operation, solution: null, page: null });
-        lines.push(...(news.includes(head) ? news : [head, "", ...news]));
+        lines.push(head, "", ...news);
       } else lines.push(head, "", wrap(presented.text, columns, "  "));
       if (presented.standing === "approved") {
         lines.push("", `It was approved. Go on: ${commandLine("resume", { chain: id }, flags)}`);

@@ -4,7 +4,6 @@ import { percent } from "./values.ts";
 
 type Recorded = Extract<ChainLine, { event: "report_recorded" }>;
 type Report = Recorded["report"];
-type Uncertainty = NonNullable<Report["uncertainties"]>[number];
 
 /** A line of the story: its mark, and its text before it is wrapped. */
 export type StoryLine = readonly [mark: string, text: string];
@@ -12,28 +11,44 @@ export type StoryLine = readonly [mark: string, text: string];
 const mostDiscoveries = 3;
 
 /**
- * What a person is told of a report at once. Findings and steps to do by hand are told in full. All else is told in one
- * row of so many columns, because `log` shows the whole report; a sentence of a review may take two.
+ * What a person is told of a report at once. Findings and steps to do by hand are told in full. What is in doubt, what was
+ * found, and what it comes to take one row of so many columns, or two if one is too short: `log` shows the whole report.
  */
-export function reportLines(recorded: Recorded, columns: number, looked: string): StoryLine[] {
-  const { prompt, report, counted } = recorded;
-  const { discovered = [], findings = [] } = report;
-  const steps = discovered.filter(({ key }) => key === "manual_steps").flatMap(({ value }) => value);
-  const others = discovered.filter(({ key }) => key !== "manual_steps").slice(0, mostDiscoveries);
-  const found = others.map(({ key, value }) => `${inWords(key)}: ${[value].flat().join(", ")}`);
+export function reportLines(
+  { prompt, report, counted, key, shut }: Recorded,
+  columns: number,
+  looked: string,
+): StoryLine[] {
+  const { discovered = [], findings = [], uncertainties = [] } = report;
+  const isReview = key.startsWith("implementation/");
+  const steps = discovered.filter(({ key: name }) => name === "manual_steps").flatMap(({ value }) => value);
+  const others = discovered.filter(({ key: name }) => name !== "manual_steps").slice(0, mostDiscoveries);
+  const found = others.map(({ key: name, value }) => `${inWords(name)}: ${[value].flat().join(", ")}`);
   const lowered = counted.filter(({ score, claimed }) => score < claimed);
-  const summary = `${prompt}${looked}: ${report.summary.trim().replaceAll(/\s+/g, " ")}`;
-  const row = (mark: string, text: string): StoryLine => [mark, inOneRow(text, columns)];
-  return [
-    [reportMark(recorded), isReview(recorded) ? wholeSentences(summary, columns) : inOneRow(summary, columns)],
-    ...(found.length === 0 ? [] : [row("·", besideEachOther(found, columns))]),
-    ...doubtTexts(report).map((text) => row("·", text)),
-    ...lowered.map(({ area, score, claimed }) =>
-      row("!", `${inWords(area)} counts as ${percent(score)}: the report says ${percent(claimed)} without evidence`),
+  const doubts = [
+    ...doubtTexts(report),
+    ...lowered.map(
+      ({ area, score, claimed }) =>
+        `${inWords(area)} counts as ${percent(score)}: the report says ${percent(claimed)} without evidence`,
     ),
+  ];
+  const head = `${prompt}${looked}: `;
+  const used = head.length + doubts.join(" · ").length + 3;
+  const rows = used + Math.min(28 * found.length, found.join(" · ").length) > columns ? 2 : 1;
+  const room = rows * columns - (rows - 1) * 12;
+  const texts = found.length === 0 ? doubts : [...doubts, besideEachOther(found, room - used)];
+  const isFull = texts.length > 0 && rows > 1;
+  const said = head + (isFull ? texts : [...texts, report.summary]).join(" · ").trim().replaceAll(/\s+/g, " ");
+  // ✗: a gate stays shut, or a review stops the work.
+  const stops =
+    shut ||
+    findings.some(({ severity }) => severity === "blocking") ||
+    (isReview && uncertainties.some(({ blocking, resolved }) => blocking && !resolved));
+  return [
+    [stops ? "✗" : "✓", isReview ? wholeSentences(said, columns) : inOneRow(said, room)],
     ...findings.map((finding): StoryLine => [finding.severity === "blocking" ? "✗" : "!", findingText(finding)]),
     ...(steps.length === 0 ? [] : [["·", stepsText(steps)] as const]),
-    ...uncheckedIn(report).map((text) => row("!", `not checked: ${text}`)),
+    ...uncheckedIn(report).map((text): StoryLine => ["!", inOneRow(`not checked: ${text}`, columns)]),
   ];
 }
 
@@ -106,32 +121,17 @@ export function inWords(name: string): string {
   return name.replaceAll("_", " ");
 }
 
-const isReview = ({ key }: Recorded) => key.startsWith("implementation/");
-
-/** ✗: a gate stays shut, or a review stops the work. */
-function reportMark(recorded: Recorded): string {
-  const { report, shut } = recorded;
-  const { uncertainties = [], findings = [] } = report;
-  const stops =
-    findings.some(({ severity }) => severity === "blocking") ||
-    (isReview(recorded) && uncertainties.some(({ blocking, resolved }) => blocking && !resolved));
-  return shut || stops ? "✗" : "✓";
-}
-
 /** Only the user can settle it: not specified. Something was assumed: unclear. Otherwise nobody knows it yet. */
 function doubtTexts({ uncertainties = [], questions = [] }: Report): string[] {
-  const open = uncertainties.filter(({ resolved }) => !resolved);
-  const isAsked = ({ area }: Uncertainty) => questions.some(({ id, settles }) => id === area || settles === area);
-  const asked = open.filter(isAsked).map(({ area }) => inWords(area));
-  const others = open.filter((one) => !isAsked(one));
-  return [
-    ...(asked.length === 0 ? [] : [`NOT SPECIFIED: ${asked.join(", ")}`]),
-    ...others.map(({ area, confidence, blocking, resolution }) => {
-      const kind = confidence < 0.4 ? "UNKNOWN" : "UNCLEAR";
-      if (blocking || !resolution) return `${kind}${blocking ? ", to be settled first" : ""}: ${inWords(area)}`;
-      return `${kind}, so assumed: ${resolution} (${inWords(area)})`;
-    }),
-  ];
+  const kinds: Record<string, string[]> = {};
+  for (const { area, confidence, blocking, resolution, resolved } of uncertainties) {
+    if (resolved) continue;
+    const isAsked = questions.some(({ id, settles }) => id === area || settles === area);
+    const known = confidence < 0.4 ? "UNKNOWN" : "UNCLEAR";
+    const then = blocking ? ", to be settled first" : resolution ? ", so assumed" : "";
+    (kinds[isAsked ? "NOT SPECIFIED" : known + then] ??= []).push(inWords(area));
+  }
+  return Object.entries(kinds).map(([kind, areas]) => `${kind}: ${areas.join(", ")}`);
 }
 
 function findingText({ id, severity, where, what, trigger }: NonNullable<Report["findings"]>[number]): string {

@@ -220,5 +220,5 @@ function scriptOf(argv: readonly string[], options: SandboxOptions, session: Ses
 function detailOf(session: SessionFolder): string {
   const by = process.platform === "linux" ? "bubblewrap" : "seatbelt";
   const unbounded = process.getuid?.() === 0 && session.group === null ? ", number of processes not bounded" : "";
-  return `${by}, no network; commands write nothing before you approve, and then only in this folder${unbounded}`;
+  return `${by}, no network; commands write only here, and only once you approve${unbounded}`;
 }

@@ -60,7 +60,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       `${words}  (tiny)\n\nRequirements clarification`,
     ],
     "an import": [event("imported", { context: {}, parts: [] }), "  · What a context file knows is taken over."],
-    "a decision": [event("decision_taken", { key: "k", action: say }), `  → ${words}`],
+    "a decision": [event("decision_taken", { key: "implementation/2/controller", action: say }), `  → ${words}`],
     "a report": [
       event("report_recorded", {
         key: "k",
@@ -83,7 +83,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
         moved: true,
         grounded: true,
       }),
-      `  ✓ p: ${words}\n  ! requirements counts as 60%: the report says 95%…`,
+      `  ✓ p: requirements counts as 60%: the report says 95%\n    without evidence`,
     ],
     "a report of what could not be looked at": [
       event("report_recorded", {
@@ -118,7 +118,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
           notes: [{ kind: "not_checked", text: "the network" }],
         },
       }),
-      `  ✗ p: ${words}\n  · UNKNOWN, to be settled first: secrets\n  ! not checked: the network`,
+      `  ✗ p: UNKNOWN, to be settled first: secrets · ${words}\n  ! not checked: the network`,
     ],
     "a review with a finding that must be fixed": [
       event("report_recorded", {
@@ -156,7 +156,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
           ],
         },
       }),
-      `  ✓ p: ${words}\n  · UNKNOWN: speed`,
+      `  ✓ p: UNKNOWN: speed · ${words}`,
     ],
     "a report of what is not clear": [
       event("report_recorded", {
@@ -170,7 +170,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
           ],
         },
       }),
-      `  ✓ p: ${words}\n  · NOT SPECIFIED: key order\n  · UNCLEAR, so assumed: ten rows (page size)`,
+      `  ✓ p: NOT SPECIFIED: key order · UNCLEAR, so assumed: page\n    size`,
     ],
     "a discovery with its three main findings": [
       event("report_recorded", {
@@ -185,7 +185,7 @@ function story(words: string): Record<string, [ChainEvent, string]> {
           ],
         },
       }),
-      `  ✓ p: ${words}\n  · entry points:… · stack: ${words} · clock: moved by…`,
+      `  ✓ p: entry points: a.js, b.js · stack: ${words} · clock:\n    moved by tests`,
     ],
     "a deployment check with its manual steps": [
       event("report_recorded", {
@@ -214,11 +214,11 @@ function story(words: string): Record<string, [ChainEvent, string]> {
     "an answer": [event("question_answered", { id: "a", answer: words }), `  · a: ${words}`],
     "a phase": [
       event("phase_changed", { from: "context-building", to: "implementation", reason: words, focus: "" }),
-      "\nImplementation",
+      `\nImplementation · ${words}`,
     ],
     "a phase with a focus": [
       event("phase_changed", { from: "uncertainty-analysis", to: "context-building", reason: "", focus: words }),
-      `\nContext building  focus: ${words}`,
+      `\nContext building · focus: ${words}`,
     ],
     "a refusal": [
       event("gate_refused", { to: "solution-approval", reasons: [words, `"token_age" is only 30% certain.`] }),

@@ -346,7 +346,7 @@ test("a chain that waits for answers lists its questions and the command that an
       "  Chain 047 · Implementation · Add it",
       "",
       "Chain 047 waits for answers:",
-      "  Tests: npm test (found in package.json). If that is wrong, add to any answer: tests run with …",
+      "  Tests: npm test (found in package.json). If wrong, add: tests run with …",
       "  api_name: What is it called?",
       "  big: Big integers?  (yes | no)",
       "",

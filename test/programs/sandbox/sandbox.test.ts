@@ -39,7 +39,7 @@ const findingOnly = (folder: string) => realWorld({ ...process.env, PATH: folder
 
 test.skipIf(lacking)(`a sandbox says in one line what it is${unlessLacking}`, async () => {
   expect(sandboxLine(await sandboxAt(folderWith({})))).toMatch(
-    /^sandbox: on \((bubblewrap|seatbelt), no network; commands write nothing before you approve, and then only in this folder(, number of processes not bounded)?\)$/,
+    /^sandbox: on \((bubblewrap|seatbelt), no network; commands write only here, and only once you approve(, number of processes not bounded)?\)$/,
   );
 });
 
