@@ -21,7 +21,7 @@ export const installOperation = operation({
   options: [],
   input: () =>
     z.object({
-      into: z.enum(["claude"], "is not claude").describe("claude: Claude Code"),
+      into: z.enum(["claude"], "can only be claude").describe("claude: Claude Code"),
       undo: z.boolean().default(false).describe("Take out what was put in; what you changed stays"),
     }),
   run({ undo }, session) {

@@ -216,7 +216,7 @@ test("every operation's flags are the fields of its schema that are not given by
       .map((field) => field.replaceAll("_", "-"));
     expect(flagsOf(known).map(({ flag }) => flag)).toEqual(expected);
     expect(flagsOf(known).filter(({ description }) => description === "")).toEqual([]);
-    const words = known.positional.map((field) => (field === "chain" ? "1" : "a=b"));
+    const words = known.positional.map((field) => ({ chain: "1", into: "claude" })[field] ?? "a=b");
     for (const { flag, takes } of flagsOf(known)) {
       const value = takes === "" ? [] : [takes === "…" ? "1" : takes.split("|")[0]!];
       const { given, input, options } = order(...known.name.split(" "), ...words, `--${flag}`, ...value);
