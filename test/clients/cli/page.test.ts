@@ -69,6 +69,7 @@ describe("the page", () => {
 
   test.each([100, 60, 160])("after a change, at %i columns shows only what is different", async (columns) => {
     const lines = approvalLines(stands(changed, { before }), columns, plain, after("change"));
+    expect(lines.length).toBeLessThan(pageLines(stands(changed), columns).length);
     await golden(lines, `difference-${columns}`);
   });
 
