@@ -12,6 +12,7 @@ const benchmarks = [
   "layout",
   "patterns",
   "ceremony",
+  "session",
 ];
 
 const { positionals } = parseArgs({ allowPositionals: true });
