@@ -1,4 +1,4 @@
-import { operations, type OperationName } from "../../operations/operations.ts";
+import type { OperationName } from "../../operations/operations.ts";
 import type { Input } from "../../util/next.ts";
 import type { Offer } from "./recover_report.ts";
 import type { Screen } from "./terminal.ts";
@@ -64,15 +64,7 @@ const isOpen = (option: string) => option.endsWith(" …");
 
 /** Why what was typed is no answer. */
 export function noAnswer(typed: string): string | undefined {
-  return typed.trim() === "" ? "An answer is needed; Ctrl+C pauses." : commandProblem(typed);
-}
-
-/** What is said to a command that was typed in place of an answer, a reason or a change: "/status". */
-function commandProblem(typed: string): string | undefined {
-  const text = typed.trim();
-  const command = /^\/([a-z-]+)\b(?!\/)/.exec(text)?.[1];
-  if (command === undefined || !operations.some(({ name }) => name === command)) return undefined;
-  return `${text} is a command, and no answer. Ctrl+C pauses; then type: claude-exec ${command}`;
+  return typed.trim() === "" ? "An answer is needed; Ctrl+C pauses." : undefined;
 }
 
 export type Verdict =
@@ -127,17 +119,13 @@ export function verdictOf(typed: string, assumptions: readonly string[]): Verdic
   const answered = pairs.flatMap((pair) => (pair ? [`${pair[1]!.toUpperCase()}=${pair[2]!.trim()}`] : []));
   if (answered.length > 0 && answered.length === answers.length) return { type: "answer", answers_given: answered };
   if (isQuestion(text)) return { type: "ask", question: text };
-  const isUnclear = /^[\w!./-]{1,8}$/.test(text) || commandProblem(text) !== undefined;
-  return isUnclear ? "again" : { type: "change", request: text };
+  return /^[\w!./-]{1,8}$/.test(text) ? "again" : { type: "change", request: text };
 }
 
 /** Why what was typed cannot be taken for anything. */
 function problemOf(typed: string, assumptions: readonly string[]): string | undefined {
   const verdict = verdictOf(typed, assumptions);
-  if (verdict === "again")
-    return (
-      commandProblem(typed) ?? "Type y, n, v, more-info, or a sentence that says what should change; Ctrl+C pauses."
-    );
+  if (verdict === "again") return "Type y, n, v, more-info, or a sentence that says what should change; Ctrl+C pauses.";
   if (typeof verdict === "string" || verdict.type !== "answer") return undefined;
   const ids = verdict.answers_given.map((pair) => pair.split("=")[0]!);
   const unknown = ids.find((id) => id !== "all" && !assumptions.includes(id));
@@ -165,9 +153,7 @@ export async function askLeave(question: string, words: readonly Word[], screen:
     placeholder: "Y",
     defaultValue: "Yes",
     validate: (value) =>
-      leaveOf(value ?? "", words)
-        ? undefined
-        : (commandProblem(value ?? "") ?? `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`),
+      leaveOf(value ?? "", words) ? undefined : `Type y, n, ${words.join(", ")} or a sentence; Ctrl+C pauses.`,
   });
   return typed === undefined ? undefined : leaveOf(typed, words);
 }
@@ -186,8 +172,7 @@ export function leaveOf(typed: string, words: readonly Word[]): Leave | undefine
   if (short !== undefined) return { type: short };
   const word = words.find((known) => known === lower);
   if (word) return { type: word };
-  const isUnclear = /^[\w?!.]{1,8}$/.test(text) || commandProblem(text) !== undefined;
-  return isUnclear ? undefined : { type: "different", reason: text };
+  return /^[\w?!.]{1,8}$/.test(text) ? undefined : { type: "different", reason: text };
 }
 
 export const askWhyNot = (asker: Asker) => askText(asker, { message: "Why not? (Enter leaves it open)" });
@@ -208,8 +193,7 @@ export const askBudget = (asker: Asker) =>
   });
 
 async function askText(asker: Asker, question: TextQuestion): Said<string> {
-  const validate = (value: string | undefined) => commandProblem(value ?? "") ?? question.validate?.(value);
-  return (await asker.text({ ...question, validate }))?.trim();
+  return (await asker.text(question))?.trim();
 }
 
 export const askTrust = yesOrNo(

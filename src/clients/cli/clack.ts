@@ -1,14 +1,26 @@
+import { operations } from "../../operations/operations.ts";
+import { slashWords } from "./slash.ts";
 import type { Asker, Said } from "./ask.ts";
 
 /** Asks with a question of its own for each answer, as a command does that is typed in a shell. */
 export function clackAsker(signal: AbortSignal): Asker {
   const clack = () => import("@clack/prompts");
   return {
-    text: async (question) => said((await clack()).text({ ...question, signal })),
+    async text(question) {
+      const validate = (value = "") => commandProblem(value) ?? question.validate?.(value);
+      return said((await clack()).text({ ...question, validate, signal }));
+    },
     select: async (message, options) => said((await clack()).select({ message, signal, options: [...options] })),
     confirm: async (message, initialValue) => said((await clack()).confirm({ message, initialValue, signal })),
     leaveTerminal: (work) => work(),
   };
+}
+
+/** What is said to a command that was typed in place of an answer, a reason or a change: "/status". */
+export function commandProblem(typed: string): string | undefined {
+  const [name] = slashWords(typed, operations) ?? [];
+  if (!operations.some((known) => known.name === name)) return undefined;
+  return `${typed.trim()} is a command, and no answer. Ctrl+C pauses; then type: claude-exec ${name}`;
 }
 
 /** A terminal that goes away ends the question too. */

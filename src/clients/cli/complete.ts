@@ -19,17 +19,11 @@ export async function completions(
   const meant =
     operations.find(({ name }) => name === words.slice(0, 2).join(" ")) ??
     operations.find(({ name }) => name === words[0]);
-  const flags = meant ? flagsOf(meant) : [];
-  const [, flag, begun] = /^--([\w-]+)=(.*)$/.exec(last) ?? [];
-  if (flag !== undefined) {
-    const values = flags.find((known) => known.flag === flag)?.takes.split("|") ?? [];
-    return [
-      values.filter((value) => value !== "…" && value.startsWith(begun!)).map((value) => `--${flag}=${value} `),
-      last,
-    ];
-  }
-  if (last.startsWith("-"))
-    return [flags.map(({ flag: name, takes }) => `--${name}${takes === "" ? " " : "="}`).filter(isOf(last)), last];
+  const flags = (meant ? flagsOf(meant) : []).flatMap(({ flag, takes }) => {
+    if (takes.includes("|")) return takes.split("|").map((value) => `--${flag}=${value} `);
+    return `--${flag}${takes === "" ? " " : "="}`;
+  });
+  if (last.startsWith("-")) return [flags.filter(isOf(last)), last];
   if (words[0] !== "switch" && !meant?.positional.includes("chain")) return [[], last];
   return [(await chains()).filter(isOf(last)).map((id) => `${id} `), last];
 }

@@ -2,7 +2,7 @@ import { operations } from "../../operations/operations.ts";
 import type { Operation } from "../../operations/operation.ts";
 import { flagsOf, usageLine } from "./arguments.ts";
 import { aliases, sessionCommands } from "./slash.ts";
-import { cutWords } from "./terminal.ts";
+import { cutWords, wrap } from "./terminal.ts";
 
 export function helpText(operation: Operation | undefined): string {
   return operation ? operationHelp(operation) : overview();
@@ -57,11 +57,14 @@ export function sessionHelp(columns: number): string {
   const rows = [...operations, ...others.filter(({ name }) => name !== "prompts"), ...own];
   const width = Math.max(...rows.map(({ name }) => name.length)) + 1;
   return [
-    "Type what is to be done, and a chain begins. While a question is open, what you type answers it. While a chain",
-    "is at work, what you type is kept for its next decision. Ctrl+C stops the chain; a second Ctrl+C quits.",
+    wrap(
+      "Type what is to be done, and a chain begins. While a question is open, what you type answers it. While a chain is at work, what you type is kept for its next decision. Ctrl+C stops the chain; a second Ctrl+C quits.",
+      columns,
+      "",
+    ),
     "",
     ...rows.map(({ name, summary }) => cutWords(`  ${`/${name}`.padEnd(width)}  ${summary}`, columns)),
     "",
-    "/help new says what /new takes. Every command here is also a command of the shell: claude-exec status.",
+    "/help new says what /new takes. In a shell the same commands are typed behind claude-exec.",
   ].join("\n");
 }

@@ -102,7 +102,10 @@ async function carryOut(order: Order): Promise<number> {
       const moment = { left, demo, columns, now: world.now(), csv: order.input["csv"] === true };
       process.stdout.write(`${reportText(outcome, again, moment)}\n`);
     };
-    const shown = { screen, live, report, onLine: streamed(output), isInFront: () => true };
+    const onLine = (line: object) => {
+      if (output === "stream-json") process.stdout.write(`${harmlessJson(line)}\n`);
+    };
+    const shown = { screen, live, report, onLine, isInFront: () => true };
     const desk = { world, cwd, signal: stop.signal, asker, ...shown };
     const meant = order.operation.name === "demo" ? rehearse(order, interactive, screen) : order;
     const { outcome, left } = await carry(meant, desk, (flags) => {
@@ -114,12 +117,6 @@ async function carryOut(order: Order): Promise<number> {
     screen.close();
     release();
   }
-}
-
-function streamed(output: Order["output"]): (line: object) => void {
-  return (line) => {
-    if (output === "stream-json") process.stdout.write(`${harmlessJson(line)}\n`);
-  };
 }
 
 /** What nobody sees waiting is approved or allowed by the number of its chain only. */

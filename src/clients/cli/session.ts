@@ -297,7 +297,7 @@ type Standing = Pick<
 
 /** "requirements · 92% · $0.31" */
 function stateText({ current_phase: phase, confidence_scores: scores, cost_tracking: costs }: Standing): string {
-  return [phase.split("-")[0], percent(scores["overall"] ?? 0), money(costs.estimated_cost)].join(" · ");
+  return [harmless(phase).split("-")[0], percent(scores["overall"] ?? 0), money(costs.estimated_cost)].join(" · ");
 }
 
 /** What is said of a chain that came to its end, or to a question, while its person was busy with another. */
