@@ -38,22 +38,17 @@ export function notesOf(learnt: readonly Learnt[]): string[] {
   const subjects = Map.groupBy(learnt, ({ subject, text }) => plainText(subject || text));
   const notes = [...subjects.values()].map((same) => {
     const contents = [...Map.groupBy(same, ({ text }) => plainText(text)).values()];
-    const chains = new Set(same.map(({ chain }) => chain)).size;
-    const [first] = same;
-    const isSettled = contents.length === 1;
-    const about = first!.subject ? `${first!.subject}: ` : "";
+    const [{ subject, text }] = same as [Learnt];
+    const about = subject ? `${subject}: ` : "";
+    const day = same.reduce((latest, one) => (one.day > latest ? one.day : latest), "");
+    if (contents.length === 1) {
+      const chains = new Set(same.map(({ chain }) => chain)).size;
+      return { text: `${about}${text} ${sources(same)}`, rank: chains, day };
+    }
     const differing = contents.map((one) => `${JSON.stringify(one.at(-1)!.text)} ${sources(one)}`).join(" against ");
-    const text = isSettled ? `${about}${first!.text} ${sources(same)}` : `Contradiction on ${about}${differing}`;
-    return {
-      text,
-      rank: isSettled ? chains : Infinity,
-      day: same
-        .map(({ day }) => day)
-        .sort()
-        .at(-1)!,
-    };
+    return { text: `Contradiction on ${about}${differing}`, rank: Number.MAX_VALUE, day };
   });
-  const ranked = notes.sort((a, b) => (a.rank === b.rank ? 0 : b.rank - a.rank) || (a.day < b.day ? 1 : -1));
+  const ranked = notes.sort((a, b) => b.rank - a.rank || (a.day < b.day ? 1 : -1));
   return ranked.slice(0, mostNotes).map(({ text }) => text);
 }
 

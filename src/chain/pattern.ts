@@ -1,5 +1,4 @@
-import type { Pattern } from "../library/pattern.ts";
-import { isRecord, type Json } from "../util/json.ts";
+import { mostEntries, mostText, type Pattern } from "../library/pattern.ts";
 import { typed } from "../tools/test_command.ts";
 import { redact } from "../workspace/redact.ts";
 import { replay } from "./apply.ts";
@@ -21,63 +20,67 @@ export function patternOf(lines: readonly ChainLine[], title: string, stack: rea
     const now = percent(scores["overall"] ?? 0);
     if (confidence.at(-1) !== now) confidence.push(now);
   });
-  const { solution, engine, questions } = context;
+  const { solution, engine } = context;
   const { architecture = "", decisions = [] } = solution?.solution ?? {};
-  const isFree = (name: string) => isForModels({ name }) && !isReviewer(name, engine.gates.quality);
-  const moved = uniqueIn(ran.flatMap(({ prompt, moved: did }) => (did && isFree(prompt) ? [prompt] : [])));
-  const own: readonly string[] = Object.values(triggers).map(({ prompt }) => prompt);
-  const others = ran.flatMap(({ prompt }) => (isFree(prompt) && ![...moved, ...own].includes(prompt) ? [prompt] : []));
-  const files = Object.entries(engine.files).map(([path, { role }]) => ({ path, role }));
-  const read = uniqueIn(engine.cited.map((ref) => linesIn(ref).path));
-  return {
-    title: cut(title, 100),
-    goal: cut(context.goal, 500),
-    stack: stack.slice(0, 40),
-    strategy: cut(architecture || (context.last_response ?? title), 800),
-    decisions: decisions.slice(0, 12).map(({ choice, because }) => ({
-      choice: cut(choice, 300),
-      ...(because ? { because: cut(because, 300) } : {}),
+  const chosen = ran.filter(({ prompt: name }) => isForModels({ name }) && !isReviewer(name, engine.gates.quality));
+  const prompts = chosen.flatMap(({ prompt, moved }) => (moved ? [prompt] : []));
+  const others = [...prompts, ...Object.values(triggers).map(({ prompt }) => prompt)];
+  return fitted({
+    title,
+    goal: context.goal,
+    stack,
+    strategy: architecture || (context.last_response ?? title),
+    decisions: decisions.map(({ choice, because }) => ({ choice, because: because || undefined })),
+    questions: answeredIn(context).map(({ id, question, options, settles, answer }) => ({
+      id,
+      question,
+      options: options ?? [],
+      settles: settles || undefined,
+      answered: answer || undefined,
     })),
-    questions: questions
-      .filter(({ id, answer }) => answer !== null && !isAboutTests(id))
-      .slice(0, 5)
-      .map(({ id, question, options = [], settles, answer }) => ({
-        id,
-        question: cut(question, 500),
-        options: options.slice(0, 6).map((option) => cut(option, 200)),
-        ...(settles ? { settles: cut(settles, 100) } : {}),
-        answered: cut(answer ?? "", 300),
-      })),
-    prompts: moved.slice(0, 20),
-    detours: uniqueIn(others).slice(0, 20),
-    custom_prompts: context.generated_prompts.flatMap((one) => customIn(one)),
-    corrections: uniqueIn([...lines.flatMap(correctionsIn), ...context.session_memory.mistakes_corrected])
-      .slice(0, 8)
-      .map((text) => cut(text, 300)),
-    files: files.slice(0, 30).map(({ path, role }) => ({ path: cut(path, 300), role })),
-    read: read.filter((path) => !Object.hasOwn(engine.files, path)).slice(0, 12),
+    prompts,
+    detours: chosen.flatMap(({ prompt }) => (others.includes(prompt) ? [] : [prompt])),
+    custom_prompts: Object.values(engine.generated).map(({ name, reason, effect }) => ({
+      name,
+      reason,
+      effectiveness: effect,
+    })),
+    corrections: [...lines.flatMap(correctionsIn), ...context.session_memory.mistakes_corrected],
+    files: Object.entries(engine.files).map(([path, { role }]) => ({ path, role })),
+    read: engine.cited.map((ref) => linesIn(ref).path).filter((path) => !Object.hasOwn(engine.files, path)),
     confidence: confidence.slice(-30).join(" → "),
-    success: successOf(context).map((text) => cut(text, 300)),
+    success: successOf(context, ratingIn(lines)),
     took: [tookOf(context, lines)],
     notes: "",
-  };
+  });
 }
 
-function customIn(one: Json): Pattern["custom_prompts"] {
-  const { name, reason, effectiveness } = isRecord(one) ? one : {};
-  if (typeof name !== "string" || typeof reason !== "string") return [];
-  const measured = typeof effectiveness === "number" ? effectiveness : null;
-  return [{ name: cut(name, 60), reason: cut(reason, 300), effectiveness: measured }];
+/** With every text and list as long as a pattern may hold, and nothing twice in a list. */
+function fitted(pattern: { [Key in keyof Pattern]: unknown }): Pattern {
+  return JSON.parse(JSON.stringify(pattern), (_, value: unknown) => {
+    if (typeof value === "string") return cut(value, mostText);
+    return Array.isArray(value) ? [...new Set(value)].slice(0, mostEntries) : value;
+  }) as Pattern;
+}
+
+function answeredIn({ questions }: Context) {
+  return questions.filter(({ id, answer }) => answer !== null && !isAboutTests(id));
+}
+
+/** From 1 to 5, as its user rated the chain last. */
+export function ratingIn(lines: readonly ChainLine[]): number | null {
+  const rated = lines.findLast((line) => line.type === "event" && line.event === "chain_rated");
+  return rated && "rating" in rated ? rated.rating : null;
 }
 
 /** What a chain took, without the time that it waited for its person. */
 export function tookOf(context: Context, lines: readonly ChainLine[]): Pattern["took"][number] {
-  const { chain_id: chain, cost_tracking: costs, questions, approval_history: approvals } = context;
+  const { chain_id: chain, cost_tracking: costs, approval_history: approvals } = context;
   const { total, waiting } = durations(context, lines);
   return {
     chain,
     calls: Object.values(costs.by_prompt).reduce((sum, { calls }) => sum + calls, 0),
-    questions: questions.filter(({ id, answer }) => answer !== null && !isAboutTests(id)).length,
+    questions: answeredIn(context).length,
     approval_rounds: approvals.length,
     minutes: Math.round(Math.max(0, (total ?? 0) - waiting) / 6_000) / 10,
     usd: Math.round(costs.estimated_cost * 10_000) / 10_000,
@@ -104,8 +107,7 @@ export function correctionsIn(line: ChainLine | ChainEvent): string[] {
   }
 }
 
-/** Only what the engine recorded. */
-function successOf(context: Context): string[] {
+function successOf(context: Context, rating: number | null): string[] {
   const { evidence, state, engine, approval_history: approvals, not_checked } = context;
   const last = evidence.runs.at(-1);
   const reviewed = reviewersOf(context).filter((name) => evidence.reviewed.includes(name));
@@ -117,6 +119,7 @@ function successOf(context: Context): string[] {
     ...(evidence.red ? ["The new tests failed before the code was there."] : []),
     ...(reviewed.length > 0 ? [`Reviewed by ${reviewed.join(", ")}.`] : []),
     ...(approvals.length === 1 ? ["Approved at its first presentation."] : []),
+    ...(rating === null ? [] : [`Rated ${rating} of 5 by its user.`]),
     ...not_checked.slice(0, 5).map((text) => `Not checked: ${text}`),
   ];
 }
@@ -125,8 +128,4 @@ function successOf(context: Context): string[] {
 export function cut(text: string, most: number): string {
   const clean = redact(text).replaceAll(/\s+/g, " ").trim();
   return clean.length <= most ? clean : `${clean.slice(0, most - 1)}…`;
-}
-
-function uniqueIn(texts: readonly string[]): string[] {
-  return [...new Set(texts)];
 }

@@ -5,6 +5,7 @@ import { priceOf } from "../models/prices.ts";
 import { replay } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { slugOf } from "./open.ts";
+import { ratingIn } from "./pattern.ts";
 import type { ChainLine, Counted, Result } from "./events.ts";
 
 type ModelResult = Extract<Result, { effect: "model" }>;
@@ -20,7 +21,6 @@ interface Call {
 /** What a chain spent, for what, and how each of its prompts did: one pass over its journal. */
 export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): ChainSpending {
   const calls: Call[] = [];
-  let rating: number | null = null;
   /** When each step was begun, and with which text of its prompt. */
   const begun = new Map<string, { at: string; version: string; usual: string | undefined }>();
   const versionOf = (key: string) => begun.get(key)?.version ?? "";
@@ -65,9 +65,6 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
         calls.push({ n, key: "", row: { ...rowOf(line, before, "(taken over)", ""), ...more } });
         break;
       }
-      case "chain_rated":
-        rating = line.rating;
-        break;
       case "report_recorded":
       case "decision_taken": {
         // A decision that comes after a report is no other run: the report has ended it.
@@ -94,7 +91,7 @@ export function spendingOf(lines: readonly ChainLine[], prices: PriceTable): Cha
   const { type } = end.state;
   return {
     goal: end.goal,
-    rating,
+    rating: ratingIn(lines),
     slug: slugOf(end.goal),
     state: type === "completed" ? "succeeded" : type === "parked" ? "stopped" : "open",
     rows: rowsOf(calls),

@@ -1,51 +1,53 @@
 import { z } from "zod";
 import { readYaml } from "./guarded_yaml.ts";
 
-const text = (most: number) => z.string().trim().min(1).max(most);
-const list = <Item extends z.ZodType>(item: Item, most: number) => z.array(item).max(most).default([]);
+/** Each text of a pattern has at most so many characters, and each list so many entries. */
+export const mostText = 800;
+export const mostEntries = 20;
+
+const text = z.string().trim().min(1).max(mostText);
+const list = <Item extends z.ZodType>(item: Item) => z.array(item).max(mostEntries).default([]);
 const amount = z.number().nonnegative().finite();
 
-/** The way of a finished chain, for a later task like it. A person may edit each part. */
+/** How a finished chain was done, for later tasks like it. A person may edit each part. */
 export const patternSchema = z.strictObject({
-  title: text(100),
+  title: text,
   /** The task of the chain, in the words of its user. */
-  goal: text(500),
-  stack: list(text(60), 40),
-  strategy: text(800),
-  decisions: list(z.strictObject({ choice: text(300), because: text(300).optional() }), 12),
+  goal: text,
+  stack: list(text),
+  strategy: text,
+  decisions: list(z.strictObject({ choice: text, because: text.optional() })),
   /** What the person was asked, in that order, and what they answered then. */
   questions: list(
     z.strictObject({
       id: z.string().regex(/^[a-z0-9_]{1,60}$/),
-      question: text(500),
-      options: list(text(200), 6),
-      settles: text(100).optional(),
-      answered: text(300).optional(),
+      question: text,
+      options: list(text),
+      settles: text.optional(),
+      answered: text.optional(),
     }),
-    5,
   ),
   /** Those after which something was known that was not known before, in their order; the others are detours. */
-  prompts: list(text(60), 20),
-  detours: list(text(60), 20),
-  /** Prompts that were written for the chain, since none fitted. */
+  prompts: list(text),
+  detours: list(text),
+  /** Prompts that were written for the chain because none fitted. */
   custom_prompts: list(
-    z.strictObject({ name: text(60), reason: text(300), effectiveness: z.number().min(0).max(1).nullable() }),
-    10,
+    z.strictObject({ name: text, reason: text, effectiveness: z.number().min(0).max(1).nullable() }),
   ),
   /** What the person corrected or refused, and what the model found to be its mistake. */
-  corrections: list(text(300), 8),
-  files: list(z.strictObject({ path: text(300), role: z.enum(["code", "test", "doc"]) }), 30),
+  corrections: list(text),
+  files: list(z.strictObject({ path: text, role: z.enum(["code", "test", "doc"]) })),
   /** Files that its reports cited and that it did not change. */
-  read: list(text(300), 12),
+  read: list(text),
   /** How the overall confidence rose, such as "32% → 70% → 92%". */
-  confidence: z.string().max(300).default(""),
-  /** What the engine recorded, and no claim. */
-  success: list(text(300), 12),
+  confidence: z.string().max(mostText).default(""),
+  /** What the engine recorded, and how its user rated it: no claim of a model. */
+  success: list(text),
   /** What each chain of this kind took, without the time it waited for its person. */
   took: z
     .array(
       z.strictObject({
-        chain: text(20),
+        chain: text,
         calls: amount,
         questions: amount,
         approval_rounds: amount,
@@ -55,7 +57,7 @@ export const patternSchema = z.strictObject({
       }),
     )
     .min(1)
-    .max(20),
+    .max(mostEntries),
   /** Whatever a person adds. */
   notes: z.string().max(4000).default(""),
 });

@@ -40,21 +40,15 @@ export function rowOf(name: string, pattern: Pattern): PatternRow {
  * than its others. Stack, prompts and the form of the demand can only lessen what the words say.
  */
 export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limit = 3) {
-  const weight = rarity(
-    rows.flatMap(({ goal, words }) => [goal, words]),
-    rows.length,
-  );
-  const wanted = wordsOf(task.goal);
-  const meant = meaningIn(wanted);
-  const whole = weighed(wanted, weight);
+  const texts = rows.flatMap(({ goal, words }) => [goal, words]);
+  const { weigh, meant, whole } = compareWith(task.goal, texts, rows.length);
   const form = formOf(task.goal);
   const compared = rows.map((row) => {
-    const shared = [...new Set(row.goal.flatMap(meant))];
-    const near = [...new Set(row.words.flatMap(meant))].filter((word) => !shared.includes(word));
-    const back = row.goal.filter((word) => meant(word).length > 0);
-    const told = (weighed(shared, weight) + 0.7 * weighed(near, weight)) / (whole || 1);
-    const covered = weighed(back, weight) / (weighed(row.goal, weight) || 1);
-    const words = Math.sqrt(0.6 * told + 0.4 * covered);
+    const shared = meant(row.goal);
+    const near = meant(row.words).filter((word) => !shared.includes(word));
+    const back = row.goal.filter((word) => meant([word]).length > 0);
+    const told = (weigh(shared) + 0.7 * weigh(near)) / whole;
+    const words = Math.sqrt(0.6 * told + (0.4 * weigh(back)) / (weigh(row.goal) || 1));
     const stack = task.stack.filter((one) => row.stack.includes(one));
     const prompts = task.prompts.filter((one) => row.prompts.includes(one));
     const isSameForm = form === row.form;
@@ -66,54 +60,45 @@ export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limi
     return { row, likeness: words * (0.7 + 0.3 * rest), reasons };
   });
   const likest = compared.sort((a, b) => b.likeness - a.likeness).slice(0, limit);
-  return likest.map(({ row, likeness, reasons }) => ({ row, likeness, why: Object.entries(reasons).flatMap(inWords) }));
-}
-
-function inWords([what, found]: [string, readonly string[]]): string[] {
-  return found.length > 0 ? [`${what}: ${found.slice(0, 6).join(", ")}`] : [];
-}
-
-/** How much a word tells: the fewer texts hold it, the more. */
-function rarity(texts: readonly (readonly string[])[], many = texts.length): (word: string) => number {
-  const holders = new Map<string, number>();
-  for (const text of texts) for (const word of text) holders.set(word, (holders.get(word) ?? 0) + 1);
-  return (word) => Math.log(1 + many / (holders.get(word) ?? 0.5));
+  return likest.map(({ row, likeness, reasons }) => {
+    const why = Object.entries(reasons).filter(([, found]) => found.length > 0);
+    return { row, likeness, why: why.map(([what, found]) => `${what}: ${found.slice(0, 6).join(", ")}`) };
+  });
 }
 
 /** The notes that a task is told, the most fitting first: each shares at least a fifth of what the words of the task tell. */
-export function fittingNotes(task: string, notes: readonly string[], limit = 8): string[] {
+export function fittingNotes(task: string, notes: readonly string[]): string[] {
   const texts = notes.map(wordsOf);
-  const weight = rarity(texts);
+  const { weigh, meant, whole } = compareWith(task, texts);
+  const ranked = notes.map((note, at) => ({ note, fit: weigh(meant(texts[at]!)) / whole }));
+  const fitting = ranked.filter(({ fit }) => fit >= 0.2).sort((a, b) => b.fit - a.fit);
+  return fitting.slice(0, 8).map(({ note }) => note);
+}
+
+/**
+ * weigh: how much words tell. The fewer of the texts hold a word, the more it tells.
+ * meant: the words of the task that other words can stand for. Each other word is compared with the task once.
+ * whole: what the words of the task tell together.
+ */
+function compareWith(task: string, texts: readonly (readonly string[])[], many = texts.length) {
+  const holders = new Map<string, number>();
+  for (const word of texts.flat()) holders.set(word, (holders.get(word) ?? 0) + 1);
+  const weigh = (words: readonly string[]) =>
+    words.reduce((sum, word) => sum + Math.log(1 + many / (holders.get(word) ?? 0.5)), 0);
   const wanted = wordsOf(task);
-  const whole = weighed(wanted, weight) || 1;
-  const meant = meaningIn(wanted);
-  const fits = (words: readonly string[]) => weighed([...new Set(words.flatMap(meant))], weight) / whole;
-  const ranked = notes.map((note, at) => ({ note, fit: fits(texts[at]!) })).filter(({ fit }) => fit >= 0.2);
-  return ranked
-    .sort((a, b) => b.fit - a.fit)
-    .slice(0, limit)
-    .map(({ note }) => note);
+  const known = new Map<string, readonly string[]>();
+  const meantBy = (word: string) => {
+    const found = known.get(word) ?? wanted.filter((one) => isAlike(one, word));
+    known.set(word, found);
+    return found;
+  };
+  const meant = (words: readonly string[]) => [...new Set(words.flatMap(meantBy))];
+  return { weigh, meant, whole: weigh(wanted) || 1 };
 }
 
 /** Nothing known on one side speaks neither for nor against. */
 function share(found: readonly string[], of: number): number {
   return of === 0 ? 0.5 : found.length / of;
-}
-
-function weighed(words: readonly string[], weight: (word: string) => number): number {
-  return words.reduce((sum, word) => sum + weight(word), 0);
-}
-
-/** Which of the wanted words another word can stand for. Each word is compared with them once. */
-function meaningIn(wanted: readonly string[]): (word: string) => readonly string[] {
-  const known = new Map<string, readonly string[]>();
-  return (word) => {
-    const before = known.get(word);
-    if (before) return before;
-    const found = wanted.filter((one) => isAlike(one, word));
-    known.set(word, found);
-    return found;
-  };
 }
 
 /** "auth", "authentication" and "oauth", but not "port" and "report". */
@@ -140,11 +125,12 @@ const forms: Readonly<Record<string, RegExp>> = {
 
 /** In their order, each once; a plural counts as its singular, and words that any task can hold are left out. */
 function wordsOf(text: string): string[] {
-  const words = text
-    .normalize("NFKC")
-    .toLowerCase()
-    .match(/[\p{L}\p{N}]{3,}/gu);
-  const plain = (words ?? []).map((word) => (word.length > 4 ? word.replace(/(?<!s)s$/, "") : word));
+  const words =
+    text
+      .normalize("NFKC")
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]{3,}/gu) ?? [];
+  const plain = words.map((word) => (word.length > 4 ? word.replace(/(?<!s)s$/, "") : word));
   return [...new Set(plain)].filter((word) => !common.has(word)).slice(0, 200);
 }
 

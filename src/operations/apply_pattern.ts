@@ -42,12 +42,10 @@ export async function patternFor(
     if ((await library.places(prompt)).length === 0)
       gaps.push({ description: `${prompt}: ${reason}`, prompt_kind: "custom" });
   const asked = pattern.questions.filter(({ id }) => !isAboutTests(id));
-  const questions = asked.map(({ id, question, options, settles, answered }) => ({
-    id,
-    question,
+  const questions = asked.map(({ options, answered, ...question }) => ({
+    ...question,
     ...(answered ? { why: `Asked by the pattern "${pattern.title}". The answer then: ${answered}` } : {}),
     ...(options.length > 0 ? { options } : {}),
-    ...(settles ? { settles } : {}),
   }));
   return [
     event("pattern_applied", { name, likeness: best?.likeness ?? null, pattern }),

@@ -24,6 +24,7 @@ export const completeOperation = operation({
     }),
   async run(input, session, caller) {
     const { readChain } = await import("../chain/inspect.ts");
+    const { ratingIn } = await import("../chain/pattern.ts");
     const { readinessOf } = await import("../chain/readiness.ts");
     const { id } = await session.ownChain(input.chain);
     const { context, lines } = readChain(session.store, id);
@@ -37,8 +38,7 @@ export const completeOperation = operation({
       const next = { operation: "status", input: { chain: id }, why: "See where it stands" };
       if (!isKept) throw new UserError("not_rated", `Chain ${id} was not rated. ${why}.`, next, exitCodes.conflict);
     }
-    const rated = lines.findLast((line) => line.type === "event" && line.event === "chain_rated");
-    const rating = input.rating ? Number(input.rating) : rated && "rating" in rated ? rated.rating : null;
+    const rating = input.rating ? Number(input.rating) : ratingIn(lines);
     const offers = [
       ...(rating === null
         ? [{ operation: "complete", input: { chain: id, rating: "4" }, why: "Rate it, from 1 to 5" }]

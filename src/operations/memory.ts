@@ -39,8 +39,13 @@ async function distil(session: Session): Promise<number> {
   const files = own.map((id) => chainPaths(store.contexts, id).journal);
   const index = await session.index();
   const values = await index.sync("learnt:1", files, async (at) => {
-    const value = unlessUserError(() => learntIn(readChain(store, own[at]!).lines)) ?? [];
-    return { value, texts: ["", "", "", ""] };
+    try {
+      return { value: learntIn(readChain(store, own[at]!).lines) };
+    } catch (error) {
+      // What a chain that cannot be read taught is not known.
+      if (error instanceof UserError) return { value: [] };
+      throw error;
+    }
   });
   // The index gives back what was put in under this name, or nothing.
   const notes = notesOf((values as Learnt[][]).flat());
@@ -53,16 +58,6 @@ async function distil(session: Session): Promise<number> {
   if (notes.length + known.length > 0)
     keep(session, "memory", made, withHead(notes.map((note) => `- ${note}\n`).join("")));
   return own.length;
-}
-
-/** What a chain that cannot be read taught is not known. */
-function unlessUserError<Result>(work: () => Result): Result | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
 }
 
 function withHead(body: string): string {
@@ -89,10 +84,12 @@ function notesIn(session: Session) {
 
 /** What a new chain is told of earlier ones: the notes that fit its task. */
 export async function notesFor(task: string, session: Session): Promise<ChainEvent[]> {
-  const { notes } = notesIn(session);
-  if (notes.length === 0) return [];
+  const all = notesIn(session).notes.slice(0, 1000);
+  if (all.length === 0) return [];
   const { fittingNotes } = await import("../library/similar.ts");
-  const texts = notes.slice(0, 1000).map(({ text }) => text);
-  const fitting = fittingNotes(task, texts);
-  return fitting.length === 0 ? [] : [event("notes_read", { notes: fitting })];
+  const notes = fittingNotes(
+    task,
+    all.map(({ text }) => text),
+  );
+  return notes.length === 0 ? [] : [event("notes_read", { notes })];
 }

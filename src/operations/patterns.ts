@@ -29,7 +29,7 @@ export const savePatternOperation = operation({
   async run(input, session) {
     const { readChain } = await import("../chain/inspect.ts");
     const { patternOf } = await import("../chain/pattern.ts");
-    const { patternText } = await import("../library/pattern.ts");
+    const { mostEntries, patternText } = await import("../library/pattern.ts");
     const { slugOf } = await import("../chain/open.ts");
     const { id, workspace } = await session.ownChain(input.chain);
     const { context, lines } = readChain(session.store, id);
@@ -43,26 +43,25 @@ export const savePatternOperation = operation({
     const found = patternOf(lines, title, await stackOf(await session.filesOf(workspace, null)));
     const name = applied && input.name === undefined ? applied.name : slugOf(found.title);
     const file = join(session.home.path, "patterns", name + ending);
-    const before = existsSync(file) ? await readPattern(file) : undefined;
-    // Another chain of the same kind adds what it took; the words of a person stay.
-    const kept = before && "took" in before ? before : undefined;
-    const isSame = kept !== undefined && (applied?.name === name || kept.took.some(({ chain }) => chain === id));
-    if (before !== undefined && !isSame) {
+    const before = existsSync(file) ? await readPattern(file) : found;
+    // Another chain of the same kind adds what it took; the notes of a person stay.
+    const { took, notes } = "took" in before ? before : { took: [], notes: "" };
+    const isOfThisKind = took.some(({ chain }) => chain === id || applied?.name === name);
+    if (!isOfThisKind) {
       const next = { operation: "save-pattern", input: { chain: id, name: "…", yes: true }, why: "Name it otherwise" };
       const message = `There is another pattern ${name} already: ${file}. Nothing was saved.`;
       throw new UserError("name_taken", message, next, exitCodes.conflict);
     }
-    const earlier = isSame ? (kept?.took.filter(({ chain }) => chain !== id) ?? []) : [];
-    const took = [...earlier, ...found.took].slice(-20);
-    const text = await patternText({ ...found, took, notes: isSame ? (kept?.notes ?? "") : "" });
-    const preview = input.yes !== true;
-    if (!preview) keep(session, "patterns", name + ending, writtenBy + text);
-    const named = { chain: id, name: title, yes: true };
-    const next = preview
-      ? [{ operation: "save-pattern", input: named, why: "Save it" }]
-      : [{ operation: "patterns show", input: { name }, why: "See it" }];
-    const data = { chain_id: id, name, title: found.title, file, preview, text, next };
-    return { exit: preview ? exitCodes.waiting : exitCodes.done, data };
+    const all = [...took.filter(({ chain }) => chain !== id), ...found.took].slice(-mostEntries);
+    const text = await patternText({ ...found, took: all, notes });
+    const data = { chain_id: id, name, title: found.title, file, text };
+    if (!input.yes) {
+      const next = [{ operation: "save-pattern", input: { chain: id, name: title, yes: true }, why: "Save it" }];
+      return { exit: exitCodes.waiting, data: { ...data, preview: true, next } };
+    }
+    keep(session, "patterns", name + ending, writtenBy + text);
+    const next = [{ operation: "patterns show", input: { name }, why: "See it" }];
+    return { exit: exitCodes.done, data: { ...data, preview: false, next } };
   },
 });
 
@@ -97,8 +96,10 @@ export const patternsShowOperation = operation({
   async run({ name: wanted }, session) {
     const { patternText } = await import("../library/pattern.ts");
     const { file, pattern, row } = await patternNamed(wanted, (await patternsOf(session)).rows, session);
-    const data = { name: row.name, title: pattern.title, file, text: await patternText(pattern) };
-    return { exit: exitCodes.done, data };
+    return {
+      exit: exitCodes.done,
+      data: { name: row.name, title: pattern.title, file, text: await patternText(pattern) },
+    };
   },
 });
 
@@ -128,8 +129,7 @@ export async function patternsOf(session: Session) {
   const index = await session.index();
   const values = await index.sync("pattern:2", files, async (at) => {
     const read = await readPattern(files[at]!);
-    const value = "why" in read ? read : rowOf(basename(files[at]!, ending), read);
-    return { value, texts: ["", "", "", ""] };
+    return { value: "why" in read ? read : rowOf(basename(files[at]!, ending), read) };
   });
   // The index gives back what was put in under this name, or nothing.
   const kept = values as (PatternRow | { why: string })[];

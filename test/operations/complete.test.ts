@@ -23,6 +23,7 @@ Keep it as a pattern: claude-exec save-pattern 001
   const rated = await place.run(["complete", "1", "--rating", "4"]);
   expect(rated.stdout).toContain("Rated 4 of 5.\nKeep it");
   expect((await place.run(["complete", "1", "--rating", "5"])).stdout).toContain("Rated 5 of 5.");
+  expect((await place.run(["save-pattern"])).stdout).toContain("  - Rated 5 of 5 by its user.\n");
   expect((await place.run(["log", "1"])).stdout).toContain("Rated 4 of 5.");
   const stats = JSON.parse((await place.run(["prompts", "stats", "--json"])).stdout) as {
     prompt_metrics: Record<string, { user_satisfaction: number }>;

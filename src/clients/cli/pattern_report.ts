@@ -24,15 +24,8 @@ export function foundLines({ title, text }: Pick<ResultOf<"save-pattern">, "titl
 
 export function memoryText({ folder, chains, notes, problems }: ResultOf<"memory">): string {
   const read = chains === null ? [] : [`Read ${count(chains, "chain")}.`];
-  return [
-    ...read,
-    ...listed(
-      notes.map(({ text }) => `- ${path(text)}`),
-      "note",
-      folder,
-      problems,
-    ),
-  ].join("\n");
+  const rows = notes.map(({ text }) => `- ${path(text)}`);
+  return [...read, ...listed(rows, "note", folder, problems)].join("\n");
 }
 
 export function patternsText({ patterns, problems, folder }: ResultOf<"patterns">): string {
