@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Pattern } from "../library/pattern.ts";
 import type { PatternRow } from "../library/similar.ts";
 import type { Session } from "../session/session.ts";
-import { manifestKind } from "../tools/manifests.ts";
+import { formatOf, readManifest } from "../tools/manifests.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { chainId } from "./flags.ts";
@@ -143,10 +143,10 @@ export async function patternsOf(session: Session) {
 export async function stackOf(workspace: Workspace): Promise<string[]> {
   const files = await workspace.list();
   const wanted = files.flatMap((path) => {
-    const kind = path.split("/").length <= 2 ? manifestKind(path) : undefined;
-    const found = kind && workspace.read(path);
-    const groups = (found?.type === "text" ? kind?.read(found.text)?.groups : undefined) ?? [];
-    return kind ? [kind.kind, ...groups.flatMap((group) => group.wanted.map(({ name }) => name))] : [];
+    const format = path.split("/").length <= 2 ? formatOf(path) : undefined;
+    const found = format && workspace.read(path);
+    const groups = found?.type === "text" ? (readManifest(format!, found.text)?.packages ?? []) : [];
+    return format ? [format.kind, ...groups.flatMap(({ entries }) => entries.map(({ name }) => name))] : [];
   });
   const endings = Map.groupBy(files, (path) => /[^/](\.(?!md|json|ya?ml|txt|lock|toml)[a-z]{1,6})$/.exec(path)?.[1]);
   const most = [...endings].sort(([, a], [, b]) => b.length - a.length).flatMap(([ending]) => ending ?? []);

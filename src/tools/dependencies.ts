@@ -1,122 +1,92 @@
 import { posix } from "node:path";
 import { z } from "zod";
-import { lockFiles } from "./locks.ts";
-import type { Lock } from "./locks.ts";
-import { manifestKind } from "./manifests.ts";
-import type { Group, Manifest, Wanted } from "./manifest.ts";
-import { tool } from "./tool.ts";
-import type { Plan } from "./types.ts";
-import { withinMs } from "../util/within.ts";
+import { oneLine, shorten } from "../util/shorten.ts";
 import type { Workspace } from "../workspace/workspace.ts";
+import { type Format, formatOf, lockedVersions, manifestNames, readManifest } from "./manifests.ts";
+import { tool } from "./tool.ts";
 
-const limits = { manifests: 30, inGroup: 200, scripts: 40, bytes: 24_000, characters: 120, ms: 300 };
+const limits = { manifests: 30, characters: 24_000, inEntry: 120 };
 
 export const readDependenciesTool = tool({
   name: "read_dependencies",
-  description:
-    "Show what the workspace depends on, from the manifests and lock files of node, php and python: wanted and locked versions, which are for development, demanded platforms, and scripts.",
+  description: `Show what the workspace depends on, from ${manifestNames} and their lock files: wanted and locked versions, which are for development, demanded platforms, and scripts.`,
   needs: "read",
   input: z.strictObject({}),
   async plan(_, { workspace }) {
-    const all = (await workspace.list()).filter((path) => manifestKind(path) !== undefined && !isForeign(path));
-    if (all.length === 0) return { type: "refused", text: `There is no ${known}; search_files may find others.` };
-    const near = all.toSorted((a, b) => depthOf(a) - depthOf(b)).slice(0, limits.manifests);
+    const all = (await workspace.list()).filter((path) => formatOf(path) !== undefined && !isForeign.test(path));
+    if (all.length === 0)
+      return { type: "refused", text: `There is no ${manifestNames}; search_files may find others.` };
+    const near = all.toSorted((a, b) => depthOf(a) - depthOf(b));
+    const left = near.splice(limits.manifests);
+    const most = Math.floor(limits.characters / near.length);
     const locks = lockReader(workspace);
-    const parts: string[] = [];
-    let size = 0;
-    for (const path of near) {
-      const part = told(workspace, path, locks);
-      size += Buffer.byteLength(part) + 1;
-      if (size > limits.bytes) break;
-      parts.push(part);
-    }
-    const left = all.filter((path) => !near.slice(0, parts.length).includes(path));
-    const some = left.slice(0, 20).join(", ");
-    const cut =
-      left.length === 0 ? "" : ` Cut here, read_file shows the others: ${some}${left.length > 20 ? " …" : ""}.`;
-    const title = `${parts.length} of ${all.length} manifests.${cut}`;
-    return {
-      type: "look",
-      text: [title, ...parts].join("\n"),
-      seen: [{ kind: "list", ref: "read_dependencies" }],
-    } satisfies Plan;
+    const texts = near.map((path) => describe(workspace, path, locks));
+    const rest = [...near.filter((_, at) => texts[at]!.length > most), ...left].join(", ");
+    const cut = rest === "" ? "" : ` Cut here, read_file shows the rest: ${shorten(rest, 1_000)}.`;
+    const title = `${near.length} of ${all.length} manifests.${cut}`;
+    const text = [title, ...texts.map((each) => shorten(each, most))].join("\n");
+    return { type: "look", text, seen: [{ kind: "list", ref: "read_dependencies" }] };
   },
 });
 
-const known = "package.json, composer.json, pyproject.toml, Pipfile, setup.cfg or requirements.txt";
-
 /** What others wrote and the project only keeps. */
-function isForeign(path: string): boolean {
-  return /(?:^|\/)(?:vendor|site-packages|bower_components)\//.test(path);
-}
+const isForeign = /(?:^|\/)(?:vendor|site-packages|bower_components)\//;
+const depthOf = (path: string) => path.split("/").length;
 
-function depthOf(path: string): number {
-  return path.split("/").length;
-}
-
-function told(workspace: Workspace, path: string, locks: ReturnType<typeof lockReader>): string {
-  const kind = manifestKind(path);
+function describe(workspace: Workspace, path: string, lockFor: ReturnType<typeof lockReader>): string {
+  const format = formatOf(path)!;
   const found = workspace.read(path);
-  if (kind === undefined || found.type !== "text") return `${path}: ${found.type === "text" ? "" : found.text}`;
-  const read = withinMs(limits.ms, () => kind.read(found.text));
-  if (read?.value === undefined) return `${path}: it cannot be understood.`;
-  const manifest = read.value;
-  const lock = locks(path, kind.kind);
-  const about = manifest.about.length > 0 ? `: ${manifest.about.map(tidy).join(", ")}` : "";
-  return [
-    `${path}${about}${lock.note}`,
-    ...manifest.groups.filter(({ wanted }) => wanted.length > 0).map((group) => groupText(group, lock.version)),
-    ...scriptTexts(manifest.scripts),
-  ].join("\n");
-}
-
-function groupText({ name, wanted }: Group, versionOf: (wanted: Wanted) => string | undefined): string {
-  const shown = wanted.slice(0, limits.inGroup).map((one) => {
-    const version = versionOf(one);
-    const range = one.range === "" ? "" : ` ${tidy(one.range)}`;
-    return `${tidy(one.name)}${range}${version === undefined ? "" : ` (${tidy(version)})`}`;
+  if (found.type !== "text") return `${path}: ${found.text}`;
+  const manifest = readManifest(format, found.text);
+  if (manifest === undefined) return `${path}: it cannot be understood.`;
+  const lock = lockFor(path, format);
+  const lines = [...manifest.about, ...manifest.packages].flatMap(({ name, entries }) => {
+    const shown = entries.map((entry) => {
+      const locked = lock?.versions?.(entry.name).join(", ") ?? "";
+      return tidy(entry.text) + (locked === "" ? "" : ` (${tidy(locked)})`);
+    });
+    return shown.length > 0 ? [`  ${tidy(name)}: ${shown.join(", ")}`] : [];
   });
-  const more = wanted.length > shown.length ? `, and ${wanted.length - shown.length} more` : "";
-  return `  ${tidy(name)}: ${shown.join(", ")}${more}`;
+  const scripts = manifest.scripts.flatMap(({ entries }) => entries.map(({ text }) => `    ${tidy(text)}`));
+  if (scripts.length > 0) lines.push("  scripts:", ...scripts);
+  return [lock ? `${path} (${lock.note})` : path, ...lines].join("\n");
 }
 
-function scriptTexts(scripts: Manifest["scripts"]): string[] {
-  const shown = scripts.slice(0, limits.scripts).map(([name, text]) => `    ${tidy(name)}: ${tidy(text)}`);
-  if (scripts.length > shown.length) shown.push(`    (${scripts.length - shown.length} more)`);
-  return shown.length > 0 ? ["  scripts:", ...shown] : [];
-}
-
-/** Finds the lock file for a manifest: beside it, or in a folder above; each is read once. */
+/** Finds the lock file for a manifest: next to it, or in a folder above. Each is read once. */
 function lockReader(workspace: Workspace) {
-  const files = new Map<string, Lock | string | undefined>();
-  const readOnce = (path: string, read: (text: string) => Lock) => {
-    if (!files.has(path)) {
-      const found = workspace.read(path);
-      const lock = found.type === "text" ? withinMs(limits.ms, () => read(found.text)) : undefined;
-      const unread = found.type === "text" ? `${path} takes too long to read.` : found.text;
-      files.set(path, found.type === "absent" ? undefined : (lock?.value ?? unread));
-    }
-    return files.get(path);
+  const locks = new Map<string, ReturnType<typeof lockAt>>();
+  const lockAt = (path: string, name: string, format: Format) => {
+    const found = workspace.read(path);
+    if (found.type === "absent") return undefined;
+    const versions = found.type === "text" ? lockedVersions(format, name, found.text) : undefined;
+    const why = found.type === "text" ? `${path} takes too long to read` : found.text;
+    const note = versions ? `in brackets: locked in ${path}` : `locked versions are not known: ${why}`;
+    return { text: found.text, note, versions };
   };
-  const unknown = { note: "", version: (): string | undefined => undefined };
-  return (manifest: string, kind: string) => {
+  return (manifest: string, format: Format) => {
     const folder = posix.dirname(manifest);
-    for (let above = folder; ; above = posix.dirname(above)) {
-      for (const [name, read] of lockFiles[kind] ?? []) {
+    for (const above of foldersFrom(folder)) {
+      for (const name of Object.keys(format.locks ?? {})) {
         const path = posix.join(above, name);
-        const lock = readOnce(path, read);
-        if (typeof lock === "string") return { ...unknown, note: ` (locked versions are not known: ${lock})` };
-        const from = posix.relative(above, folder);
-        if (!lock?.covers(from)) continue;
-        return { note: ` (in brackets: locked in ${path})`, version: (wanted: Wanted) => lock.version(wanted, from) };
+        if (!locks.has(path)) locks.set(path, lockAt(path, name, format));
+        const lock = locks.get(path);
+        if (lock && (above === folder || isFor(name, lock.text, posix.relative(above, folder)))) return lock;
       }
-      if (above === ".") return unknown;
     }
+    return undefined;
   };
 }
 
-/** On one line, and no longer than needed. */
+/** `a/b` → ["a/b", "a", "."] */
+function foldersFrom(folder: string): string[] {
+  return folder === "." ? ["."] : [folder, ...foldersFrom(posix.dirname(folder))];
+}
+
+/** Whether a lock file further up is for `folder` too. Most of them name the folders that they are for. */
+function isFor(name: string, text: string, folder: string): boolean {
+  return /^(?:yarn|Cargo|uv)\.lock$/.test(name) || text.includes(`"${folder}"`) || text.includes(` ${folder}:`);
+}
+
 function tidy(text: string): string {
-  const plain = text.replaceAll(/\p{Cc}+/gu, " ");
-  return plain.length > limits.characters ? `${plain.slice(0, limits.characters).toWellFormed()}…` : plain;
+  return shorten(oneLine(text), limits.inEntry);
 }

@@ -1,82 +1,56 @@
-/** A table's keys with their strings; of inline tables those that say what is wanted, of arrays the strings. */
-export type TomlTable = Map<string, string | readonly string[]>;
+// Simple patterns that can match a text in one way only: hostile files must not make them slow.
+const text = String.raw`"(?:[^"\\\n]|\\.)*"|'[^'\n]*'`;
+const list = String.raw`\[(?:${text}|#.*|[^\]"'#])*\]`;
+const inline = String.raw`\{(?:${text}|#.*|[^}"'#])*\}`;
+const long = String.raw`"""[^]*?"""|'''[^]*?'''`;
+const statement = new RegExp(
+  String.raw`^[ \t]*(?:\[+([^\]\n]+)\]|((?:${text}|[\w.-])+)[ \t]*=[ \t]*(${long}|${list}|${inline}|${text}|[^#\n]*))`,
+  "gm",
+);
+const inlinePair = new RegExp(String.raw`[{,]\s*([\w.-]+)\s*=\s*(${text}|[^,}]+)`, "g");
+const textOrComment = new RegExp(`${text}|#.*`, "g");
 
-/**
- * Reads as much of a TOML file as tells dependencies: tables by their full name (each entry of an array of tables
- * is told apart by its number: `package.0`), plain and quoted keys, strings, arrays of strings, and of an inline table
- * its `version`, `git`, `path` or `url`. All else is passed by.
- */
-export function readToml(text: string): Map<string, TomlTable> {
-  const tables = new Map<string, TomlTable>();
-  const counts = new Map<string, number>();
-  let table: TomlTable = new Map();
-  tables.set("", table);
-  const lines = text.split(/\r?\n/);
-  for (let at = 0; at < lines.length; at += 1) {
-    const line = (lines[at] ?? "").trim();
-    const head = /^(\[{1,2})([^\]]+)\]/.exec(line);
-    if (head && !line.includes("=")) {
-      const name = keysOf(head[2] ?? "");
-      const index = counts.get(name) ?? 0;
-      if (head[1] === "[[") counts.set(name, index + 1);
-      const full = head[1] === "[[" ? `${name}.${index}` : name;
-      table = tables.get(full) ?? new Map();
-      tables.set(full, table);
-      continue;
-    }
-    const [, key, first = ""] = /^("[^"]*"|'[^']*'|[\w.-]+)\s*=\s*(.*)$/.exec(line) ?? [];
-    if (key === undefined) continue;
-    const closing = first.startsWith("[") ? "]" : first.startsWith("{") ? "}" : undefined;
-    const parts = [first];
-    if (closing !== undefined) {
-      while (!isClosed(parts.at(-1) ?? "", closing) && at + 1 < lines.length) {
-        at += 1;
-        parts.push((lines[at] ?? "").trim());
-      }
-    }
-    const value = valueOf(parts);
-    if (value !== undefined) table.set(keysOf(key), value);
+interface Table {
+  [key: string]: string | string[] | Table;
+}
+
+/** Reads as much of TOML as manifests need: tables, texts, the texts of a list, and tables on one line. */
+export function readToml(source: string): Table {
+  const root = newTable();
+  let table = root;
+  for (const [, head, key = "", value = ""] of source.matchAll(statement)) {
+    if (head === undefined) put(table, key, value);
+    else table = keysOf(head).reduce(tableAt, root);
   }
-  return tables;
+  return root;
 }
 
-function isClosed(line: string, closing: string): boolean {
-  return withoutStrings(line).includes(closing);
+function put(table: Table, key: string, value: string): void {
+  const keys = keysOf(key);
+  keys.slice(0, -1).reduce(tableAt, table)[keys.at(-1) ?? ""] = valueOf(value);
 }
 
-/** Without its strings and its comment, so that only what has a meaning is left. */
-function withoutStrings(line: string): string {
-  return line.replaceAll(stringsAndComments, "");
+function valueOf(value: string): Table[string] {
+  const found = (value.match(textOrComment) ?? []).filter((each) => !each.startsWith("#"));
+  const texts = found.map((each) => each.slice(1, -1).replaceAll(/\\(["\\])/g, "$1"));
+  if (value.startsWith("[")) return texts;
+  if (!value.startsWith("{")) return texts[0] ?? value.trim();
+  const table = newTable();
+  for (const [, key = "", each = ""] of value.matchAll(inlinePair)) put(table, key, each);
+  return table;
 }
 
-const stringsAndComments = /"(?:[^"\\]|\\.)*"|'[^']*'|#.*/g;
-
-function keysOf(key: string): string {
-  return key.replaceAll(/["'\s]/g, "");
+/** `tool."a.b".c` → ["tool", "a.b", "c"] */
+function keysOf(key: string): string[] {
+  return (key.match(/"[^"]*"|'[^']*'|[^.\s"']+/g) ?? []).map((each) => each.replaceAll(/^["']|["']$/g, ""));
 }
 
-function valueOf(lines: readonly string[]): string | readonly string[] | undefined {
-  const first = lines[0] ?? "";
-  if (first.startsWith("[")) return lines.flatMap(stringsIn);
-  if (!first.startsWith("{")) {
-    const quoted = /^(?:"(?:[^"\\]|\\.)*"|'[^']*')/.exec(first);
-    return quoted ? unquoted(quoted) : undefined;
-  }
-  const inline = lines.map(withoutComment).join(" ");
-  const said = /[{,]\s*(version|git|path|url)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*')/.exec(inline);
-  if (said === null) return "";
-  const [, what, value = ""] = said;
-  return what === "version" ? value.slice(1, -1) : `${what} ${value.slice(1, -1)}`;
+function tableAt(table: Table, key: string): Table {
+  const found = table[key];
+  return typeof found === "object" && !Array.isArray(found) ? found : (table[key] = newTable());
 }
 
-function stringsIn(line: string): string[] {
-  return [...line.matchAll(stringsAndComments)].filter(([text]) => !text.startsWith("#")).map(unquoted);
-}
-
-function withoutComment(line: string): string {
-  return line.replaceAll(stringsAndComments, (text) => (text.startsWith("#") ? "" : text));
-}
-
-function unquoted([text]: RegExpMatchArray): string {
-  return text.slice(1, -1).replaceAll(/\\(["\\])/g, "$1");
+/** Without a prototype, so that a key such as __proto__ is a key like any other. */
+function newTable(): Table {
+  return Object.create(null) as Table;
 }
