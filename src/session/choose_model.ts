@@ -64,7 +64,7 @@ export function noModel(home: Home, known: boolean): UserError {
     [
       { operation: "demo", why: "See it work first" },
       { why: `Take a key of your own: export ANTHROPIC_API_KEY=…${own}` },
-      { why: "Or let your own Claude Code think: --backend claude-cli" },
+      { input: { backend: "claude-cli" }, why: "Or let your own Claude Code think" },
       { why: 'Or name a command that prints it: "api_key_command": ["…"] in your own config.json' },
       { why: "Take another server: export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any" },
       { operation: "new", input: { task: "…", replay: "recording.json" }, why: "Play a recorded run" },

@@ -127,7 +127,9 @@ test("one whose report cannot be used is asked again, and the others wait for it
 });
 
 test("one that fails stops the chain, what the others brought is kept, and going on asks only for what is missing", async () => {
-  const failing = await workbench({ ...replies, [`${at}/2-dependency_analyzer/turn-1`]: refused }, { size: "tiny" });
+  const answers = { [`${at}/1-component_mapper/turn-1`]: found("components") };
+  const failures = { [`${at}/2-dependency_analyzer/turn-1`]: refused };
+  const failing = await workbench({ ...replies, ...answers, ...failures }, { size: "tiny" });
   expect(await failing.run()).toMatchObject({ type: "parked", code: "refused" });
   const asked = failing.requests.length;
   expect(Object.keys(failing.chain.context.discovered)).toEqual([]);

@@ -16,6 +16,8 @@ const excepted: Record<string, readonly string[]> = {
   "programs/sandbox/read_only_view.ts": ["--size"],
   // The flag of npm pack.
   "programs/permissions/probes.ts": ["--dry-run"],
+  // The flag of Claude Code.
+  "models/claude_cli.ts": ["--model", "--verbose"],
   // It reads what earlier versions wrote into journals.
   "chain/upcast.ts": ["claude-exec resume"],
 };

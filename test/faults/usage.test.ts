@@ -11,6 +11,8 @@ const noModel = (home?: string) =>
     "There is no model to think with. Nothing was begun.",
     "See it work first: claude-exec demo",
     `Take a key of your own: export ANTHROPIC_API_KEY=…${home ? ` or in ${join(home, ".env")}` : ""}`,
+    "Or let your own Claude Code think: --backend claude-cli",
+    'Or name a command that prints it: "api_key_command": ["…"] in your own config.json',
     "Take another server: export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any",
     'Play a recorded run: claude-exec new "…" --replay recording.json',
     "",
@@ -95,6 +97,8 @@ test("with --json an error is one document on stdout", async () => {
         next: [
           { operation: "demo", why: "See it work first" },
           { why: "Take a key of your own: export ANTHROPIC_API_KEY=…" },
+          { input: { backend: "claude-cli" }, why: "Or let your own Claude Code think" },
+          { why: 'Or name a command that prints it: "api_key_command": ["…"] in your own config.json' },
           { why: "Take another server: export ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=any" },
           { operation: "new", input: { task: "…", replay: "recording.json" }, why: "Play a recorded run" },
         ],

@@ -79,7 +79,7 @@ test("in an empty folder an API is built test first with the defaults, and the c
   expect(asked.data).toMatchObject({ ending: { type: "needs_answers" }, tests: { command: null } });
   const presented = await ask("answer", { chain: "1", answers_given: ["storage=in memory"] });
   expect(presented.data["ending"]).toMatchObject({ type: "needs_approval" });
-  expect(JSON.stringify(presented.data)).toContain("run with: node --test (made by this solution)");
+  expect(JSON.stringify(presented.data)).toContain("node --test (made by this solution)");
   const done = await ask("approve", { chain: "1", hash: presented.data["solution_hash"] });
   expect(done.data).toMatchObject({
     ending: { type: "completed" },
