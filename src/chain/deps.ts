@@ -21,8 +21,8 @@ export interface Deps {
   readonly prices: PriceTable;
   /** When the next request may be sent. See `ModelRequest`. */
   readonly pace?: () => number;
-  /** The sums over all chains of the home that passed what their user set, each of them once. */
-  readonly passedSums?: (() => Promise<readonly PassedSum[]>) | undefined;
+  /** The sums over all chains of the home that passed what their user set, each once. `spent`: what this chain spent, in dollars. */
+  readonly passedSums?: ((spent: number) => Promise<readonly PassedSum[]>) | undefined;
   /** How the prompts of the home did so far, one line each. */
   readonly promptFigures?: () => Promise<string>;
   /** Hands a cost alert to the user's own command. Gives what went wrong with that, in one line. */

@@ -84,7 +84,8 @@ export async function runTurn(
       if (step === early && step.type === "run_tests" && chain.context.solution?.standing === "presented")
         await chain.append(withLedger(engineActor, [presentAgain(chain.context, deps.workspace)]));
       if (step.type === "call_model" || step.type === "together")
-        for (const passed of (await deps.passedSums?.()) ?? []) await alert(work, passed);
+        for (const passed of (await deps.passedSums?.(chain.context.cost_tracking.estimated_cost)) ?? [])
+          await alert(work, passed);
       chain.writeView(false);
     }
   };

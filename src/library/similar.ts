@@ -41,12 +41,12 @@ export function rowOf(name: string, pattern: Pattern): PatternRow {
  */
 export function similarPatterns(task: NewTask, rows: readonly PatternRow[], limit = 3) {
   const texts = rows.flatMap(({ goal, words }) => [goal, words]);
-  const { weigh, meant, whole } = compareWith(task.goal, texts, rows.length);
+  const { weigh, meantBy, meant, whole } = compareWith(task.goal, texts, rows.length);
   const form = formOf(task.goal);
   const compared = rows.map((row) => {
     const shared = meant(row.goal);
     const near = meant(row.words).filter((word) => !shared.includes(word));
-    const back = row.goal.filter((word) => meant([word]).length > 0);
+    const back = row.goal.filter((word) => meantBy(word).length > 0);
     const told = (weigh(shared) + 0.7 * weigh(near)) / whole;
     const words = Math.sqrt(0.6 * told + (0.4 * weigh(back)) / (weigh(row.goal) || 1));
     const stack = task.stack.filter((one) => row.stack.includes(one));
@@ -77,7 +77,7 @@ export function fittingNotes(task: string, notes: readonly string[]): string[] {
 
 /**
  * weigh: how much words tell. The fewer of the texts hold a word, the more it tells.
- * meant: the words of the task that other words can stand for. Each other word is compared with the task once.
+ * meantBy, meant: the words of the task that one word, or several, can stand for. Each word is compared with the task once.
  * whole: what the words of the task tell together.
  */
 function compareWith(task: string, texts: readonly (readonly string[])[], many = texts.length) {
@@ -93,7 +93,7 @@ function compareWith(task: string, texts: readonly (readonly string[])[], many =
     return found;
   };
   const meant = (words: readonly string[]) => [...new Set(words.flatMap(meantBy))];
-  return { weigh, meant, whole: weigh(wanted) || 1 };
+  return { weigh, meantBy, meant, whole: weigh(wanted) || 1 };
 }
 
 /** Nothing known on one side speaks neither for nor against. */

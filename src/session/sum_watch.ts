@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Deps, PassedSum } from "../chain/deps.ts";
 import { dayOf } from "../costs/cost_report.ts";
@@ -18,7 +18,8 @@ export function sumWatch(
   read: () => Promise<HomeFigures>,
   now: () => number,
 ): Deps["passedSums"] {
-  if (perDay === null && inAll === null) return undefined;
+  const lowest = Math.min(perDay ?? Infinity, inAll ?? Infinity);
+  if (lowest === Infinity) return undefined;
   const marked = new Set<string>();
   const isNew = (name: string) => {
     if (marked.has(name)) return false;
@@ -26,10 +27,6 @@ export function sumWatch(
     try {
       makeFolder(folder);
       closeSync(openSync(join(folder, name), "wx", 0o600));
-      const others = readdirSync(folder).filter(
-        (other) => other !== name && other.split(" ")[0] === name.split(" ")[0],
-      );
-      for (const other of others) rmSync(join(folder, other), { force: true });
       return true;
     } catch (error) {
       // Where nothing can be marked, each process says it once.
@@ -37,16 +34,20 @@ export function sumWatch(
       return systemCode(error) !== "EEXIST";
     }
   };
-  return async () => {
+  let readAt = -Infinity;
+  return async (spent) => {
+    // The journals are read again only when the chain has spent a twentieth of the lower threshold since.
+    if (Math.abs(spent - readAt) < lowest / 20) return [];
+    readAt = spent;
     const { figures } = await read();
     const today = dayOf(now());
-    const days = addUpRows(figures, (start) => Number(figures.kinds[figures.numbers[start]!]!.day === today));
-    const [before = 0, day = 0] = [0, 1].map((is) => days.find(([key]) => key === is)?.[1][column.usd]);
-    const sums = [
-      { of: "day", usd: day, threshold: perDay, name: `day ${today}` },
-      { of: "project", usd: before + day, threshold: inAll, name: `project ${inAll}` },
+    const sums = new Map(addUpRows(figures, (start) => Number(figures.kinds[figures.numbers[start]!]!.day === today)));
+    const paid = (is: number) => (sums.get(is)?.[column.usd] ?? 0) - (sums.get(is)?.[column.replayed_usd] ?? 0);
+    const watched = [
+      { of: "day", usd: paid(1), threshold: perDay, name: `day ${today}` },
+      { of: "project", usd: paid(0) + paid(1), threshold: inAll, name: `project ${inAll}` },
     ] as const;
-    return sums.flatMap(({ of, usd, threshold, name }): PassedSum[] => {
+    return watched.flatMap(({ of, usd, threshold, name }): PassedSum[] => {
       if (threshold !== null && usd >= threshold) return isNew(name) ? [{ of, usd, threshold }] : [];
       marked.delete(name);
       unlessRefused(() => rmSync(join(folder, name), { force: true }));

@@ -1,11 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import type { Progress } from "../../src/chain/deps.ts";
+import { replayHandler, startMessagesServer } from "../models/messages-server.ts";
 import { placeWith } from "../support/cli.ts";
 import { callerAt, operate } from "../support/inside.ts";
 import { recordingAt } from "../support/script.ts";
 import { asksFirst, quickApp, task } from "../support/ways.ts";
+
+const closing: (() => Promise<void>)[] = [];
+afterAll(() => Promise.all(closing.map((close) => close())));
 
 /** A chain whose first call passes the threshold: how it ended, and the notices it gave. */
 async function alerted(command: (folder: string) => string[]) {
@@ -73,7 +77,11 @@ test("what all chains cost on a day and together is told once, by whichever chai
   const configure = (day: number, project: number) =>
     place.configure({ limits: { cost_alert_day_usd: day, cost_alert_project_usd: project }, alerts: { command } });
   const replay = recordingAt(place.beside, asksFirst);
-  const begin = () => operate("new", { task, trust: true, replay }, callerAt(place.workspace, place.env));
+  const server = await startMessagesServer(replayHandler(replay));
+  closing.push(server.close);
+  const env = { ...place.env, ANTHROPIC_BASE_URL: server.url, ANTHROPIC_API_KEY: "key" };
+  const caller = callerAt(place.workspace, env);
+  const begin = (more: object = {}) => operate("new", { task, trust: true, ...more }, caller);
   const alerts = () => {
     const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
     return lines.map((line) => {
@@ -82,21 +90,22 @@ test("what all chains cost on a day and together is told once, by whichever chai
     });
   };
   await begin();
-  const { usd } = (await operate("chain-cost", { chain: "1" }, callerAt(place.workspace, place.env))).data as {
-    usd: number;
-  };
+  const { usd } = (await operate("chain-cost", { chain: "1" }, caller)).data as { usd: number };
   configure(usd * 1.5, usd * 2.5);
+  // Nobody paid for what a recording replied.
+  await begin({ replay });
+  expect(alerts()).toEqual([]);
   await begin();
-  expect(alerts()).toEqual([["day", "002"]]);
+  expect(alerts()).toEqual([["day", "003"]]);
   await begin();
   await begin();
   expect(alerts()).toEqual([
-    ["day", "002"],
-    ["project", "003"],
+    ["day", "003"],
+    ["project", "004"],
   ]);
-  expect(place.events("cost_alerted", "003")).toMatchObject([{ of: "project", threshold: usd * 2.5 }]);
+  expect(place.events("cost_alerted", "004")).toMatchObject([{ of: "project", threshold: usd * 2.5 }]);
   // A sum that is below again, because a higher one was set, is told when it passes that.
   configure(usd * 100, usd * 4.5);
   await begin();
-  expect(alerts().at(-1)).toEqual(["project", "005"]);
+  expect(alerts().at(-1)).toEqual(["project", "006"]);
 });
