@@ -5,6 +5,7 @@ import type { Workspace } from "../workspace/workspace.ts";
 import type { Context, Item } from "./context.ts";
 import { linesIn } from "./evidence.ts";
 import { earlierIn } from "./item.ts";
+import { asData } from "./texts.ts";
 
 /** In bytes: for everything, for each part, and for a file that is shown whole without being cited. */
 const room = { all: 16_000, each: 6_000, whole: 2_000 };
@@ -51,11 +52,10 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
       part = last < to ? 0 : part - Buffer.byteLength(text);
     }
   }
-  const data = parts.join("\n\n").replaceAll("</lines", "<\\/lines");
   const missing = left.size > 0 ? `There was no room for: ${[...left].slice(0, 10).join(", ")}.\n\n` : "\n";
   const heading = pattern ? ofPattern : ofSolution;
   return {
-    text: parts.length > 0 ? `${heading}\n${asRead}\n<lines kind="data">\n${data}\n</lines>\n${missing}` : "",
+    text: parts.length > 0 ? `${heading}\n${asRead}\n${asData("lines", parts.join("\n\n"))}\n${missing}` : "",
     seen,
   };
 }

@@ -14,3 +14,8 @@ export function contentOf(content: Content, blobs: Blobs): readonly ReplyBlock[]
 export function textOf(text: Text, blobs: Blobs): string {
   return "blob" in text ? blobs.get(text.blob) : text.text;
 }
+
+/** A text that a model reads as data. It cannot close its own fence. */
+export function asData(name: string, text: string): string {
+  return `<${name} kind="data">\n${text.replaceAll(`</${name}`, `<\\/${name}`)}\n</${name}>`;
+}

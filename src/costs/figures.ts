@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { deserialize, serialize } from "node:v8";
 import { crc32 } from "node:zlib";
 import { unlessRefused } from "../util/errors.ts";
 import { writeAtomic } from "../util/files.ts";
@@ -95,28 +96,26 @@ export function amountsOf(sum: Float64Array): Amounts {
   return Object.fromEntries(amounts.map((name) => [name, sum[column[name]]!])) as Amounts;
 }
 
-/** Tells the form in which figures are kept from any other; the number is raised where `ChainFigures` changes. */
-const form = crc32([3, ...columns].join());
+/**
+ * Begins the checksum, so that figures of another form, of another program or for another key count as damaged. The
+ * number is raised where `ChainFigures` changes.
+ */
+function checksum(bytes: Buffer, key: string): number {
+  return crc32(bytes, crc32([4, process.versions.v8, key, ...columns].join()));
+}
 
 /** Undefined where there are none, or none that can be believed: they are made anew from the journals then. */
 export function readFigures(path: string, key: string): Figures | undefined {
   const bytes = unlessRefused(() => readFileSync(path));
-  const end = bytes?.indexOf("\n") ?? -1;
-  if (!bytes || end < 0) return undefined;
-  const [head, sum, length] = bytes.toString("utf8", 0, end).split(" ");
-  if (head !== `${form}:${key}` || Number(sum) !== crc32(bytes.subarray(end + 1), crc32(length ?? "")))
-    return undefined;
-  const text = end + 1 + Number(length);
-  const known = JSON.parse(bytes.toString("utf8", end + 1, text)) as Omit<Figures, "numbers">;
-  // Copied, so that the numbers begin where numbers may.
-  const start = bytes.byteOffset + text;
-  return { ...known, numbers: new Float64Array(bytes.buffer.slice(start, bytes.byteOffset + bytes.length)) };
+  if (!bytes || bytes.length < 4 || bytes.readUInt32LE() !== checksum(bytes.subarray(4), key)) return undefined;
+  const { text, numbers } = deserialize(bytes.subarray(4)) as { text: string; numbers: Float64Array };
+  return { ...(JSON.parse(text) as Omit<Figures, "numbers">), numbers };
 }
 
 /** `key`: what they depend on beside the journals. Where they cannot be kept, the next report reads all journals again. */
-export function keepFigures(path: string, key: string, { kinds, chains, numbers }: Figures): void {
-  const text = Buffer.from(JSON.stringify({ kinds, chains }));
-  const bytes = Buffer.concat([text, new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)]);
-  const head = Buffer.from(`${form}:${key} ${crc32(bytes, crc32(String(text.length)))} ${text.length}\n`);
-  unlessRefused(() => writeAtomic(path, Buffer.concat([head, bytes]), { durable: false }));
+export function keepFigures(path: string, key: string, { numbers, ...rest }: Figures): void {
+  const bytes = serialize({ text: JSON.stringify(rest), numbers });
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(checksum(bytes, key));
+  unlessRefused(() => writeAtomic(path, Buffer.concat([sum, bytes]), { durable: false }));
 }

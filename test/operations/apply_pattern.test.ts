@@ -64,8 +64,8 @@ test("the questions of an applied pattern come before the first call, and its wa
   const [call, ...more] = place.journal(chain).filter((line) => line.type === "intent" && line.effect === "model");
   expect(more).toEqual([]);
   const told = place.events("ledger_extended", chain)[0]?.text;
-  expect(told).toContain("Decision: a function of its own because sum stays as it is");
-  expect(told).toContain("Question big_numbers: Must big integers work? Answer then: no");
+  expect(told).toContain('"choice": "a function of its own",\n   "because": "sum stays as it is"');
+  expect(told).toMatch(/"id": "big_numbers",\n\s+"question": "Must big integers work\?"[^}]*"answered": "no"/);
   expect(place.context(chain)).toMatchObject({ decisions: {}, current_phase: "solution-approval" });
   expect(JSON.stringify(call)).toContain("export const product = (a, b) => a * b;");
 });
