@@ -8,6 +8,8 @@ export type Phase = (typeof phases)[number];
 export const scopes = ["workspace", "team", "user", "builtin", "custom"] as const;
 export type Scope = (typeof scopes)[number];
 
+export const costEstimates = ["minimal", "low", "medium", "high"] as const;
+
 /** The name that a file or a person means, or undefined where no prompt can be called that. */
 export function promptName(written: string): string | undefined {
   const name = written.replaceAll("-", "_");

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Scope, phases } from "./names.ts";
+import { costEstimates, type Scope, phases } from "./names.ts";
 
 /** Where a prompt lies; `folder` is the first one under its scope's root, or "" at the root itself. */
 export interface Place {
@@ -17,8 +17,6 @@ export interface Input {
   readonly required: boolean;
   readonly default?: string;
 }
-
-export const costEstimates = ["minimal", "low", "medium", "high"] as const;
 
 const texts = z.array(z.string()).default([]);
 const input = z

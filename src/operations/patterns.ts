@@ -4,7 +4,6 @@ import { z } from "zod";
 import type { Pattern } from "../library/pattern.ts";
 import type { PatternRow } from "../library/similar.ts";
 import type { Session } from "../session/session.ts";
-import { formatOf, readManifest } from "../tools/manifests.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { chainId } from "./flags.ts";
@@ -141,6 +140,7 @@ export async function patternsOf(session: Session) {
 
 /** What a workspace is made of, by the manifests near its root and the endings of its files: "node", "express", ".js". */
 export async function stackOf(workspace: Workspace): Promise<string[]> {
+  const { formatOf, readManifest } = await import("../tools/manifests.ts");
   const files = await workspace.list();
   const wanted = files.flatMap((path) => {
     const format = path.split("/").length <= 2 ? formatOf(path) : undefined;

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { phases, promptName, scopes } from "../library/names.ts";
-import { costEstimates, type Listed } from "../library/prompt.ts";
+import { costEstimates, phases, promptName, scopes } from "../library/names.ts";
+import type { Listed } from "../library/prompt.ts";
 import { exitCodes, UserError } from "../util/errors.ts";
 import { running, wholeNumber } from "./flags.ts";
 import { operation, thinkingOptions } from "./operation.ts";

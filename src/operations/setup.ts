@@ -11,7 +11,6 @@ import type { Session } from "../session/session.ts";
 import { contextsOf } from "../session/home.ts";
 import { text } from "../session/options.ts";
 import { newOperation } from "./chains.ts";
-import { claudeProgram, ownConnection } from "../session/connection.ts";
 import { baseUrlOf } from "../session/choose_model.ts";
 import { operation } from "./operation.ts";
 import { packageFolder, packageVersion, userFolders } from "../session/places.ts";
@@ -146,6 +145,7 @@ async function examine(session: Session): Promise<Check[]> {
       const key = env["ANTHROPIC_API_KEY"] || (await dotEnv())["ANTHROPIC_API_KEY"];
       const address = baseUrlOf(env);
       const at = address ? ` at ${address}` : "";
+      const { claudeProgram, ownConnection } = await import("../session/connection.ts");
       const { backend, keyCommand } = ownConnection(env);
       if (backend === "claude-cli") return check("model", "yes", claudeProgram(env));
       if (key) return check("model", "yes", `a key is set${at}`);
