@@ -1,4 +1,5 @@
 import type { ChainLine } from "./events.ts";
+import { shorten } from "../util/shorten.ts";
 
 /** A chain's events in short, one a line, for a prompt that looks at the chain from outside. */
 export function historyText(lines: readonly ChainLine[]): string {
@@ -10,8 +11,8 @@ function shortLine(line: Extract<ChainLine, { type: "event" }>): string {
   const short = (key: string, value: unknown): unknown =>
     key === "text" || key === "tools" || key === "system" || key === "base"
       ? undefined
-      : typeof value === "string" && value.length > 400
-        ? `${value.slice(0, 400)}…`
+      : typeof value === "string"
+        ? shorten(value, 400)
         : value;
   return event === "ledger_extended" || event === "epoch_opened"
     ? JSON.stringify({ n, at, event })

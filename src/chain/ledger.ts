@@ -8,6 +8,7 @@ import { promptWriter } from "./roles.ts";
 import { numbersOn, solutionText } from "./page.ts";
 import { reasonOf } from "./test_question.ts";
 import { asData } from "./texts.ts";
+import { oneLine, shorten } from "../util/shorten.ts";
 
 /**
  * What the model is told about a batch of events: written once, kept in the journal, and sent unchanged with
@@ -166,8 +167,7 @@ function tell(event: ChainEvent): string[] {
     case "tests_judged": {
       const { in_words: counts, failing = [], verdict } = event;
       const names = verdict === "green" || failing.length === 0 ? "" : ` Failing: ${failing.join(", ")}`;
-      const line = `${testsText(event)}${counts ? ` ${counts}.` : ""}${names}`.replaceAll(/\s+/g, " ");
-      return [line.length <= 300 ? line : `${line.slice(0, 299)}…`];
+      return [shorten(oneLine(`${testsText(event)}${counts ? ` ${counts}.` : ""}${names}`), 300)];
     }
     case "red_repeated": {
       const { with_code: control, why } = event;

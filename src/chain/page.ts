@@ -6,6 +6,7 @@ import { count } from "../util/count.ts";
 import { plainText } from "../util/same_text.ts";
 import type { Solution } from "./reply.ts";
 import { isRunByOthers } from "./solution.ts";
+import { oneLine } from "../util/shorten.ts";
 
 /**
  * What a person judges: the presented solution, and what the chain adds to it. Each thing stands there once. An item
@@ -247,8 +248,4 @@ function kept(texts: readonly string[]): PageItem[] {
 
 function dashed(texts: readonly string[]): string[] {
   return texts.map((text) => `- ${text}`);
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim();
 }

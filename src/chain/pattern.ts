@@ -9,6 +9,7 @@ import { percent, reviewersOf } from "./gates.ts";
 import { isForModels, isReviewer, triggers } from "./roles.ts";
 import { isAboutTests } from "./test_question.ts";
 import { durations } from "./view.ts";
+import { oneLine, shorten } from "../util/shorten.ts";
 
 /** What a finished chain shows of how a task like it is done: from its journal alone, and without a model. */
 export function patternOf(lines: readonly ChainLine[], title: string, stack: readonly string[]): Pattern {
@@ -126,6 +127,5 @@ function successOf(context: Context, rating: number | null): string[] {
 
 /** A pattern is shared with others, so a secret that somebody typed does not get into it. */
 export function cut(text: string, most: number): string {
-  const clean = redact(text).replaceAll(/\s+/g, " ").trim();
-  return clean.length <= most ? clean : `${clean.slice(0, most - 1)}…`;
+  return shorten(oneLine(redact(text)), most);
 }

@@ -1,6 +1,7 @@
 import type { Phase, Scope } from "./names.ts";
 import type { Listed } from "./prompt.ts";
 import type { SearchResult } from "./search.ts";
+import { oneLine, shorten } from "../util/shorten.ts";
 
 /**
  * The library as the model sees it, in the part of a request that is cached: the same prompts give the same bytes,
@@ -39,12 +40,7 @@ export function madeFor(prompts: readonly Listed[], phase: Phase): Listed[] {
 function line({ name, purpose, inputs, tools }: Listed): string {
   const shown = inputs.length > 4 ? [...inputs.slice(0, 4), "…"] : inputs;
   const brackets = shown.length > 0 ? ` [${shown.join(", ")}]` : "";
-  const short = oneLine(purpose).replace(/^(.{119}).{2,}$/u, "$1…");
-  return `${name} — ${short}${brackets}${tools === "none" || tools === "read" ? "" : ` (${tools})`}\n`;
-}
-
-export function oneLine(text: string): string {
-  return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
+  return `${name} — ${shorten(oneLine(purpose), 120)}${brackets}${tools === "none" || tools === "read" ? "" : ` (${tools})`}\n`;
 }
 
 function byName(a: Listed, b: Listed): number {

@@ -1,5 +1,6 @@
 import type { World } from "../util/world.ts";
 import type { Attempt, FailureReason, ModelEvent, ModelRequest, Outcome } from "./types.ts";
+import { oneLine, shorten } from "../util/shorten.ts";
 
 /** An outcome before its attempts are known. */
 export type Ending = WithoutAttempts<Outcome>;
@@ -119,8 +120,7 @@ const reasonByType: Readonly<Record<string, FailureReason>> = {
 
 /** One line, of bearable length, ending in a full stop. A proxy may answer with a whole page. */
 export function sentence(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ").trim();
-  if (line.length > 400) return `${line.slice(0, 400)}…`;
+  const line = shorten(oneLine(text), 401);
   return /[.!?…]$/.test(line) ? line : `${line}.`;
 }
 

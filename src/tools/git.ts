@@ -8,6 +8,7 @@ import { linesOf } from "./search.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
 import type { Workspace } from "../workspace/workspace.ts";
+import { cutLine } from "../util/shorten.ts";
 
 const limits = {
   bytes: 20_000,
@@ -223,9 +224,7 @@ function bounded(lines: readonly string[]): { lines: string[]; cut: boolean } {
 
 /** Without what could pass for a further line, and no longer than can be read. */
 function tidy(line: string): string {
-  const plain = line.replaceAll(/(?!\t)\p{Cc}/gu, " ");
-  if (plain.length <= limits.lineCharacters) return plain;
-  return `${plain.slice(0, limits.lineCharacters).toWellFormed()} [line cut: ${plain.length} characters]`;
+  return cutLine(line.replaceAll(/(?!\t)\p{Cc}/gu, " "), limits.lineCharacters);
 }
 
 function listed(names: readonly string[], total: number): string {

@@ -5,6 +5,7 @@ import { chosen, findLines, leftOut, linesOf } from "./search.ts";
 import { summary } from "./summary.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
+import { cutLine } from "../util/shorten.ts";
 
 const limits = { lines: 400, readBytes: 40_000, lineCharacters: 2000, listed: 250 };
 const searchLimits = { matches: 100, bytes: 20_000, lineCharacters: 300 };
@@ -55,7 +56,7 @@ export function numberedLines(name: string, lines: string[], [from, to]: [number
   const wanted = Math.min(to, lines.length);
   const shown: string[] = [];
   for (let size = 0, at = from; at <= wanted && shown.length < limits.lines; at += 1) {
-    const line = `${at}\t${shorten(lines[at - 1] ?? "", limits.lineCharacters)}`;
+    const line = `${at}\t${cutLine(lines[at - 1] ?? "", limits.lineCharacters)}`;
     size += Buffer.byteLength(line) + 1;
     if (size > room) break;
     shown.push(line);
@@ -116,13 +117,8 @@ function excerpt(lines: readonly string[], hits: readonly number[], context: num
   const wanted = new Set(hits.flatMap((hit) => Array.from({ length: 2 * context + 1 }, (_, i) => hit - context + i)));
   const shown = [...wanted].filter((at) => at >= 1 && at <= lines.length).sort((a, b) => a - b);
   return shown.flatMap((at, index) => {
-    const line = `${at}${matched.has(at) ? ":" : "-"}${shorten(lines[at - 1] ?? "", searchLimits.lineCharacters)}`;
+    const line = `${at}${matched.has(at) ? ":" : "-"}${cutLine(lines[at - 1] ?? "", searchLimits.lineCharacters)}`;
     const gap = context > 0 && index > 0 && shown[index - 1] !== at - 1;
     return gap ? ["--", line] : [line];
   });
-}
-
-function shorten(line: string, limit: number): string {
-  if (line.length <= limit) return line;
-  return `${line.slice(0, limit).toWellFormed()} [line cut: ${line.length} characters]`;
 }

@@ -1,6 +1,14 @@
-/** At most so many characters; "…" stands for what was cut off. */
+/** At most so many letters; "…" stands for what was cut off. */
 export function shorten(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+  // A letter takes at most two places of a string.
+  const letters = text.length <= most ? [] : Array.from(text.slice(0, 2 * most + 2));
+  return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`;
+}
+
+/** As `shorten`, where a model must know how much it does not see. */
+export function cutLine(line: string, most: number): string {
+  if (line.length <= most) return line;
+  return `${line.slice(0, most).toWellFormed()} [line cut: ${line.length} characters]`;
 }
 
 /** Without line breaks and other control characters. */

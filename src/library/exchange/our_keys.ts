@@ -1,6 +1,6 @@
 import { type Format, readTools } from "./format.ts";
 import type { Variables } from "./variables.ts";
-import { oneLine } from "../catalogue.ts";
+import { oneLine, shorten } from "../../util/shorten.ts";
 import type { Input, Prompt } from "../prompt.ts";
 
 interface ForeignPrompt {
@@ -64,8 +64,7 @@ function purposeOf(description: unknown, body: string, format: Format): string {
 
 function firstSentence(text: string): string {
   const line = oneLine(text);
-  const sentence = /^.*?(?:[.!?](?= )|[。！？])/u.exec(line)?.[0] ?? line;
-  return sentence.replace(/^(.{119}).{2,}$/u, "$1…").trim();
+  return shorten(/^.*?(?:[.!?](?= )|[。！？])/u.exec(line)?.[0] ?? line, 120);
 }
 
 export function costOf(tokens: number): Prompt["cost_estimate"] {

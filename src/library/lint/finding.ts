@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { shorten } from "../../util/shorten.ts";
 
 /** What is wrong with a file, why it matters, and how to mend it: each in words that stand alone. */
 export const findingSchema = z.object({
@@ -42,8 +43,7 @@ export function frontLine(front: string, key: string, input?: string): number {
 
 /** A piece of the file for a message: short, on one line, and with nothing in it that a terminal would hide. */
 export function quoted(text: string): string {
-  const short = text.length > 40 ? `${text.slice(0, 40)}…` : text;
-  return JSON.stringify(short).replaceAll(
+  return JSON.stringify(shorten(text, 41)).replaceAll(
     /[\p{Cc}\p{Cf}\p{Co}\p{Default_Ignorable_Code_Point}]/gu,
     (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`,
   );

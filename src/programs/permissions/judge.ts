@@ -6,6 +6,7 @@ import { isSpelledOut, matchesPath, mayMatch, readRule, surelyMatches } from "./
 import type { Rule } from "./rules.ts";
 import { commandsWithin, parseShell, withStarted } from "./shell.ts";
 import type { ShellCommand } from "./shell.ts";
+import { shorten } from "../../util/shorten.ts";
 
 /** What may be done without asking: nothing but looking, what a rule allows, changes of files too, all. */
 export const modes = ["read", "ask", "edits", "full"] as const;
@@ -210,6 +211,5 @@ function isAllowed(command: ShellCommand, rules: Rules): boolean {
 }
 
 function shown({ argv }: ShellCommand): string {
-  const text = argv.join(" ");
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+  return JSON.stringify(shorten(argv.join(" "), 80));
 }
