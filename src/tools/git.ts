@@ -8,7 +8,7 @@ import { linesOf } from "./search.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
 import type { Workspace } from "../workspace/workspace.ts";
-import { cutLine } from "../util/shorten.ts";
+import { cutLine, linesWithin } from "../util/shorten.ts";
 
 const limits = {
   bytes: 20_000,
@@ -143,7 +143,9 @@ async function difference(
   const patched = open.slice(0, limits.patched).map(({ name }) => name);
   const patch = patched.length > 0 ? await git([...diff, ...commits, "--", ...patched], limits.printed) : undefined;
   if (patch && patch.end !== "cut" && patch.code !== 0) return refusal("diff", patch.stderr, patch.end);
-  const { lines, cut } = bounded((patch?.stdout ?? "").split("\n").slice(0, -1));
+  const all = (patch?.stdout ?? "").split("\n").slice(0, -1).map(tidy);
+  const lines = linesWithin(all, limits.bytes);
+  const cut = lines.length < all.length;
   const isCut = cut || patch?.end === "cut" || open.length > patched.length;
   const more = isCut ? " The changes are cut: narrow path." : "";
   const title = `${count(open.length, "file")} changed from ${between}.${more}`;
@@ -209,17 +211,6 @@ function commitText(hash: string, about: Record<string, string> | undefined): st
   if (about === undefined) return hash.slice(0, 8);
   const date = new Date(Number(about["author-time"]) * 1000).toISOString().slice(0, 10);
   return [hash.slice(0, 8), date, about["author"], about["summary"]].join("\t");
-}
-
-function bounded(lines: readonly string[]): { lines: string[]; cut: boolean } {
-  let size = 0;
-  const shown: string[] = [];
-  for (const line of lines.map(tidy)) {
-    size += Buffer.byteLength(line) + 1;
-    if (size > limits.bytes) return { lines: shown, cut: true };
-    shown.push(line);
-  }
-  return { lines: shown, cut: false };
 }
 
 /** Without what could pass for a further line, and no longer than can be read. */

@@ -5,7 +5,7 @@ import { chosen, findLines, leftOut, linesOf } from "./search.ts";
 import { summary } from "./summary.ts";
 import { tool } from "./tool.ts";
 import type { Plan } from "./types.ts";
-import { cutLine } from "../util/shorten.ts";
+import { cutLine, linesWithin } from "../util/shorten.ts";
 
 const limits = { lines: 400, readBytes: 40_000, lineCharacters: 2000, listed: 250 };
 const searchLimits = { matches: 100, bytes: 20_000, lineCharacters: 300 };
@@ -54,13 +54,9 @@ export const readFileTool = tool({
 /** Lines of a file as a model reads them, as many as there is room for (in bytes). */
 export function numberedLines(name: string, lines: string[], [from, to]: [number, number], room = limits.readBytes) {
   const wanted = Math.min(to, lines.length);
-  const shown: string[] = [];
-  for (let size = 0, at = from; at <= wanted && shown.length < limits.lines; at += 1) {
-    const line = `${at}\t${cutLine(lines[at - 1] ?? "", limits.lineCharacters)}`;
-    size += Buffer.byteLength(line) + 1;
-    if (size > room) break;
-    shown.push(line);
-  }
+  const chosenLines = lines.slice(from - 1, Math.min(wanted, from - 1 + limits.lines));
+  const numbered = chosenLines.map((line, at) => `${from + at}\t${cutLine(line, limits.lineCharacters)}`);
+  const shown = linesWithin(numbered, room);
   const last = from + shown.length - 1;
   const cut = last < wanted ? ` Cut here; read on with from: ${last + 1}.` : "";
   const title = `${name}, lines ${from} to ${last} of ${lines.length}.${cut}`;
@@ -86,22 +82,18 @@ export const searchFilesTool = tool({
     const isNone = found.files <= 1 && found.inFiles.length === 0;
     const left = isNone ? await leftOut(workspace, folder, "searched") : undefined;
     if (left) return left;
-    const shown: string[] = [];
+    const all: string[] = [];
     let full = false;
-    let size = 0;
     let matches = 0;
     for (const { path: file, lines, hits } of found.inFiles) {
       const here = hits.slice(0, searchLimits.matches - matches);
       if (here.length < hits.length) full = true;
       if (here.length === 0) break;
-      for (const line of ["", file, ...excerpt(lines, here, context)]) {
-        size += Buffer.byteLength(line) + 1;
-        if (size > searchLimits.bytes) full = true;
-        else shown.push(line);
-      }
+      all.push("", file, ...excerpt(lines, here, context));
       matches += here.length;
     }
-    const cut = full ? " Cut here, there is more: narrow pattern, path or glob." : "";
+    const shown = linesWithin(all, searchLimits.bytes);
+    const cut = full || shown.length < all.length ? " Cut here, there is more: narrow pattern, path or glob." : "";
     const slow = found.slow ? " Stopped early, the pattern takes too long: make it simpler." : "";
     const title = `${count(matches, "match", "matches")} in ${count(found.files, "file")} searched.${cut}${slow}`;
     return { type: "look", text: [title, ...shown].join("\n"), seen: [{ kind: "search", ref: pattern }] };

@@ -11,6 +11,13 @@ export function cutLine(line: string, most: number): string {
   return `${line.slice(0, most).toWellFormed()} [line cut: ${line.length} characters]`;
 }
 
+/** The first lines, as many as there is room for. */
+export function linesWithin(lines: readonly string[], bytes: number): readonly string[] {
+  let size = 0;
+  const end = lines.findIndex((line) => (size += Buffer.byteLength(line) + 1) > bytes);
+  return end === -1 ? lines : lines.slice(0, end);
+}
+
 /** Without line breaks and other control characters. */
 export function oneLine(text: string): string {
   return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
