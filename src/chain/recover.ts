@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { exitCodes, UserError } from "../util/errors.ts";
+import { exitCodes, unlessUserError, UserError } from "../util/errors.ts";
 import { isRecord, type Json } from "../util/json.ts";
 import { writeAtomic } from "../util/files.ts";
 import { chainPaths, contextFiles } from "../store/chains.ts";
@@ -227,13 +227,7 @@ function texts({ engine: { epoch, item } }: Context): string[] {
 }
 
 function isWhole(blobs: Blobs, hash: string): boolean {
-  try {
-    blobs.get(hash);
-    return true;
-  } catch (error) {
-    if (error instanceof UserError) return false;
-    throw error;
-  }
+  return unlessUserError(() => blobs.get(hash)) !== undefined;
 }
 
 function nothingToRecover(id: string): UserError {

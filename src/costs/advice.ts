@@ -10,14 +10,14 @@ import { addUp, type Spent } from "./spending.ts";
  */
 export function adviceOf(
   spent: readonly Spent[],
-  expensive: readonly { readonly chain: string; readonly grew_usd: number }[],
+  expensive: readonly { readonly name: string; readonly grew_usd: number }[],
   usd: number,
 ) {
   const wasted = spent.filter(({ wasted_usd = 0 }) => wasted_usd > 0);
   const found = [
     ...addUp(wasted, ({ prompt }) => prompt).map((sum) => ["repairs", sum.name, sum.repairs_usd] as const),
     ...addUp(wasted, ({ chain }) => chain).map((sum) => ["abandoned", sum.name, sum.abandoned_usd] as const),
-    ...expensive.map(({ chain, grew_usd }) => ["long_chain", chain, grew_usd] as const),
+    ...expensive.map(({ name, grew_usd }) => ["long_chain", name, grew_usd] as const),
   ];
   const kinds = { repairs: "repairs_usd", abandoned: "abandoned_usd", long_chain: "usd" } as const;
   return found

@@ -24,16 +24,12 @@ export function costReport(
   const sums = addUpRows(figures, (start, chain) => (isInPeriod[kindAt(start)] ? chain : undefined));
   const total = sumOf(spent);
   const byDay = Map.groupBy(spent, ({ day }) => day);
-  const chains = sums
-    .filter(([at]) => !kept[at]!.chain.startsWith("runs/"))
-    .map(([at, sum]) => ({
-      at,
-      chain: kept[at]!.chain,
-      usd: sum[column.usd]!,
-      tokens: sum[column.tokens]!,
-      ...(kept[at]!.about as About),
-    }))
-    .sort((a, b) => b.usd - a.usd || b.tokens - a.tokens || (a.chain < b.chain ? -1 : 1));
+  const ofChains = sums.flatMap(([at, sum]) => {
+    const { chain, about } = kept[at]!;
+    if (chain.startsWith("runs/")) return [];
+    return [{ ...(about as About), at, name: chain, usd: sum[column.usd]!, tokens: sum[column.tokens]! }];
+  });
+  const chains = withShares(ofChains);
   const expensive = chains.filter(({ usd }) => usd > expensiveUsd);
   const ended = (state: About["state"]) => chains.filter((chain) => chain.state === state).length;
   const [succeeded, stopped, open] = [ended("succeeded"), ended("stopped"), ended("open")];
@@ -55,7 +51,7 @@ export function costReport(
     /** Prompts that were run on their own. */
     runs: sums.length - chains.length,
     total,
-    average_usd: chains.length === 0 ? null : sumOf(chains, ["usd"]).usd / chains.length,
+    average_usd: chains.length === 0 ? null : chains.reduce((sum, { usd }) => sum + usd, 0) / chains.length,
     unpriced_models: [...new Set(spent.flatMap(({ unpriced, model }) => (unpriced > 0 ? [model] : [])))].sort(),
     calls_in_future: sumOf(dated.filter(({ day }) => day > to)).calls,
     groups:
@@ -64,11 +60,11 @@ export function costReport(
         : addUp(spent, (row) => row[by]).sort((a, b) => (by !== "day" ? 0 : a.name < b.name ? -1 : 1)),
     most_expensive: chains
       .slice(0, 5)
-      .map(({ chain, goal, usd, tokens }) => ({ chain, goal, usd, tokens, is_expensive: usd > expensiveUsd })),
+      .map(({ name, goal, usd, tokens }) => ({ chain: name, goal, usd, tokens, is_expensive: usd > expensiveUsd })),
     /** `rate`: of the chains that came to an end, how many succeeded. */
     endings: { succeeded, stopped, open, rate: succeeded + stopped > 0 ? succeeded / (succeeded + stopped) : null },
     trend: Array.from({ length: days }, (_, at) => dayOf(Date.parse(from) + at * dayMs)).map((day) => {
-      const { usd, tokens } = sumOf(byDay.get(day) ?? [], ["usd", "tokens"]);
+      const { usd, tokens } = sumOf(byDay.get(day) ?? []);
       return { day, usd, tokens };
     }),
     forecast: forecastOf(everything, total.usd, to, first < from ? from : first),
@@ -79,10 +75,7 @@ export function costReport(
 /** What the month will cost if each of its other days costs what a day since `first` did; null where nothing was spent. */
 function forecastOf(everything: readonly SpendingRow[], usd: number, today: string, first: string) {
   const month = today.slice(0, 7);
-  const spent = sumOf(
-    everything.filter(({ day }) => day.startsWith(month)),
-    ["usd"],
-  ).usd;
+  const spent = sumOf(everything.filter(({ day }) => day.startsWith(month))).usd;
   if (usd === 0 && spent === 0) return null;
   const perDay = usd / ((Date.parse(today) - Date.parse(first)) / dayMs + 1);
   const [year, number] = month.split("-").map(Number) as [number, number];

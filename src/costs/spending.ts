@@ -65,11 +65,9 @@ export type ChainSpending = {
 /** `chain`: its number; that of a prompt that was run on its own follows "runs/". */
 export type Spent = SpendingRow & { readonly chain: string };
 
-const nothing = Object.fromEntries(amounts.map((name) => [name, 0])) as Amounts;
-
-export function sumOf(parts: readonly Partial<Amounts>[], names: readonly (keyof Amounts)[] = amounts): Amounts {
-  const sum = { ...nothing };
-  for (const part of parts) for (const name of names) sum[name] += part[name] ?? 0;
+export function sumOf(parts: readonly Partial<Amounts>[]): Amounts {
+  const sum = Object.fromEntries(amounts.map((name) => [name, 0])) as Amounts;
+  for (const part of parts) for (const name of amounts) sum[name] += part[name] ?? 0;
   return sum;
 }
 

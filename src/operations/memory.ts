@@ -4,7 +4,7 @@ import { event, type ChainEvent } from "../chain/events.ts";
 import type { Learnt } from "../chain/learnt.ts";
 import type { Session } from "../session/session.ts";
 import { chainIds, chainPaths } from "../store/chains.ts";
-import { exitCodes, UserError } from "../util/errors.ts";
+import { exitCodes, unlessUserError, UserError } from "../util/errors.ts";
 import { sha256 } from "../util/hash.ts";
 import { keep, keptFiles, readKept } from "./kept.ts";
 import { operation } from "./operation.ts";
@@ -39,13 +39,8 @@ async function distil(session: Session): Promise<number> {
   const files = own.map((id) => chainPaths(store.contexts, id).journal);
   const index = await session.index();
   const values = await index.sync("learnt:1", files, async (at) => {
-    try {
-      return { value: learntIn(readChain(store, own[at]!).lines) };
-    } catch (error) {
-      // What a chain that cannot be read taught is not known.
-      if (error instanceof UserError) return { value: [] };
-      throw error;
-    }
+    // What a chain that cannot be read taught is not known.
+    return { value: unlessUserError(() => learntIn(readChain(store, own[at]!).lines)) ?? [] };
   });
   // The index gives back what was put in under this name, or nothing.
   const notes = notesOf((values as Learnt[][]).flat());

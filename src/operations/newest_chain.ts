@@ -1,7 +1,7 @@
 import type { Context } from "../chain/context.ts";
 import type { Session } from "../session/session.ts";
 import { chainIds } from "../store/chains.ts";
-import { UserError } from "../util/errors.ts";
+import { unlessUserError, UserError } from "../util/errors.ts";
 
 /** Which chains a command can mean that names none; `are` says it in words. */
 export interface Fitting {
@@ -44,12 +44,7 @@ export async function newestChain(session: Session, wanted: Fitting | undefined)
   const foreign = await session.foreign();
   const found = ids.find((id) => {
     if (foreign(id) !== undefined) return false;
-    try {
-      return wanted.fits(readChain(session.store, id).context);
-    } catch (error) {
-      if (error instanceof UserError) return false;
-      throw error;
-    }
+    return unlessUserError(() => wanted.fits(readChain(session.store, id).context)) ?? false;
   });
   if (found === undefined) throw new UserError("no_chain", `No chain here ${wanted.are}.`, next);
   return found;

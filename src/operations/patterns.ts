@@ -13,7 +13,7 @@ import { operation } from "./operation.ts";
 
 export const savePatternOperation = operation({
   name: "save-pattern",
-  summary: "Keep the way of a finished chain as a pattern for later tasks like it",
+  summary: "Save how a finished chain was done, as a pattern for later tasks like it",
   permission: "change",
   positional: ["chain"],
   newest: fitting.finished,
@@ -34,7 +34,7 @@ export const savePatternOperation = operation({
     const { context, lines } = readChain(session.store, id);
     if (!fitting.finished.fits(context)) {
       const next = { operation: "status", input: { chain: id }, why: "See where it stands" };
-      const message = `Chain ${id} has not finished a change, so there is no way to keep yet. Nothing was saved.`;
+      const message = `Chain ${id} has not finished a change, so there is no pattern in it yet. Nothing was saved.`;
       throw new UserError("not_finished", message, next, exitCodes.usage);
     }
     const { applied } = context.engine;

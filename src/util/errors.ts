@@ -56,6 +56,16 @@ export function unlessRefused<Result>(work: () => Result, ...reasons: readonly s
   }
 }
 
+/** What `work` gives, or undefined where it throws what a user can fix. */
+export function unlessUserError<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

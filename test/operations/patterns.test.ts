@@ -61,7 +61,7 @@ test("the same chain is saved again with the words that a person added; another 
   expect((await place.run(["save-pattern", "1", "--yes"])).code).toBe(0);
 });
 
-test("a chain that is not finished, and one that only answered, have no way to keep", async () => {
+test("a chain that is not finished, and one that only answered, have no pattern", async () => {
   const other = placeWith(quickApp);
   await other.run([...tiny, other.replay(asksFirst)]);
   expect(await other.run(["save-pattern", "1", "--yes"])).toMatchObject({

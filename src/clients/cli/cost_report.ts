@@ -28,7 +28,10 @@ export function costReportText(data: Report, flags: Input): string {
       models.length > 0,
       `  Without ${count(total.unpriced, "call")}: no price is known of ${models.join(", ")}.`,
     ),
-    ...where(total.replayed > 0, `  ${replayedText(total)}`),
+    ...where(
+      total.replayed > 0,
+      `  Nobody paid for ${count(total.replayed, "call")} of them, ${money(total.replayed_usd)}: their replies were played from a recording.`,
+    ),
     ...where(data.average_usd !== null, `- Average per chain: ${money(data.average_usd)}`),
     ...savedAndWasted(total).map((text) => `- ${text}`),
     `- Success rate: ${ends.rate === null ? "not known" : percent(ends.rate)} (${ends.succeeded} succeeded, ${ends.stopped} stopped, ${ends.open} still open)`,
@@ -61,10 +64,6 @@ export function groupLines(groups: readonly Group[], width: number): string[] {
     ({ name, usd, share, calls, tokens }) =>
       `  ${path(name).padEnd(width)}  ${money(usd).padStart(8)}  ${percent(share).padStart(4)}  ${count(calls, "call")}, ${tokens.toLocaleString("en")} tokens`,
   );
-}
-
-export function replayedText({ replayed, replayed_usd }: Pick<Report["total"], "replayed" | "replayed_usd">): string {
-  return `Nobody paid for ${count(replayed, "call")} of them, ${money(replayed_usd)}: their replies were played from a recording.`;
 }
 
 export function savedAndWasted(total: Report["total"]): string[] {

@@ -1,6 +1,6 @@
 import { lstatSync, realpathSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { UserError } from "../../util/errors.ts";
+import { unlessUserError, UserError } from "../../util/errors.ts";
 import { parseFrontMatter } from "../front_matter.ts";
 import { promptName } from "../names.ts";
 import { promptOf } from "../read_prompt.ts";
@@ -115,12 +115,8 @@ function detect(entry: string, text: string, root: string): Detected {
 }
 
 function isOurs(text: string, file: string): boolean {
-  try {
-    return promptOf(parseFrontMatter(text, file), text, { file, folder: "", scope: "custom" }).name !== "";
-  } catch (error) {
-    if (error instanceof UserError) return false;
-    throw error;
-  }
+  const where = { file, folder: "", scope: "custom" } as const;
+  return Boolean(unlessUserError(() => promptOf(parseFrontMatter(text, file), text, where).name));
 }
 
 /** Which file has a name where the prompts go, and which came from where. */
