@@ -27,10 +27,7 @@ function measure(figures: Figures, byVersion: boolean) {
     .map(([group, sums]) => {
       const { runs, calls, tokens, usd, repairs, confidence_moved } = amountsOf(sums);
       const { prompt, version } = kinds[groupOf.indexOf(group)]!;
-      const ran = [...seen[group]!].map(([at, gained]) => ({
-        gained,
-        ...(chains[at]!.about as About),
-      }));
+      const ran = [...seen[group]!].map(([at, gained]) => ({ gained, ...(chains[at]!.about as About) }));
       const ratings = ran.flatMap(({ rating }) => rating ?? []);
       return {
         prompt,

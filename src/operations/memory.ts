@@ -19,9 +19,7 @@ export const memoryOperation = operation({
   result: async () => (await import("./results.ts")).memoryResult,
   options: ["home", "trust"],
   input: () =>
-    z.object({
-      consolidate: z.boolean().optional().describe("Write what the finished chains taught into the notes"),
-    }),
+    z.object({ consolidate: z.boolean().optional().describe("Write what the finished chains taught into the notes") }),
   async run({ consolidate }, session) {
     const chains = consolidate ? await distil(session) : null;
     const { folder, notes, problems } = notesIn(session);
