@@ -342,7 +342,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       // Today's tests failed in a red run, before any code was written.
       const changed_after_red = isRed ? [] : evidence.changed_after_red;
       const now = { red: evidence.red || isRed, green: event.verdict === "green", changed_after_red };
-      return withEngine({ ...context, evidence: { ...evidence, runs, ...now } }, { untested: false });
+      return withEngine({ ...context, evidence: { ...evidence, runs, ...now } }, { untested: false, tested: {} });
     }
     case "red_repeated":
       return repeated(context, event);
@@ -688,6 +688,7 @@ function keptProof(context: Context): Context {
       files: Object.fromEntries(kept),
       left: { ...engine.left, ...(Object.fromEntries(left) as Record<string, string | null>) },
       shown: {},
+      tested: {},
       untested: isKept,
     },
   );

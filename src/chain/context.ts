@@ -278,6 +278,8 @@ export type Engine = Readonly<{
   shown: Readonly<Record<string, string | null>>;
   /** `kept`: as it was written for the solution that was approved before. */
   files: Readonly<Record<string, { before: string | null; after: string | null; role: Role; kept?: true }>>;
+  /** What files held at the last test run, of those that the chain changed since. */
+  tested: Readonly<Record<string, string | null>>;
   /** What files held at first that an earlier solution changed and that the approved one does not name. */
   left: Readonly<Record<string, string | null>>;
 }>;
@@ -455,6 +457,7 @@ export const emptyContext: Context = {
     proposed: [],
     shown: {},
     files: {},
+    tested: {},
     left: {},
   },
 };

@@ -234,6 +234,7 @@ export function recordChange(context: Context, { path, role, before, after }: Ev
       changes: engine.changes + 1,
       refusals: 0,
       repeats: {},
+      tested: { [path]: before, ...engine.tested },
       files: {
         ...engine.files,
         [path]: { before: engine.files[path] ? engine.files[path].before : before, after, role },

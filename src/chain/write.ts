@@ -1,6 +1,6 @@
 import { count } from "../util/count.ts";
 import { exitCodes } from "../util/errors.ts";
-import { diffSize, unifiedDiff } from "../util/diff.ts";
+import { diffSize, linesAMinute, minutesToRead, unifiedDiff } from "../util/diff.ts";
 import { sha256 } from "../util/hash.ts";
 import type { Blobs } from "../store/blobs.ts";
 import type { FileChange, Touched } from "../workspace/file_states.ts";
@@ -53,6 +53,8 @@ export async function write(
   const leave = leaveToChange(chain.context, request, deps.permission);
   const others = `Refused together with your first change of ${path} in this turn. Nothing was done.`;
   const refuse = (text: string) => answer(work, step, text, true, [], [], { calls: also, text: others });
+  const long = named === "code" ? tooLong(chain.context, chain.blobs, planned) : undefined;
+  if (long !== undefined) return refuse(long);
   switch (leave.type) {
     case "refused":
       return refuse(leave.text);
@@ -137,20 +139,25 @@ export function changed(work: Work, step: ToolStep, change: Change): Promise<unk
   if (after === null) return answer(work, step, `Deleted ${path}.`, false, [], [recorded], also);
   const text = chain.blobs.get(after);
   const done = `${before === null ? "Created" : "Changed"} ${path} (${count(linesOf(text).length, "line")}).`;
-  const size = lines.added + lines.removed;
-  const isLong = role === "code" && size > longest;
-  const parts = isLong ? ` That is more than a person reads in three minutes: ${inParts}` : "";
   const { consent } = chain.context.engine;
   const edited = consent?.type === "given" && consent.edited?.text === after ? consent.edited : null;
   const how = edited
     ? `${done} A person changed your text before it was written; this is what they changed:\n${unifiedDiff(chain.blobs.get(edited.proposed), text, path)}`
     : done;
-  return answer(work, step, `${how}${parts}`, false, [], [recorded], also);
+  return answer(work, step, how, false, [], [recorded], also);
 }
 
-/** Lines that a person reads in three minutes. */
-const longest = 60;
-const inParts = `make the next change in parts of at most ${longest} lines, with run_tests after each.`;
+/** Why so much code may not be written at once, together with what changed since the last test run; undefined: it may. */
+function tooLong({ engine }: Context, blobs: Blobs, { path, before, after }: FileChange): string | undefined {
+  if (!after) return undefined;
+  const tested = engine.test_command ? engine.tested[path] : undefined;
+  const from = tested === undefined ? (before?.text ?? null) : tested && blobs.get(tested);
+  if (minutesToRead(unifiedDiff(from, after.text, path)) <= 3) return undefined;
+  const parts = `Write it in parts of at most ${3 * linesAMinute} lines, with run_tests after each.`;
+  if (tested === undefined)
+    return `${path} was not written: a person would read this change for more than three minutes. ${parts}`;
+  return `${path} was not written: with this change, a person would read what changed since the last test run for more than three minutes. ${parts}`;
+}
 
 /** What whoever takes it back has to know, mode bits included; undefined where it was not carried out. */
 export function touchedBy(

@@ -34,8 +34,19 @@ function replaced(before: string, after: string, from: string, to: string): stri
 
 /** How many lines a diff adds and takes away. */
 export function diffSize(diff: string): { added: number; removed: number } {
+  return { added: countLines(diff, /^\+/gm), removed: countLines(diff, /^-/gm) };
+}
+
+/** A reviewer's pace. */
+export const linesAMinute = 25;
+
+/** A line and what replaces it are read together. A line without letters and digits takes no time. */
+export function minutesToRead(diff: string): number {
+  const [added, removed] = [/^\+.*[\p{L}\p{N}]/gmu, /^-.*[\p{L}\p{N}]/gmu].map((mark) => countLines(diff, mark));
+  return Math.max(added!, removed!) / linesAMinute;
+}
+
+function countLines(diff: string, mark: RegExp): number {
   const at = diff.indexOf("\n@@");
-  const body = at < 0 ? "" : diff.slice(at);
-  const count = (mark: RegExp) => body.match(mark)?.length ?? 0;
-  return { added: count(/^\+/gm), removed: count(/^-/gm) };
+  return at < 0 ? 0 : (diff.slice(at).match(mark)?.length ?? 0);
 }

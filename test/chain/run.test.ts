@@ -861,20 +861,35 @@ test("a refusal to let tests go is asked about again once the person answered so
   await bench.chain.close();
 });
 
-test("a change of code that takes more than three minutes to read is answered with the wish for smaller parts", async () => {
-  const long = Array.from({ length: 70 }, (_, index) => `// line ${index}\n`).join("");
-  const write = "implementation/1/1-tdd_flow_controller/turn-2";
-  const big = { ...productCode, content: `${productCode.content}${long}` };
+test("code that takes more than three minutes to read is written in parts, with a test run after each", async () => {
+  const turn = (number: number) => `implementation/1/1-tdd_flow_controller/turn-${number}`;
+  const part = (count: number) => Array.from({ length: count }, (_, at) => `// line ${count} ${at}\n\n`).join("");
+  const code = (...counts: number[]) => ({
+    ...productCode,
+    content: productCode.content + counts.map(part).join(""),
+  });
   const bench = await workbench(
-    { ...tinyWay, [write]: uses(["write_file", big], ["run_tests", {}]) },
+    {
+      ...tinyWay,
+      [turn(2)]: uses(["write_file", code(75)]),
+      [turn(3)]: uses(["write_file", code(74)]),
+      [turn(4)]: uses(["write_file", code(74, 1)]),
+      [turn(5)]: uses(["run_tests", {}], ["write_file", code(74, 70)]),
+      [turn(6)]: uses(["run_tests", {}]),
+      [turn(7)]: report("Written in two parts.", { action: { type: "complete", summary: "Done." } }),
+    },
     { size: "tiny" },
   );
-  expect(await bench.run({ approve: "auto" })).toMatchObject({ type: "completed" });
+  await bench.run({ approve: "auto" });
   const told = bench.lines.flatMap((line) =>
     line.type === "result" && line.effect === "tool" && "text" in line.content ? [line.content.text] : [],
   );
-  expect(told).toContain(
-    "Created src/product.js (71 lines). That is more than a person reads in three minutes: make the next change in parts of at most 60 lines, with run_tests after each.",
-  );
+  const inParts = "Write it in parts of at most 75 lines, with run_tests after each.";
+  expect(told.filter((text) => /^(?:src|Changed|Created src.product)/.test(text))).toEqual([
+    `src/product.js was not written: a person would read this change for more than three minutes. ${inParts}`,
+    "Created src/product.js (149 lines).",
+    `src/product.js was not written: with this change, a person would read what changed since the last test run for more than three minutes. ${inParts}`,
+    "Changed src/product.js (289 lines).",
+  ]);
   await bench.chain.close();
 });

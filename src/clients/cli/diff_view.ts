@@ -1,6 +1,6 @@
 import type { ChainLine } from "../../operations/operation.ts";
 import { count } from "../../util/count.ts";
-import { diffSize } from "../../util/diff.ts";
+import { diffSize, minutesToRead } from "../../util/diff.ts";
 import { cut, type Screen } from "./terminal.ts";
 
 export type Request = Extract<ChainLine, { event: "permission_asked" }>["request"];
@@ -9,8 +9,6 @@ type Change = Pick<Extract<Request, { kind: "change" }>, "path" | "role" | "befo
 const most = 120;
 /** A diff that is so little longer is shown whole at once. */
 const slack = 30;
-/** A reviewer's pace. */
-const linesAMinute = 20;
 const noColour: Screen["style"] = (_, text) => text;
 
 /** The beginning of a diff, in lines that fit the screen; `rest`: the lines that are left out or cut, each whole. */
@@ -54,9 +52,8 @@ function scenarios(diff: string): string[] {
 
 function sizeText(diff: string): string {
   if (linesOf(diff).length === 0) return "no lines";
-  const size = diffSize(diff);
-  const minutes = Math.round((size.added + size.removed) / linesAMinute);
-  return `${countsText(size)}, ${minutes === 0 ? "under a minute" : `about ${minutes} min`} to read`;
+  const minutes = Math.round(minutesToRead(diff));
+  return `${countsText(diffSize(diff))}, ${minutes === 0 ? "under a minute" : `about ${minutes} min`} to read`;
 }
 
 /** `+12 −3` */

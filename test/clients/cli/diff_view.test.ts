@@ -125,8 +125,8 @@ const file = { path: "src/product.js", role: "code", before: "g", after: "h" } a
 
 test.each([
   ["a few lines", 3, "  ~ src/product.js (code)  +3, under a minute to read"],
-  ["half a minute and more", 10, "  ~ src/product.js (code)  +10, about 1 min to read"],
-  ["many", 250, "  ~ src/product.js (code)  +250, about 13 min to read"],
+  ["half a minute and more", 13, "  ~ src/product.js (code)  +13, about 1 min to read"],
+  ["many", 250, "  ~ src/product.js (code)  +250, about 10 min to read"],
 ])("a change says how long it takes to read: %s", (_, lines, told) => {
   expect(changeText(file, unifiedDiff("", numbered(lines), file.path))).toBe(told);
 });
