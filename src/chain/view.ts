@@ -226,7 +226,7 @@ type Span = readonly [from: number, until: number];
 type Told = { event?: string; to?: unknown; files_only?: boolean; more?: number };
 type TimedLine = Readonly<{ at: string; by: { readonly kind: string } } & Told>;
 
-/** `idle`: from the end of a chain, or from a rewind, to the next line. `undone`: what a rewind took away for good. */
+/** `idle`: from the end of a chain, from a rewind, or from a pause, to the next line. `undone`: what a rewind took away for good. */
 function spansOutside(lines: readonly TimedLine[]) {
   const time = (index: number) => Date.parse(lines[Math.min(index, lines.length - 1)]!.at);
   const undone = new Map<number, Span>();
@@ -239,7 +239,8 @@ function spansOutside(lines: readonly TimedLine[]) {
     }
     let last = index;
     while (lines[last]?.more) last++;
-    return event === "rewound" || event === "completed" ? [[time(last), time(last + 1)]] : [];
+    const isOver = event === "rewound" || event === "completed" || event === "interrupted";
+    return isOver ? [[time(last), time(last + 1)]] : [];
   });
   return { idle, undone: [...undone.values()] };
 }

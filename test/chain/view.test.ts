@@ -157,6 +157,18 @@ test("a chain waited for its person before each line that they wrote", () => {
   expect(durations({ phase_history: [] }, lines)).toEqual({ by_phase: {}, waiting: 11 * 60_000, total: null });
 });
 
+test("nobody is waited for while a chain is paused", () => {
+  const line = (minute: number, kind: string, event = "") => ({
+    at: new Date(minute * 60_000).toISOString(),
+    by: { kind },
+    event,
+  });
+  const lines = [line(0, "person"), line(3, "engine", "interrupted"), line(90, "person", "resumed"), line(95, "model")];
+  const phase_history = [{ phase: "implementation", started: lines[0]!.at, ended: null, duration: null }];
+  const { waiting, total } = durations({ phase_history } as unknown as Context, lines);
+  expect([waiting / 60_000, total! / 60_000]).toEqual([0, 8]);
+});
+
 test("after an end or a rewind nobody is waited for, and what was rewound is no time of the phase that goes on", () => {
   const line = (minute: number, kind: string, more: object = {}) => ({ at: at(minute), by: { kind }, ...more });
   const at = (minute: number) => new Date(minute * 60_000).toISOString();
