@@ -34,7 +34,7 @@ import {
   whyUnproven,
   type Drift,
 } from "./proof.ts";
-import { askAboutBaseline } from "./test_question.ts";
+import { askAboutBaseline, reasonOf } from "./test_question.ts";
 import { countsText, excerptOf, hasNoTests, readTestOutput, type TestOutput } from "./test_output.ts";
 import { roleOf } from "./write.ts";
 
@@ -84,7 +84,13 @@ export async function runTests(work: Work, key: string, step?: ToolStep, again =
   const proof = drift && (await prove(work, `${key}/copy`, drift, effects.touched, renewIfChanged));
   if (drift && !proof) return undefined;
   const proved = proof?.why === undefined ? first : "unproven";
-  const because = proof?.why ?? (first === "failing" ? laterSteps(context, failing) : undefined);
+  const because =
+    proof?.why ??
+    (first === "failing"
+      ? laterSteps(context, failing)
+      : disturbed
+        ? "The run changed approved files, so it proves nothing about them."
+        : causeOf(first, ran, printed));
   const judged = event("tests_judged", {
     verdict: proved,
     ...(await recordOf(work, done, read, setup, baselineOf(context.evidence)?.failing)),
@@ -94,8 +100,7 @@ export async function runTests(work: Work, key: string, step?: ToolStep, again =
     ...(effects.touched.length > 0 ? { touched: effects.touched } : {}),
     ...(because === undefined ? {} : { why: because }),
   });
-  const disturbance = disturbed ? "\nThe run changed approved files, so it proves nothing about them." : "";
-  const why = because === undefined ? disturbance : `\n${because}`;
+  const why = because === undefined ? "" : `\n${because}`;
   const told = `Test run ${context.evidence.runs.length + 1} (${quotedLine(argv)}): ${ending(ran)}, recorded as ${proved}${why}\n${judged.output}${effectsText(effects)}`;
   const answers = step ? [await answerTo(work, step, told, false, [])] : [];
   const isFirst = Object.keys(context.engine.files).length === 0;
@@ -103,6 +108,11 @@ export async function runTests(work: Work, key: string, step?: ToolStep, again =
   const events = [judged, ...(proof?.events ?? []), ...stop];
   const { bodies } = withLedger(engineActor, events, { isSaid: step !== undefined });
   return chain.append({ by: engineActor, bodies: [...answers, ...bodies] });
+}
+
+/** Why no test ran. */
+function causeOf(first: Verdict, { exit_code }: Done["ran"], output: string): string | undefined {
+  return (first === "broken" && reasonOf({ exit_code: exit_code ?? null, output })) || undefined;
 }
 
 /** What each run records of itself. `known`: the tests that failed before. */
@@ -156,8 +166,11 @@ async function tryTests(work: Work, key: string): Promise<unknown> {
   const printed = deps.workspace.redact(whole.output);
   const ran = { ...whole, output: shortened(printed) };
   const read = readTestOutput(printed, root);
+  const tried = verdict(context, ran, read);
+  const because = causeOf(tried, ran, printed);
   const judged = event("tests_judged", {
-    verdict: verdict(context, ran, read),
+    verdict: tried,
+    ...(because === undefined ? {} : { why: because }),
     ...(await recordOf(work, { ran, printed, before }, read, setupOf(work, before))),
     failing: read.failing,
     tried: true,

@@ -192,7 +192,7 @@ test.skipIf(lacking)(
   `the tests have run before the first call, and a task that is only a question asks nothing about them${unlessLacking}`,
   async () => {
     const { bench, run, runs } = await tiny(
-      "exit 127\n",
+      "echo pytest: not found; exit 127\n",
       [],
       {},
       {
@@ -201,6 +201,7 @@ test.skipIf(lacking)(
     );
     expect(await run()).toMatchObject({ type: "answered" });
     expect(runs()).toEqual([["broken", true]]);
+    expect(bench.chain.context.evidence.runs[0]?.why).toBe("pytest: not found.");
     expect(JSON.stringify(bench.requests[0]?.messages)).toContain("recorded as broken");
     await bench.chain.close();
   },

@@ -90,16 +90,17 @@ export function rewindText(data: Extract<ResultOf<"rewind">, { to: string }>, fl
 const acts: Record<string, string> = { removed: "remove", written: "put back" };
 
 /** Files that were approved, and what commands changed beside them. */
-export function changes(data: ChainStands): string[] {
+export function changes(data: ChainStands, flags: Input): string[] {
   const files = data.files.map((file) => {
     const mark = file.deleted ? "-" : file.new ? "+" : "~";
     return `  ${mark} ${path(file.path)}${file.lines ? `  ${countsText(file.lines)}` : ""}`.trimEnd();
   });
   const touched = data.touched.map((one) => `  ! ${path(one)}`);
+  const diff = commandLine("diff", { chain: data.chain_id }, flags);
   const decided = data.decided?.map((text) => `  → ${text}`) ?? [];
   return [
-    ...(files.length === 0 ? [] : ["Changed:", ...firstOf(files, mostFiles)]),
-    ...(touched.length === 0 ? [] : ["Changed by commands:", ...firstOf(touched, mostFiles)]),
+    ...(files.length === 0 ? [] : ["Changed:", ...firstOf(files, mostFiles, diff)]),
+    ...(touched.length === 0 ? [] : ["Changed by commands:", ...firstOf(touched, mostFiles, diff)]),
     ...(decided.length === 0 ? [] : ["Decided while building, not part of what you approved:", ...decided]),
   ];
 }
@@ -119,9 +120,10 @@ const mostFiles = 6;
 const mostFindings = 9;
 const mostUnchecked = 3;
 
-/** The first of them, and how many more there are: a report fits one screen. */
-function firstOf(lines: readonly string[], most: number): string[] {
-  return lines.length <= most ? [...lines] : [...lines.slice(0, most - 1), `  and ${lines.length - most + 1} more`];
+/** The first of them, how many more there are, and the command that shows them: a report fits one screen. */
+function firstOf(lines: readonly string[], most: number, command: string): string[] {
+  if (lines.length <= most) return [...lines];
+  return [...lines.slice(0, most - 1), `  and ${lines.length - most + 1} more: ${command}`];
 }
 
 type Findings = Pick<ChainStands, "chain_id" | "findings">;
@@ -145,18 +147,17 @@ export function openText(data: ChainStands, columns: number, flags: Input): stri
   const { findings, not_checked, tests_changed } = data;
   const found = findingLines(findings, columns);
   const unchecked = [...new Set(not_checked.map((text) => text.replace(/\.$/, "")))];
+  const log = commandLine("log", { chain: data.chain_id }, flags);
   const named = unchecked.slice(0, mostUnchecked).join("; ");
   const more = unchecked.length > mostUnchecked ? `; and ${unchecked.length - mostUnchecked} more` : "";
   const doubts = named === "" ? [] : [hang("!", `not checked: ${named}${more}`, columns)];
-  const shown = [...firstOf(found, mostFindings), ...fixing(data, flags), ...doubts];
-  const all =
-    found.length > mostFindings || unchecked.length > mostUnchecked
-      ? [`  All of it: ${commandLine("log", { chain: data.chain_id }, flags)}`]
-      : [];
+  const shown = [...firstOf(found, mostFindings, log), ...fixing(data, flags), ...doubts];
+  const all = unchecked.length > mostUnchecked ? [`  All of it: ${log}`] : [];
   const changed = "Test files that changed after the last red run";
   const rewritten = firstOf(
     tests_changed.map((one) => `  ! ${path(one)}`),
     mostFiles,
+    commandLine("diff", { chain: data.chain_id }, flags),
   );
   return [
     ...(shown.length === 0 ? [] : ["", "Open:", ...shown, ...all]),

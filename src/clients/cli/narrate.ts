@@ -219,10 +219,11 @@ const isExpected = ({ verdict, why }: Judged) => verdict === "failing" && why !=
 
 /** "red: 18 of 1,274 tests fail, as planned" */
 function verdictWords({ verdict, why, in_words, exit_code, output }: Judged): string {
-  if (why !== undefined) return `${verdict}: ${why}`;
+  if (why !== undefined && (verdict !== "broken" || exit_code === 0)) return `${verdict}: ${why}`;
   const came = in_words ?? (exit_code === 0 ? "the tests pass" : `exit ${exit_code ?? "none"}`);
   const isMissing = verdict === "red" && somethingMissing.test(/^- .+?: (.+)$/m.exec(output)?.[1] ?? "");
-  return `${verdict}: ${came}${verdictEnds[verdict] ?? ""}${isMissing ? ": what they call does not exist yet" : ""}`;
+  const cause = why === undefined ? "" : `, ${why.replace(/\.$/, "")}`;
+  return `${verdict}: ${came}${cause}${verdictEnds[verdict] ?? ""}${isMissing ? ": what they call does not exist yet" : ""}`;
 }
 
 /** What languages say of a function, method or module that is not there. */

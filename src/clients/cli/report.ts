@@ -154,7 +154,7 @@ function chainText(
     case "accepted":
       if (ending.type === "completed") lines.push(paragraphs(`Chain ${id} is done. ${ending.summary}`, data), "");
       else lines.push(`Chain ${id} is accepted as it is: ${ending.reason}`, "");
-      lines.push(...changes(data));
+      lines.push(...changes(data, flags));
       if (ending.type === "accepted" && ending.unproved.length > 0)
         lines.push("Not proved:", ...ending.unproved.map((text) => `  - ${text}`), "");
       lines.push(...tests(data), ...openText(data, columns, flags), ...worktree(data, columns));

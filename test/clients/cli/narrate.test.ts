@@ -331,6 +331,10 @@ function story(words: string): Record<string, [ChainEvent, string]> {
       event("tests_judged", { ...judged, verdict: "broken", exit_code: 1 }),
       `  ✗ broken: exit 1. The tests did not run as they should, so\n    they prove nothing (npm ${words}, 1.2 s)`,
     ],
+    "a broken run with its cause": [
+      event("tests_judged", { ...judged, verdict: "broken", exit_code: 127, why: "sh: 1: pytest: not found." }),
+      `  ✗ broken: exit 127, sh: 1: pytest: not found. The tests\n    did not run as they should, so they prove nothing (npm\n    ${words}, 1.2 s)`,
+    ],
     "a run before": [
       event("tests_judged", { ...judged, verdict: "baseline", exit_code: 0 }),
       `  · baseline: the tests pass, before any change (npm ${words},\n    1.2 s)`,

@@ -545,7 +545,7 @@ test("the end of a chain names what was not checked, what commands changed, and 
   expect(say("new", { ...done, tests_changed: ["test/a.test.js"] })).toContain(`\n${rewritten}\n  ! test/a.test.js\n`);
   expect(say("new", done)).not.toContain("red run");
   const many = Array.from({ length: 23 }, (_, index) => `f${index}`);
-  expect(say("new", { ...done, touched: many })).toContain("\n  ! f4\n  and 18 more\n");
+  expect(say("new", { ...done, touched: many })).toContain("\n  ! f4\n  and 18 more: claude-exec diff 047\n");
   const none = { ...done, touched: [], not_checked: [], worktree: null };
   expect(say("new", none)).not.toMatch(/not checked|by commands|worktree/);
   expect(say("new", { ...none, mode: "plan-only" })).toContain("Build it: claude-exec resume 047 --mode tdd\n");
