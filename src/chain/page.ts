@@ -229,23 +229,10 @@ function eachOnce(sections: readonly PageSection[]): PageSection[] {
   return sections.map((one) => ({ ...one, items: one.items.filter(isNew) })).filter(({ items }) => items.length > 0);
 }
 
-function section(title: string, items: readonly PageItem[]): PageSection {
-  return { title, items };
-}
+const section = (title: string, items: readonly PageItem[]): PageSection => ({ title, items });
 
 /** A line of its own for each, so that no text can look like a heading. */
-function item(text: string): PageItem {
-  return { text: oneLine(text) };
-}
-
-function plain(texts: readonly string[]): PageItem[] {
-  return texts.map(item);
-}
-
-function kept(texts: readonly string[]): PageItem[] {
-  return texts.map((text) => ({ ...item(text), kept: true }));
-}
-
-function dashed(texts: readonly string[]): string[] {
-  return texts.map((text) => `- ${text}`);
-}
+const item = (text: string): PageItem => ({ text: oneLine(text) });
+const plain = (texts: readonly string[]) => texts.map(item);
+const kept = (texts: readonly string[]) => texts.map((text): PageItem => ({ ...item(text), kept: true }));
+const dashed = (texts: readonly string[]) => texts.map((text) => `- ${text}`);

@@ -87,7 +87,11 @@ const needsMore =
   /read-only file system|EROFS|EACCES|permission denied|ENETUNREACH|EAI_AGAIN|ENOTFOUND|network is unreach/i;
 
 /** Why the first test failed; or the first line that speaks of an error, or else the last: "sh: 1: nyc: not found." */
-export function reasonOf({ failing = [], output, exit_code }: Pick<Judged, "failing" | "output" | "exit_code">): string {
+export function reasonOf({
+  failing = [],
+  output,
+  exit_code,
+}: Pick<Judged, "failing" | "output" | "exit_code">): string {
   if (exit_code === 0) return "";
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   const telling = lines.find((line) => /not found|no such|no module|cannot|can't|denied|error/i.test(line));

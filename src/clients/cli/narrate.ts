@@ -70,7 +70,7 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return screen.print(`\n${style("bold", name)}${style("dim", head.slice(name.length))}`);
     }
     case "gate_refused":
-      return say("✗", `Refused (${line.to.replaceAll(/[-_]/g, " ")}): ${line.reasons.map(withAreasInWords).join(" ")}`);
+      return say("✗", `Refused (${line.to.replaceAll(/[-_]/g, " ")}): ${areasInWords(line.reasons.join(" "))}`);
     case "area_waived":
       return say("·", `${inWords(line.area)} is set aside: ${line.reason}`);
     case "size_changed":
@@ -123,11 +123,15 @@ export function narrate(line: ChainLine, screen: Screen, isWhole = false, looked
       return line.unsure
         ? say("!", `${commandOf(line.argv)} was cut short. Since it began, these changed: ${firstOf(line.touched)}`)
         : say("!", `${commandOf(line.argv)} also changed ${firstOf(line.touched)}`);
-    case "rewound":
-      return say("·", wentBack(line));
+    case "rewound": {
+      const many = `${count(line.files.length, "file is", "files are")} as`;
+      const rest = `${many} before ${line.step}; what was thought since stays.`;
+      return say("·", line.files_only ? rest : `Back to ${line.step}; ${many} before it.`);
+    }
     case "tests_judged":
       return say(
-        isExpected(line) ? "·" : (verdictMarks[line.verdict] ?? "✗"),
+        // Some steps are still to be written.
+        line.verdict === "failing" && line.why !== undefined ? "·" : (verdictMarks[line.verdict] ?? "✗"),
         `${verdictWords(line)} (${commandOf(line.argv)}, ${(line.duration_ms / 1000).toFixed(1)} s)`,
       );
     case "red_repeated": {
@@ -201,11 +205,6 @@ function colourOf(mark: string): Style | undefined {
   return mark === "!" ? "yellow" : mark === "?" ? "cyan" : mark === "→" ? "dim" : undefined;
 }
 
-/** `The blocking uncertainty "token_lifetime" is open.` → `The blocking uncertainty "token lifetime" is open.` */
-function withAreasInWords(reason: string): string {
-  return reason.replaceAll(/(?<=^Confidence in |^"|uncertainty ")\w+/g, inWords);
-}
-
 /** A step of a phase in which nothing may be written yet. */
 export const isBeforeApproval = ({ key }: { readonly key: string }) => !key.startsWith("implementation/");
 
@@ -213,9 +212,6 @@ export const isBeforeApproval = ({ key }: { readonly key: string }) => !key.star
 const areasInWords = (text: string) => text.replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, inWords);
 
 type Judged = Extract<ChainLine, { event: "tests_judged" }>;
-
-/** Some steps are still to be written. */
-const isExpected = ({ verdict, why }: Judged) => verdict === "failing" && why !== undefined;
 
 /** "red: 18 of 1,274 tests fail, as planned" */
 function verdictWords({ verdict, why, in_words, exit_code, output }: Judged): string {
@@ -265,11 +261,6 @@ function commandOf(argv: readonly string[]): string {
 function firstOf(touched: readonly { path: string }[]): string {
   const shown = touched.slice(0, 5).map(({ path }) => visible(path));
   return `${shown.join(", ")}${touched.length > shown.length ? `, and ${touched.length - shown.length} more` : ""}`;
-}
-
-function wentBack({ step, files, files_only: filesOnly }: Extract<ChainLine, { event: "rewound" }>): string {
-  const many = `${count(files.length, "file is", "files are")} as`;
-  return filesOnly ? `${many} before ${step}; what was thought since stays.` : `Back to ${step}; ${many} before it.`;
 }
 
 export function title(phase: string): string {

@@ -112,12 +112,13 @@ function pageOf(data: ChainStands): Page {
 
 /** Every item of both pages, each with a mark if it changed. `words`: its text with the words that changed. */
 function compared(old: Page, now: Page): MarkedSection[] {
-  const [before, after] = [withTitle(old), withTitle(now)];
+  const [before, after] = [old, now].map(({ title: text, sections }): readonly Section[] => [
+    { title: "Title", items: [{ text }] },
+    ...sections,
+  ]) as [readonly Section[], readonly Section[]];
   const titles = [...new Set([...after, ...before].map(({ title: name }) => name))];
   return titles.map((name) => {
-    const own = after.find((one) => one.title === name);
-    const items = own?.items ?? [];
-    const known = before.find((one) => one.title === name)?.items ?? [];
+    const [known = [], items = []] = [before, after].map((page) => page.find((one) => one.title === name)?.items);
     const isSame = (one: MarkedItem, other: MarkedItem) => unnumbered(one.text) === unnumbered(other.text);
     const left = known.filter((one) => !items.some((other) => isSame(one, other)));
     const marked = items.map((one): MarkedItem => {
@@ -131,23 +132,15 @@ function compared(old: Page, now: Page): MarkedSection[] {
       return { ...one, mark: "~", words: likely.text };
     });
     const gone = left.map((one): MarkedItem => ({ ...one, mark: "−" }));
-    return { title: name, ...(own?.rest ? { rest: true as const } : {}), items: [...marked, ...gone] };
+    return { title: name, items: [...marked, ...gone] };
   });
 }
 
-function withTitle({ title: text, sections }: Page): readonly Section[] {
-  return [{ title: "Title", items: [{ text }] }, ...sections];
-}
-
 /** "edit src/app.js (code)" → "src/app.js" */
-function pathOf({ text }: MarkedItem): string | undefined {
-  return text.split(" ")[1];
-}
+const pathOf = ({ text }: MarkedItem) => text.split(" ")[1];
 
 /** A step that only moved is the same step. An assumption is answered by its number, so a new number is shown. */
-function unnumbered(text: string): string {
-  return text.replace(/^\d+\. /, "");
-}
+const unnumbered = (text: string) => text.replace(/^\d+\. /, "");
 
 /** The numbers of the assumptions that can be answered. */
 export function assumptionsOn(data: ChainStands): string[] {

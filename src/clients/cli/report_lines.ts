@@ -19,7 +19,8 @@ export function reportLines(
   columns: number,
   looked: string,
 ): StoryLine[] {
-  const { discovered = [], findings = [], uncertainties = [] } = report;
+  const { discovered = [], findings = [], uncertainties = [], notes = [] } = report;
+  const unchecked = new Set(notes.flatMap(({ kind, text }) => (kind === "not_checked" ? [text] : [])));
   const isReview = key.startsWith("implementation/");
   const steps = discovered.filter(({ key: name }) => name === "manual_steps").flatMap(({ value }) => value);
   const others = discovered.filter(({ key: name }) => name !== "manual_steps").slice(0, mostDiscoveries);
@@ -46,9 +47,12 @@ export function reportLines(
     (isReview && uncertainties.some(({ blocking, resolved }) => blocking && !resolved));
   return [
     [stops ? "✗" : "✓", isReview ? wholeSentences(said, columns) : inOneRow(said, room)],
-    ...findings.map((finding): StoryLine => [finding.severity === "blocking" ? "✗" : "!", findingText(finding)]),
-    ...(steps.length === 0 ? [] : [["·", stepsText(steps)] as const]),
-    ...uncheckedIn(report).map((text): StoryLine => ["!", inOneRow(`not checked: ${text}`, columns)]),
+    ...findings.map(({ id, severity, where, what, trigger }): StoryLine => {
+      const text = `${where}: ${what} Shows when: ${trigger} (${severity}, ${id})`;
+      return [severity === "blocking" ? "✗" : "!", text];
+    }),
+    ...(steps.length === 0 ? [] : [["·", ["Do by hand:", ...steps.map(numbered)].join("\n")] as const]),
+    ...[...unchecked].map((text): StoryLine => ["!", inOneRow(`not checked: ${text}`, columns)]),
   ];
 }
 
@@ -134,14 +138,4 @@ function doubtTexts({ uncertainties = [], questions = [] }: Report): string[] {
   return Object.entries(kinds).map(([kind, areas]) => `${kind}: ${areas.join(", ")}`);
 }
 
-function findingText({ id, severity, where, what, trigger }: NonNullable<Report["findings"]>[number]): string {
-  return `${where}: ${what} Shows when: ${trigger} (${severity}, ${id})`;
-}
-
-function stepsText(steps: readonly string[]): string {
-  return ["Do by hand:", ...steps.map((step, at) => `${at + 1}. ${step.replace(/^\d+[.)]\s*/, "")}`)].join("\n");
-}
-
-function uncheckedIn({ notes = [] }: Report): string[] {
-  return [...new Set(notes.flatMap(({ kind, text }) => (kind === "not_checked" ? [text] : [])))];
-}
+const numbered = (step: string, at: number) => `${at + 1}. ${step.replace(/^\d+[.)]\s*/, "")}`;
