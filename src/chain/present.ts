@@ -82,52 +82,42 @@ const tooLarge =
 /** The events that lead from the current phase to solution-approval. */
 function wayToApproval(context: Context, solution: Solution): ChainEvent[] | { refused: string[] } {
   const { current_phase: from, size } = context;
+  const isEarly = from === "requirements-clarification" || from === "context-building";
   const isTiny = fitsTiny(solution);
-  const events: ChainEvent[] = [];
+  const isShort = isEarly && isTiny && (size === "tiny" || isSurelyTiny(context));
+  const refused = isShort
+    ? blocking(context).map(({ area }) => `The blocking uncertainty "${area}" is open.`)
+    : reasonsToWait(context, solution);
+  if (refused.length > 0) return { refused };
+  const resized = isShort ? "tiny" : size === "tiny" && !isTiny ? "normal" : size;
+  const tiny = "code file with its test and a document";
+  const reason = resized === "tiny" ? `One ${tiny} at most.` : `The solution needs more than one ${tiny}.`;
+  const to = "solution-approval";
+  return [
+    ...(resized === size ? [] : [event("size_changed", { to: resized, reason })]),
+    ...(from === to
+      ? []
+      : [event("phase_changed", { from, to, reason: "The solution is ready to be judged.", focus: "" })]),
+  ];
+}
+
+function reasonsToWait(context: Context, solution: Solution): string[] {
+  const { current_phase: from } = context;
   switch (from) {
     case "requirements-clarification":
     case "context-building": {
-      if (isTiny && (size === "tiny" || isSurelyTiny(context))) {
-        const open = blocking(context).map(({ area }) => `The blocking uncertainty "${area}" is open.`);
-        if (open.length > 0) return { refused: open };
-        if (size !== "tiny")
-          events.push(
-            event("size_changed", {
-              to: "tiny",
-              reason: "One code file with its test and a document at most.",
-            }),
-          );
-        break;
-      }
       if (!isKnownWay(context, solution))
-        return { refused: [`A solution is presented after the uncertainty analysis; this is ${from}.`] };
+        return [`A solution is presented after the uncertainty analysis; this is ${from}.`];
       const clarified = from === "requirements-clarification" ? gate(context, "context-building") : [];
-      const reasons = [...clarified, ...confidenceGate(context)];
-      if (reasons.length > 0) return { refused: reasons };
-      break;
+      return [...clarified, ...confidenceGate(context)];
     }
-    case "uncertainty-analysis": {
-      const reasons = gate(context, "solution-approval");
-      if (reasons.length > 0) return { refused: reasons };
-      break;
-    }
+    case "uncertainty-analysis":
+      return gate(context, "solution-approval");
     case "solution-approval":
-      break;
+      return [];
     case "implementation":
-      return { refused: ["To change an approved solution, go back to solution-approval first."] };
+      return ["To change an approved solution, go back to solution-approval first."];
   }
-  if (size === "tiny" && !isTiny)
-    events.push(
-      event("size_changed", {
-        to: "normal",
-        reason: "The solution needs more than one code file with its test and a document.",
-      }),
-    );
-  if (from !== "solution-approval") {
-    const reason = "The solution is ready to be judged.";
-    events.push(event("phase_changed", { from, to: "solution-approval", reason, focus: "" }));
-  }
-  return events;
 }
 
 /** By what the chain measured, not by what the solution says of itself. */
