@@ -18,7 +18,7 @@ import { effectsText, ended, ending, run, runIn, touchedEvents, type Done } from
 import { isApproved, mayRun, notApproved } from "./commands.ts";
 import { proposal, type Permitted } from "./consent.ts";
 import type { Context } from "./context.ts";
-import type { Work } from "./deps.ts";
+import type { Deps, Work } from "./deps.ts";
 import { event, park, type Body, type ChainEvent, type EventNamed, type Verdict } from "./events.ts";
 import { productOf } from "./gates.ts";
 import { refuse } from "./judge.ts";
@@ -62,7 +62,7 @@ export async function runTests(work: Work, key: string, step?: ToolStep, again =
     if (step) return answer(work, step, leave.text, true);
     return chain.append({ by: engineActor, bodies: [untested(leave.text)] });
   }
-  deps.progress({ type: "using", key, tool: "run_tests", input: typed(argv) });
+  showRun(deps, key, typed(argv));
   const { context } = chain;
   const { root } = deps.workspace;
   let setup: TestSetup | undefined;
@@ -115,6 +115,13 @@ function causeOf(first: Verdict, { exit_code }: Done["ran"], output: string): st
   return (first === "broken" && reasonOf({ exit_code: exit_code ?? null, output })) || undefined;
 }
 
+/** A run that hangs is stopped; who waits for it sees when. */
+function showRun({ progress, testTimeoutMs }: Deps, key: string, input: string): void {
+  const minutes = testTimeoutMs / 60_000;
+  const limit = minutes >= 1 ? `${Math.round(minutes)} min` : `${testTimeoutMs / 1000} s`;
+  progress({ type: "using", key, tool: "run_tests", input: `${input}, stopped after ${limit}` });
+}
+
 /** What each run records of itself. `known`: the tests that failed before. */
 async function recordOf(
   { chain }: Work,
@@ -153,7 +160,7 @@ async function tryTests(work: Work, key: string): Promise<unknown> {
   const { context } = chain;
   const argv = context.engine.test_command ?? [];
   if (typeof deps.tries === "string") throw new Error("Tests are tried only where commands can be tried.");
-  deps.progress({ type: "using", key, tool: "run_tests", input: typed(argv) });
+  showRun(deps, key, typed(argv));
   const before = await deps.workspace.snapshot(chain.blobs.putBytes);
   const intent: Body = { type: "intent", effect: "command", key, call: null, purpose: "tests", argv };
   const mayStart = async () => {
@@ -230,7 +237,7 @@ export async function repeatRed(work: Work, key: string): Promise<unknown> {
   const leave = await mayRun(work, key, typed(argv), "", { known: true });
   if (!leave) return undefined;
   if (leave.type === "refused") return chain.append({ by: engineActor, bodies: [untested(leave.text)] });
-  deps.progress({ type: "using", key, tool: "run_tests", input: `${typed(argv)} (once more, without the new code)` });
+  showRun(deps, key, `${typed(argv)} (once more, without the new code)`);
   const last = context.evidence.runs.at(-1);
   const now = await deps.workspace.snapshot(chain.blobs.putBytes);
   const drift = drifted(work, [setupOf(work, now)], last?.skipped ?? 0);
@@ -302,7 +309,7 @@ async function prove(
   let control: CommandRun | undefined;
   if (outcome === "failed" && why === undefined) {
     const input = `${typed(argv)} (once more, with the new code)`;
-    work.deps.progress({ type: "using", key, tool: "run_tests", input });
+    showRun(work.deps, key, input);
     const today: Code = ({ states }) => productOf(context.engine).map(({ path }) => [path, states.get(path) ?? null]);
     const withCode = await runOnCopy(`${key}/with-code`, today);
     if (!withCode) return undefined;

@@ -73,10 +73,12 @@ export function commandIn(words: string): string | undefined {
     .trim()
     .replace(leadIn, "")
     .replace(/(?<!\.)[.!]$/, "");
-  return startsRunner.test(line) &&
-    !/[.,;] |\?$|^make (?:sure|it|the|them|that)\b|^go (?!test|run|tool|vet)/i.test(line)
-    ? line
-    : undefined;
+  const isPlain =
+    startsRunner.test(line) && !/[.,;] |\?$|^make (?:sure|it|the|them|that)\b|^go (?!test|run|tool|vet)/i.test(line);
+  if (isPlain) return line;
+  // "npm test is broken, run: npx mocha": the last part may be the command, unless something is forbidden.
+  const [last = "", ...before] = words.split(/[,;:.]\s+/).reverse();
+  return before.length > 0 && !/\b(?:not|never|no longer)\b|n't\b/i.test(words) ? commandIn(last) : undefined;
 }
 
 /** The command where the words say by themselves that they are about the tests: "Run the tests with make check." */

@@ -132,8 +132,8 @@ export function lostCalls(lost: ChainStands["cost"]["lost_calls"], chain: string
 
 /** "Tests: before: 18 of 1,292 tests fail · the new tests failed first, as planned · now: all 1,310 pass but …" */
 export function tests({ test_runs: runs }: Pick<ChainStands, "test_runs">): string[] {
-  // The command may have been corrected since the very first run.
-  const first = runs.findLast(({ verdict }) => verdict in beforeWords) ?? runs[0];
+  // The command may have been corrected since the very first run. A run can also break while the chain builds.
+  const first = runs.findLast(({ verdict }) => verdict.endsWith("baseline")) ?? runs[0];
   const last = runs.at(-1);
   if (!first || !last) return [];
   const before = beforeWords[first.verdict];

@@ -478,6 +478,7 @@ test("the tests are told as a story of one line", () => {
     "Tests: before: 18 of 1,274 tests fail · the new tests failed first, as planned · now: all 1,292 pass but the 18 that failed before",
   );
   expect(told(before, red)).toBe("Tests: before: 18 of 1,274 tests fail · the new tests failed first, as planned");
+  expect(told(before, { verdict: "broken", in_words: "20 of 1,280 tests fail" }, red)).toContain("before: 18 of 1,274");
   expect(told({ verdict: "broken" })).toBe("Tests: before: no test ran");
   expect(told({ verdict: "failing", in_words: "2 of 3 tests fail" })).toBe("Tests: now: 2 of 3 tests fail");
 });
