@@ -86,20 +86,28 @@ export function figureLines(figures: Figures): string {
   return `By how much each prompt lowered the uncertainty of what it scored here, on average:\n${lines.slice(0, 30).join("\n")}\n\n`;
 }
 
+/** A prompt that was written for a chain. */
+interface Written {
+  readonly name: string;
+  readonly standing: string;
+  readonly chain: string;
+}
+
 /** The same in the words of the source documents: what is not known is null. */
-export function promptMetrics(prompts: ReturnType<typeof promptFigures>) {
+export function promptMetrics(prompts: ReturnType<typeof promptFigures>, written: readonly Written[]) {
   return Object.fromEntries(
-    prompts.map(({ prompt, ...of }) => [
-      prompt,
-      {
+    prompts.map(({ prompt, ...of }) => {
+      const from = written.find(({ name }) => name === prompt);
+      const metrics = {
         usage_count: of.runs,
         avg_uncertainty_reduction: of.reduction && Math.round(of.reduction.mean * 100) / 100,
         avg_tokens: of.tokens_per_run,
         user_satisfaction: of.rating && Math.round(of.rating.mean * 20) / 100,
         common_patterns: of.common_patterns,
-        promotion_status: null as string | null,
-        created_from_chain: null as string | null,
-      },
-    ]),
+        promotion_status: from?.standing ?? null,
+        created_from_chain: from?.chain ?? null,
+      };
+      return [prompt, metrics];
+    }),
   );
 }

@@ -26,7 +26,8 @@ export const promptsPromoteOperation = operation({
       scope: scope.describe("workspace, user, or (left out) custom: prompts/custom"),
     }),
   async run({ name, hash, scope: wanted }, session, caller) {
-    const waiting = await generatedIn(session);
+    const written = await generatedIn(session);
+    const waiting = written.filter(({ standing }) => standing === "kept" || standing === "pending_review");
     if (name === undefined) return { exit: exitCodes.done, data: { waiting } };
     const prompt = waiting.find((prompt) => prompt.name === promptName(name));
     if (!prompt) {
@@ -75,14 +76,13 @@ export const promptsPromoteOperation = operation({
   },
 });
 
-/** What the own chains of this home keep and nobody promoted yet, the newest first. */
-async function generatedIn({ store, foreign }: Session) {
+/** What was written for the own chains of this home, the newest first. */
+export async function generatedIn({ store, foreign }: Session) {
   const isForeign = await foreign();
   const { readChain } = await import("../chain/inspect.ts");
   const ids = chainIds(store.contexts).filter((id) => existsSync(chainPaths(store.contexts, id).prompts));
   return ids.reverse().flatMap((chain) => {
     const prompts = isForeign(chain) ? [] : Object.values(readChain(store, chain).context.engine.generated);
-    const waiting = prompts.filter(({ standing }) => standing === "kept" || standing === "pending_review");
-    return waiting.map((prompt) => ({ ...prompt, chain }));
+    return prompts.map((prompt) => ({ ...prompt, chain }));
   });
 }

@@ -230,13 +230,15 @@ export const promptsStatsOperation = operation({
   input: () => z.object({ name: z.string().optional().describe("Only this prompt") }),
   async run(input, session) {
     const { promptFigures, promptMetrics } = await import("../costs/prompt_figures.ts");
+    const { generatedIn } = await import("./promote.ts");
     const { figures, unread } = await session.figures();
+    const written = await generatedIn(session);
     const name = input.name === undefined ? null : (promptName(input.name) ?? input.name);
     const prompts = promptFigures(figures).filter((row) => name === null || row.prompt === name);
     const chains = figures.chains.filter(({ about }) => about !== null && typeof about === "object").length;
     return {
       exit: exitCodes.done,
-      data: { chains, name, prompts, prompt_metrics: promptMetrics(prompts), unread: [...unread] },
+      data: { chains, name, prompts, prompt_metrics: promptMetrics(prompts, written), unread: [...unread] },
     };
   },
 });

@@ -70,15 +70,16 @@ test("a prompt's figures are a mean with its interval, by version, and the words
     ["aa", 1],
   ]);
   expect(found!.versions[1]!.reduction).toEqual({ mean: 0.6, low: null, high: null, measured: 1 });
-  expect(promptMetrics([found!])).toEqual({
+  const written = [{ name: "mapper", standing: "promoted", chain: "002" }];
+  expect(promptMetrics([found!], written)).toEqual({
     mapper: {
       usage_count: 3,
       avg_uncertainty_reduction: 0.33,
       avg_tokens: 100,
       user_satisfaction: 0.9,
       common_patterns: ["auth"],
-      promotion_status: null,
-      created_from_chain: null,
+      promotion_status: "promoted",
+      created_from_chain: "002",
     },
   });
 });
