@@ -24,8 +24,10 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
   const files = solution?.solution.files ?? [];
   const edited = files.flatMap(({ path, change }) => (change === "delete" ? [] : [path]));
   const lengthOf = (ref: string) => Math.min(linesIn(ref).to, 1e6) - linesIn(ref).from;
-  const rested = pattern ? [...pattern.files.map(({ path }) => path), ...pattern.read] : engine.cited;
-  const cited = rested.toSorted((one, other) => lengthOf(one) - lengthOf(other));
+  const ofRole = (wanted: string) => pattern?.files.flatMap(({ path, role }) => (role === wanted ? [path] : [])) ?? [];
+  const cited = pattern
+    ? [...["code", "doc", "test"].flatMap(ofRole), ...pattern.read]
+    : engine.cited.toSorted((one, other) => lengthOf(one) - lengthOf(other));
   const isWhole = (at: number) => at >= cited.length;
   const parts: string[] = [];
   const seen: Seen[] = [];
@@ -35,7 +37,14 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
   for (const [at, ref] of isFirst ? [...cited, ...edited].entries() : []) {
     const { path, from, to: end } = linesIn(ref);
     const found = workspace.read(path);
-    if (found.type !== "text" || (isWhole(at) && Buffer.byteLength(found.text) > room.whole)) continue;
+    if (found.type !== "text") continue;
+    const size = Buffer.byteLength(found.text);
+    if (isWhole(at) && size > room.whole) continue;
+    // The beginning of a long file says nothing of the place that matters in it.
+    if (pattern && size > Math.min(free, room.each)) {
+      left.add(ref);
+      continue;
+    }
     const lines = linesOf(found.text);
     const isShown = (line: number) => shown.has(`${path}:${line}`);
     let part = Math.min(free, room.each);

@@ -101,16 +101,19 @@ function share(found: readonly string[], of: number): number {
   return of === 0 ? 0.5 : found.length / of;
 }
 
-/** "auth", "authentication" and "oauth", but not "port" and "report". */
+/** "auth", "authentication" and "oauth", or "cache" and "ttlcache", but not "port" and "report". */
 function isAlike(one: string, other: string): boolean {
   if (one === other) return true;
   const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  if (short.length >= 5 && long.endsWith(short)) return true;
   return short.length >= 4 && (long.startsWith(short) || long.slice(1) === short);
 }
 
-/** What kind of demand it is, by its verb: patterns of another form seldom fit. */
+/** What kind of demand it is, by its first verb: patterns of another form seldom fit. */
 function formOf(goal: string): string {
-  return Object.keys(forms).find((form) => forms[form]!.test(goal)) ?? "";
+  const found = Object.entries(forms).map(([form, verbs]) => ({ form, at: goal.search(verbs) }));
+  const [first] = found.filter(({ at }) => at >= 0).sort((a, b) => a.at - b.at);
+  return first?.form ?? "";
 }
 
 const forms: Readonly<Record<string, RegExp>> = {

@@ -43,7 +43,7 @@ export const savePatternOperation = operation({
     const name = applied && input.name === undefined ? applied.name : slugOf(found.title);
     const file = join(session.home.path, "patterns", name + ending);
     const before = existsSync(file) ? await readPattern(file) : found;
-    // Another chain of the same kind adds what it took; the notes of a person stay.
+    // Another chain of the same kind adds what it took, and nothing else; what a person wrote stays.
     const { took, notes } = "took" in before ? before : { took: [], notes: "" };
     const isOfThisKind = took.some(({ chain }) => chain === id || applied?.name === name);
     if (!isOfThisKind) {
@@ -52,8 +52,10 @@ export const savePatternOperation = operation({
       throw new UserError("name_taken", message, next, exitCodes.conflict);
     }
     const all = [...took.filter(({ chain }) => chain !== id), ...found.took].slice(-mostEntries);
-    const text = await patternText({ ...found, took: all, notes });
-    const data = { chain_id: id, name, title: found.title, file, text };
+    const isOther = "took" in before && took.some(({ chain }) => chain !== id);
+    const pattern = { ...(isOther ? before : found), took: all, notes };
+    const text = await patternText(pattern);
+    const data = { chain_id: id, name, title: pattern.title, file, text };
     if (!input.yes) {
       const next = [{ operation: "save-pattern", input: { chain: id, name: title, yes: true }, why: "Save it" }];
       return { exit: exitCodes.waiting, data: { ...data, preview: true, next } };

@@ -19,6 +19,7 @@ const kept = [
     "The command prints the rows as one document.",
   ),
   pattern("Fix the crash when the cache is empty", "Guard for an empty cache"),
+  pattern("Add a method Cache.peek(key, default=None) that returns a value without counting as a use", "Cache.peek"),
   pattern("Replace moment by date-fns", "Dates without moment"),
   pattern("Translate the README into German", "A German README"),
 ];
@@ -33,6 +34,10 @@ test.each([
   ["Fix the crash when the queue is empty", "Guard for an empty cache"],
   ["Replace lodash by date-fns and plain functions", "Dates without moment"],
   ["Translate the README into French", "A German README"],
+  [
+    "Add a method TTLCache.remaining(key, default=None) that returns how many seconds an item still lives, without counting as a use",
+    "Cache.peek",
+  ],
 ])("%s is like %s", (goal, title) => {
   const { row, likeness } = likest(goal, ["node", "express", ".js"]);
   expect([row.title, likeness >= offeredFrom]).toEqual([title, true]);
@@ -65,7 +70,7 @@ test("the same task counts as wholly alike, an empty one as nothing, and no patt
   expect(likest("Add a --json flag to the report command").likeness).toBeGreaterThan(0.9);
   expect(likest("do it").likeness).toBe(0);
   expect(similarPatterns({ goal: "Add a flag", stack: [], prompts: [] }, [])).toEqual([]);
-  const many = Array.from({ length: 10_000 }, (_, at) => ({ ...kept[at % 5]!, name: `n${at}` }));
+  const many = Array.from({ length: 10_000 }, (_, at) => ({ ...kept[at % kept.length]!, name: `n${at}` }));
   const goal = "Fix the crash when the cache is empty";
   expect(similarPatterns({ goal, stack: [], prompts: [] }, many)[0]?.row.title).toBe("Guard for an empty cache");
 });
