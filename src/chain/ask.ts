@@ -131,7 +131,7 @@ async function ask(
 
 async function freshTail(context: Context, item: Item, prompt: Prompt, deps: Deps) {
   const body = renderPrompt(prompt, { ...engineInputs(context, prompt), ...item.inputs });
-  const { prompts } = isOffered(context, item) ? await deps.library.all() : { prompts: [] };
+  const { prompts } = isOffered(context, item) ? await deps.library.lately() : { prompts: [] };
   const { text, seen } = citedLines(context, item, deps.workspace);
   const figures = prompt.name === promptChooser ? await deps.promptFigures?.() : "";
   return {

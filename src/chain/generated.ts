@@ -39,6 +39,7 @@ export function withGenerated(library: Library, chain: Chain): Library {
       return mine && (await library.places(wanted)).length === 0 ? read(mine) : library.find(wanted);
     },
     all: async () => withMine(await library.all()),
+    lately: async () => withMine(await library.lately()),
   };
 }
 

@@ -69,7 +69,7 @@ async function facts(reply: Reply, item: Item, work: Work) {
   const known = new Set<string>();
   const what = reply.action?.do;
   if (what?.type === "run_prompts") {
-    const { prompts: listed } = await library.all();
+    const { prompts: listed } = await library.lately();
     for (const { name } of listed) known.add(name);
     offered = shortList(context, listed).map(({ name }) => name);
   }

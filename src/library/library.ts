@@ -25,6 +25,8 @@ export type Problem = { readonly file: string; readonly message: string; readonl
 export interface Library {
   find(name: string): Promise<Prompt>;
   all(): Promise<Listing>;
+  /** As `all`, for every step of a chain: a file changed in place may count a second later, one added or removed at once. */
+  lately(): Promise<Listing>;
   /** Ranked, the best first. A file changed in place is found by its new words after the next `all`. */
   search(query: string, limit: number): Promise<SearchResult>;
   /** Where a name is used: the file it belongs to, then those it hides. */
@@ -46,6 +48,7 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
   const kind = `prompt:${crc32(JSON.stringify([folders, allowed]))}`;
   const located = remember<Located>();
   const prompts = remember<Prompt>();
+  let last: { readonly now: Located; readonly at: number; readonly listing: Listing } | undefined;
   const locateAll = () => located("all", async (reads) => locate(folders, allowed, reads));
 
   async function list(now?: Located): Promise<Listing> {
@@ -69,6 +72,12 @@ export function openLibrary(given: readonly Folder[], options: Partial<LibraryOp
       });
     },
     all: () => list(),
+    async lately() {
+      const now = await locateAll();
+      const stands = last?.now === now && Math.abs(Date.now() - last.at) < 1000;
+      if (!last || !stands) last = { now, at: Date.now(), listing: await list(now) };
+      return last.listing;
+    },
     async search(query, limit) {
       const now = await locateAll();
       const owned = new Map(now.owned.map((place) => [place.file, place]));
