@@ -288,8 +288,8 @@ async function ask(
         screen.print(headLine(data, screen.columns, screen.style));
         screen.print(screen.style("dim", `  ${standing(data)}`));
       }
-      // A question that quotes the command says all this, and more.
-      if (!ending.questions.some(({ question }) => question.includes(`\`${data.tests.command}\``)))
+      // A question about the command says all this, and more.
+      if (!ending.questions.some(({ id }) => id.startsWith("test_command")))
         screen.print(screen.style("dim", wrap(harmless(testsLine(data)), screen.columns, "  ")));
       const given: string[] = [];
       for (const question of ending.questions) {
