@@ -119,6 +119,7 @@ function callOf(line: ChainLine & ModelResult, version: string, prices: PriceTab
   const [full, paid] = [uncached, usage].map((one) => priceOf(model, Date.parse(at), one, prices));
   const where = { day: at.slice(0, 10), phase, prompt, model, version };
   const isReplayed = by.door === "recorded";
+  const isCut = outcome.type === "cancelled";
   const counts = { calls: 1, tokens: tokensOf(usage), input, output, cache_read: cacheRead, cache_write };
   const cached = { ...noUsage, cacheRead: uncached.input, output };
   const instead = usual === undefined ? undefined : priceOf(usual, Date.parse(at), cached, prices);
@@ -130,8 +131,9 @@ function callOf(line: ChainLine & ModelResult, version: string, prices: PriceTab
     usd: usd ?? 0,
     unpriced: usd === null ? 1 : 0,
     saved_usd: full === undefined || paid === undefined ? 0 : full - paid,
-    lost: lost?.calls ?? 0,
-    lost_usd: lost?.usd ?? 0,
+    // What a person cut off was paid for, and its answer is lost.
+    lost: isCut ? 1 : (lost?.calls ?? 0),
+    lost_usd: isCut ? (usd ?? 0) : (lost?.usd ?? 0),
     replayed: isReplayed ? 1 : 0,
     replayed_usd: isReplayed ? (usd ?? 0) : 0,
   };

@@ -39,8 +39,9 @@ beforeEach(() => {
   process.env["TMPDIR"] = disk;
 });
 
-const old = "export const old = 1; // before\n".repeat(4_000);
-const fresh = "export const product = (a, b) => a * b; // after\n".repeat(2_600);
+// Many bytes in few lines: more lines of code than one reads in three minutes are not taken at once.
+const old = `export const old = 1; // ${"before ".repeat(18_000)}\n`;
+const fresh = `export const product = (a, b) => a * b; // ${"after ".repeat(21_000)}\n`;
 const step = "implementation/1/1-tdd_flow_controller";
 
 /** A chain that writes a large file over another, whose tests leave a large file behind. */
