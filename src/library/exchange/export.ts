@@ -125,7 +125,9 @@ function givenBack(prompt: Prompt, data: object, { format, path }: Origin, kept:
   const was = fromForeign(format, textOf(original.bytes), path, prompt.name);
   const bytes = was.body === prompt.body ? original.bytes : Buffer.from(was.withBody(prompt.body));
   const others = kept.filter((it) => it !== original);
-  if (others.length > 0 && !hasFolder(format) && format !== "ours") {
+  // Files that came with it go back to where they lay; others were put there since.
+  const added = others.filter((it) => !it.path.startsWith(`${basename(keptFolder(path))}/`));
+  if (added.length > 0 && !hasFolder(format) && format !== "ours") {
     throw refuse(`it has files beside it, and ${format} has no place for them`, "Export it as claude-skills.");
   }
   const siblings = others.map((it) => {
