@@ -40,8 +40,9 @@ export function citedLines(context: Context, item: Item, workspace: Workspace): 
     if (found.type !== "text") continue;
     const size = Buffer.byteLength(found.text);
     if (isWhole(at) && size > room.whole) continue;
-    // The beginning of a long file says nothing of the place that matters in it.
-    if (pattern && size > Math.min(free, room.each)) {
+    // The beginning of a long file says nothing of the place that matters in it, and old tests little of new ones.
+    const isBuilt = pattern?.files.some((file) => file.path === path && file.role !== "test");
+    if (pattern && size > Math.min(free, isBuilt ? room.each : room.whole)) {
       left.add(ref);
       continue;
     }
