@@ -339,7 +339,7 @@ function applyEvent(context: Context, event: ChainEvent, at: string, by: string)
       const { evidence } = context;
       const isRed = event.verdict === "red";
       const runs = [...evidence.runs, event];
-      // Today's tests failed in a red run, before any code was written.
+      // The tests as they are now were seen to fail, so it counts no more that they were edited after an earlier red run.
       const changed_after_red = isRed ? [] : evidence.changed_after_red;
       const now = { red: evidence.red || isRed, green: event.verdict === "green", changed_after_red };
       return withEngine({ ...context, evidence: { ...evidence, runs, ...now } }, { untested: false, tested: {} });

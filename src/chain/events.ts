@@ -179,7 +179,7 @@ interface Events {
   };
   /** Before the first step, a person applied a pattern to the task. `likeness`: null where they named it themselves. */
   pattern_applied: { name: string; likeness: number | null; pattern: Pattern };
-  /** What earlier chains taught, and a person noted, that fits the task. */
+  /** The notes of the home's `memory` folder that fit the task: from earlier chains, or written by a person. */
   notes_read: { notes: readonly string[] };
   context_edited: { changes: readonly Edit[] };
   /** Names of blobs, and how many bytes they have together. `schema` null: it was not kept. */

@@ -43,7 +43,7 @@ export function withGenerated(library: Library, chain: Chain): Library {
   };
 }
 
-/** The prompts of a reply, kept beside the journal, each with what is wrong with it. At most three are taken. */
+/** The prompts that a reply holds, three at most. Each is kept beside the journal, and comes with a list of what is wrong with it. */
 export async function draftsOf({ chain, deps }: Work, { artifacts = [], scores = [] }: Report): Promise<Draft[]> {
   const { gap, generated } = chain.context.engine;
   const written = artifacts.filter(({ kind }) => kind === "prompt").slice(0, gap ? 3 : 0);

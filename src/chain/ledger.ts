@@ -293,7 +293,7 @@ function reportText(event: EventNamed<"report_recorded">): string {
   for (const { name, value } of report.scores ?? []) lines.push(`- score ${name}: ${value}`);
   for (const { id, question } of report.questions ?? []) lines.push(`- question [${id}]: ${question}`);
   for (const { kind, text } of report.notes ?? []) lines.push(`- note (${kind}): ${text}`);
-  // What a prompt says is shown to the model when it runs.
+  // Of a prompt that was written only the name is told here: the model gets its text when it runs.
   for (const { name, content } of report.artifacts ?? [])
     lines.push(prompt === promptWriter ? `- written: ${name}` : `### ${name}\n${content}`);
   return lines.join("\n");

@@ -104,7 +104,7 @@ export const patternsShowOperation = operation({
   },
 });
 
-/** The pattern that a person means by its title or the name of its file. */
+/** The pattern with this title or file name. */
 export async function patternNamed(wanted: string, rows: readonly PatternRow[], session: Session) {
   const same = (text: string) => text.toLowerCase() === wanted.trim().toLowerCase();
   const row = rows.find(({ name }) => same(name)) ?? rows.find(({ title }) => same(title));

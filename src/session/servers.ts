@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { abilitiesSchema, type KnownAbilities } from "../models/abilities.ts";
-import { systemCode } from "../util/errors.ts";
+import { unlessRefused } from "../util/errors.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
 import { parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
@@ -15,22 +15,13 @@ export function knownServers(env: World["env"], baseUrl: string | undefined): Kn
   const found = new Map<string, z.infer<typeof abilitiesSchema>>();
   const named = (model: string) => `${model} at ${baseUrl ?? "the provider"}`;
   // A file that cannot be read or written remembers nothing: the server is asked again.
-  const read = () => kept.safeParse(parseJson(whereItCan(() => readTextIfThere(file)) ?? "")).data ?? {};
+  const read = () => kept.safeParse(parseJson(unlessRefused(() => readTextIfThere(file)) ?? "")).data ?? {};
   return {
     of: (model) => found.get(model) ?? read()[named(model)],
     keep(model, abilities) {
       found.set(model, abilities);
       const text = `${JSON.stringify({ ...read(), [named(model)]: abilities }, null, 2)}\n`;
-      whereItCan(() => writeAtomic(file, text));
+      unlessRefused(() => writeAtomic(file, text));
     },
   };
-}
-
-function whereItCan<Result>(work: () => Result): Result | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
 }

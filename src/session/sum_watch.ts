@@ -36,7 +36,8 @@ export function sumWatch(
   };
   let readAt = -Infinity;
   return async (spent) => {
-    // The journals are read again only when the chain has spent a twentieth of the lower threshold since.
+    // To read all journals after each call would be slow: they are read again once this chain has spent another twentieth
+    // of the lower threshold.
     if (Math.abs(spent - readAt) < lowest / 20) return [];
     readAt = spent;
     const { figures } = await read();

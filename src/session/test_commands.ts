@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { systemCode } from "../util/errors.ts";
+import { unlessRefused } from "../util/errors.ts";
 import { readTextIfThere, writeAtomic } from "../util/files.ts";
 import { parseJson } from "../util/json.ts";
 import type { World } from "../util/world.ts";
@@ -34,7 +34,7 @@ export function rememberTestCommand(
   const [real, known] = [realpathSync(workspace), readAll(env)];
   if (isSame(known[real]?.argv, argv) && isSame(known[real]?.config, config)) return;
   const text = `${JSON.stringify({ ...known, [real]: { argv, config, at: now() } }, null, 2)}\n`;
-  whereItCan(() => writeAtomic(fileOf(env), text));
+  unlessRefused(() => writeAtomic(fileOf(env), text));
 }
 
 function isSame(one: readonly string[] | undefined, other: readonly string[]): boolean {
@@ -43,18 +43,8 @@ function isSame(one: readonly string[] | undefined, other: readonly string[]): b
 
 /** A file that cannot be read remembers nothing: the command is found and shown anew. */
 function readAll(env: World["env"]) {
-  const text = whereItCan(() => readTextIfThere(fileOf(env)));
+  const text = unlessRefused(() => readTextIfThere(fileOf(env)));
   return remembered.safeParse(parseJson(text ?? "")).data ?? {};
-}
-
-/** What the machine denies is left undone. */
-function whereItCan<Result>(work: () => Result): Result | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
 }
 
 function fileOf(env: World["env"]): string {

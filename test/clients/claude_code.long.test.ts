@@ -5,15 +5,11 @@ import { afterEach, expect, test } from "vitest";
 import { packageFolder } from "../../src/session/places.ts";
 import { startMessagesServer, type Request, type Script } from "../models/messages-server.ts";
 import { placeWith, type Place } from "../support/cli.ts";
-import { realClaude } from "../support/real_claude.ts";
+import { lacking, program, unless } from "../support/real_claude.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { quickApp, tiny, tinyWay } from "../support/ways.ts";
 
 /** The real Claude Code with our skills in a project, in front of a server of ours that plays its model. */
-const lacking = "lacking" in realClaude ? realClaude.lacking : undefined;
-const program = "program" in realClaude ? realClaude.program : "";
-const unless = lacking ? ` (skipped: ${lacking})` : "";
-
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const server of open.splice(0)) await server.close();

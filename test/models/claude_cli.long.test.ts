@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { openClaudeCli } from "../../src/models/claude_cli.ts";
 import { placeWith } from "../support/cli.ts";
 import { withoutTools } from "../support/in_words.ts";
-import { realClaude } from "../support/real_claude.ts";
+import { lacking, program, unless } from "../support/real_claude.ts";
 import { recordingAt } from "../support/script.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { quickApp, tiny, tinyWay } from "../support/ways.ts";
@@ -12,10 +12,6 @@ import { eventsOf, requestFor, testWorld } from "./contract.ts";
 import { replayHandler, startMessagesServer, type Handler, type Request, type Script } from "./messages-server.ts";
 
 /** The real Claude Code as the model, in front of a server of ours on loopback. */
-const lacking = "lacking" in realClaude ? realClaude.lacking : undefined;
-const program = "program" in realClaude ? realClaude.program : "";
-const unless = lacking ? ` (skipped: ${lacking})` : "";
-
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const server of open.splice(0)) await server.close();

@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Claude Code itself, fetched into a cache folder and never a dependency; or why it is not there. */
-export const realClaude: { readonly program: string } | { readonly lacking: string } = fetched();
+const realClaude: { readonly program: string } | { readonly lacking: string } = fetched();
+export const lacking = "lacking" in realClaude ? realClaude.lacking : undefined;
+export const program = "program" in realClaude ? realClaude.program : "";
+/** The end of the title of a test that needs it. */
+export const unless = lacking ? ` (skipped: ${lacking})` : "";
 
 function fetched() {
   const folder = join(process.env["TESTS_CACHE"] ?? tmpdir(), "claude-code");

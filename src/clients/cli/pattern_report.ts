@@ -9,7 +9,7 @@ import { money, path } from "./values.ts";
 
 type Took = ResultOf<"patterns">["patterns"][number]["took"];
 
-/** What was found of a chain, and where it is or would be kept. `left`: the person has seen it and does not want it kept. */
+/** The pattern found in a chain, and the file that holds it or would hold it. `left`: its person saw it and said no to saving it. */
 export function savedPatternText(data: ResultOf<"save-pattern">, flags: Input, left: boolean): string {
   if (left) return "Nothing was saved.";
   const { preview, title, file, next } = data;
